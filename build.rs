@@ -1,0 +1,13 @@
+//! Link arguments of the shared library: what cargo does not set by itself. Nothing is generated here.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if os == "linux" {
+        // Clients record this name, so that a library with another ABI is never loaded in its place.
+        // Keep in sync with SOVERSION in CMakeLists.txt; xtask compares both with the built library.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libmapioffline.so.0");
+        // Clients close their handle before the last use of an object, and notifier threads outlive it.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
+}

@@ -1,0 +1,122 @@
+//! What C sees: types, layouts, vtables, numbers. No behaviour.
+//!
+//! `structs.rs` and `vtables.rs` are what `cargo xtask header` turns into the C view. The names are Microsoft's.
+#![forbid(unsafe_code)]
+#![allow(unreachable_pub, reason = "public for the header generator")]
+#![allow(dead_code, reason = "what stands here is C's view, whether Rust needs it or not")]
+#![allow(
+    non_camel_case_types,
+    non_upper_case_globals,
+    non_snake_case,
+    clippy::upper_case_acronyms,
+    reason = "ABI names keep Microsoft's spelling"
+)]
+
+mod layout;
+mod structs;
+mod vtables;
+
+use std::ffi::c_void;
+
+pub(crate) use structs::*;
+pub(crate) use vtables::*;
+
+/// 32 bits, unsigned, on every platform.
+pub type ULONG = u32;
+/// 32 bits, signed, on every platform.
+pub type HRESULT = i32;
+/// `int` in C.
+pub type BOOL = i32;
+/// An enum of C with the size of `int`.
+pub type MAPIOFFLINE_CALLBACK_TYPE = u32;
+/// An enum of C with the size of `int`.
+pub type MAPIOFFLINE_NOTIFY_TYPE = u32;
+/// The platform's `wchar_t`: 16 bits on Windows, 32 elsewhere.
+#[cfg(windows)]
+pub type WCHAR = u16;
+/// The platform's `wchar_t`: 16 bits on Windows, 32 elsewhere.
+#[cfg(not(windows))]
+pub type WCHAR = u32;
+/// A string of `wchar_t`, ended by zero.
+pub type LPCWSTR = *const WCHAR;
+/// A UTF-16 unit, whatever `wchar_t` is.
+pub type MAPIOFFLINE_CHAR16 = u16;
+/// A byte of UTF-8.
+pub type MAPIOFFLINE_CHAR8 = std::ffi::c_char;
+/// An interface identifier by reference.
+pub type REFIID = *const GUID;
+
+/// A globally unique identifier, laid out as in C.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GUID {
+    /// The first group, as a number.
+    pub Data1: u32,
+    /// The second group, as a number.
+    pub Data2: u16,
+    /// The third group, as a number.
+    pub Data3: u16,
+    /// The last two groups, byte by byte.
+    pub Data4: [u8; 8],
+}
+
+const fn guid(Data1: u32, Data2: u16, Data3: u16, Data4: [u8; 8]) -> GUID {
+    GUID { Data1, Data2, Data3, Data4 }
+}
+
+pub(crate) const IID_IUnknown: GUID = guid(0, 0, 0, [0xC0, 0, 0, 0, 0, 0, 0, 0x46]);
+pub(crate) const IID_IMAPIOffline: GUID = guid(0x0006_72B5, 0, 0, [0xC0, 0, 0, 0, 0, 0, 0, 0x46]);
+pub(crate) const IID_IMAPIOfflineMgr: GUID =
+    guid(0x4217_5607, 0xFF3E, 0x4790, [0xBC, 0x18, 0x66, 0xC8, 0x64, 0x3E, 0x64, 0x24]);
+pub(crate) const IID_IMAPIOfflineNotify: GUID =
+    guid(0x0317_BDE5, 0xFC29, 0x44CD, [0x8D, 0xCD, 0x36, 0x12, 0x5A, 0x3B, 0xE9, 0xEC]);
+/// The type of a profile's global object.
+pub const GUID_GlobalState: GUID = guid(0xFBEF_FD93, 0xB11F, 0x4094, [0x84, 0x2B, 0x96, 0xDC, 0xD3, 0x1E, 0x63, 0xD1]);
+
+// Keep in sync with include/mapioffline/codes.h; c-tests/abi.c compares each with what a C compiler sees.
+pub(crate) const S_OK: HRESULT = 0;
+pub(crate) const E_NOINTERFACE: HRESULT = 0x8000_4002_u32 as HRESULT;
+pub(crate) const E_PENDING: HRESULT = 0x8000_000A_u32 as HRESULT;
+pub(crate) const E_FAIL: HRESULT = 0x8000_4005_u32 as HRESULT;
+pub(crate) const E_UNEXPECTED: HRESULT = 0x8000_FFFF_u32 as HRESULT;
+pub(crate) const E_INVALIDARG: HRESULT = 0x8007_0057_u32 as HRESULT;
+pub(crate) const E_OUTOFMEMORY: HRESULT = 0x8007_000E_u32 as HRESULT;
+pub(crate) const MAPI_E_NOT_FOUND: HRESULT = 0x8004_010F_u32 as HRESULT;
+pub(crate) const MAPI_E_UNKNOWN_FLAGS: HRESULT = 0x8004_0106_u32 as HRESULT;
+pub(crate) const MAPI_E_NO_SUPPORT: HRESULT = 0x8004_0102_u32 as HRESULT;
+
+pub(crate) const MAPIOFFLINE_ADVISE_DEFAULT: ULONG = 0;
+pub(crate) const MAPIOFFLINE_ADVISE_TYPE_STATECHANGE: ULONG = 1;
+pub(crate) const MAPIOFFLINE_CAPABILITY_OFFLINE: ULONG = 1;
+pub(crate) const MAPIOFFLINE_CAPABILITY_ONLINE: ULONG = 2;
+pub(crate) const MAPIOFFLINE_FLAG_BLOCK: ULONG = 0x2000;
+pub(crate) const MAPIOFFLINE_STATE_OFFLINE_MASK: ULONG = 3;
+pub(crate) const MAPIOFFLINE_STATE_OFFLINE: ULONG = 1;
+pub(crate) const MAPIOFFLINE_STATE_ONLINE: ULONG = 2;
+pub(crate) const MAPIOFFLINE_CALLBACK_TYPE_NOTIFY: MAPIOFFLINE_CALLBACK_TYPE = 0;
+pub(crate) const MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START: MAPIOFFLINE_NOTIFY_TYPE = 1;
+pub(crate) const MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE: MAPIOFFLINE_NOTIFY_TYPE = 2;
+pub(crate) const MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE: MAPIOFFLINE_NOTIFY_TYPE = 3;
+
+/// The longest profile name, in UTF-16 units.
+pub(crate) const cchProfileNameMax: usize = 64;
+
+/// Only ever a null pointer.
+#[repr(C)]
+pub struct MAPIOFFLINE_CONNECTINFO {
+    _opaque: [u8; 0],
+}
+
+/// The interface that every COM object has. Calls through it reach client code, which may unwind: see `com::foreign`.
+#[repr(C)]
+pub struct IUnknown {
+    pub(crate) lpVtbl: *const IUnknownVtbl,
+}
+
+#[repr(C)]
+pub(crate) struct IUnknownVtbl {
+    pub(crate) QueryInterface:
+        unsafe extern "system-unwind" fn(This: *mut IUnknown, riid: REFIID, ppvObject: *mut *mut c_void) -> HRESULT,
+    pub(crate) AddRef: unsafe extern "system-unwind" fn(This: *mut IUnknown) -> ULONG,
+    pub(crate) Release: unsafe extern "system-unwind" fn(This: *mut IUnknown) -> ULONG,
+}

@@ -1,0 +1,210 @@
+//! What this library has beyond Outlook's exports. `cargo xtask header` makes the C declarations from this file.
+#![allow(non_snake_case, reason = "ABI names keep the API's style")]
+#![allow(non_camel_case_types, reason = "ABI names keep the API's style")]
+#![allow(unreachable_pub, reason = "exported to C, and public for the header generator")]
+#![allow(clippy::missing_safety_doc, reason = "the documentation is the C header's: pointers are null or as typed")]
+
+use std::ffi::{CString, c_char, c_void};
+use std::sync::Arc;
+
+use super::convert::{self, Text};
+use super::result::{entry, trace};
+use crate::abi::*;
+use crate::error::Error;
+use crate::{com, logging, tree};
+
+/// HrOpenOfflineObj with the name in UTF-16, whatever wchar_t is.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineOpenUtf16(
+    ulReserved: ULONG,
+    pszProfileName: *const MAPIOFFLINE_CHAR16,
+    pGUID: *const GUID,
+    pInstance: *const GUID,
+    ppOffline: *mut *mut IMAPIOfflineMgr,
+) -> HRESULT {
+    logging::init_from_environment();
+    let arguments = format_args!("{ulReserved:#x}, {pszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
+    // SAFETY: C's contract.
+    let body = || unsafe { convert::open(ulReserved, Text::Utf16(pszProfileName), pGUID, pInstance, ppOffline) };
+    entry("MapiOfflineOpenUtf16", arguments, body)
+}
+
+/// HrOpenOfflineObj with the name in UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineOpenUtf8(
+    ulReserved: ULONG,
+    pszProfileName: *const MAPIOFFLINE_CHAR8,
+    pGUID: *const GUID,
+    pInstance: *const GUID,
+    ppOffline: *mut *mut IMAPIOfflineMgr,
+) -> HRESULT {
+    logging::init_from_environment();
+    let arguments = format_args!("{ulReserved:#x}, {pszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
+    // SAFETY: C's contract.
+    let body = || unsafe { convert::open(ulReserved, Text::Utf8(pszProfileName), pGUID, pInstance, ppOffline) };
+    entry("MapiOfflineOpenUtf8", arguments, body)
+}
+
+/// HrCreateOfflineObj with the name in UTF-16, whatever wchar_t is. pCreateInfo's own pwszProfileName is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineCreateUtf16(
+    ulFlags: ULONG,
+    pCreateInfo: *mut MAPIOFFLINE_CREATEINFO,
+    pszProfileName: *const MAPIOFFLINE_CHAR16,
+    ppOffline: *mut *mut IMAPIOfflineMgr,
+) -> HRESULT {
+    logging::init_from_environment();
+    let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {pszProfileName:p}, {ppOffline:p}");
+    let text = Some(Text::Utf16(pszProfileName));
+    // SAFETY: C's contract.
+    entry("MapiOfflineCreateUtf16", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
+}
+
+/// HrCreateOfflineObj with the name in UTF-8. pCreateInfo's own pwszProfileName is not read.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineCreateUtf8(
+    ulFlags: ULONG,
+    pCreateInfo: *mut MAPIOFFLINE_CREATEINFO,
+    pszProfileName: *const MAPIOFFLINE_CHAR8,
+    ppOffline: *mut *mut IMAPIOfflineMgr,
+) -> HRESULT {
+    logging::init_from_environment();
+    let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {pszProfileName:p}, {ppOffline:p}");
+    let text = Some(Text::Utf8(pszProfileName));
+    // SAFETY: C's contract.
+    entry("MapiOfflineCreateUtf8", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
+}
+
+/// HrGetGlobalOffline with the name in UTF-16, whatever wchar_t is.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineGetGlobalUtf16(
+    pszProfileName: *const MAPIOFFLINE_CHAR16,
+    ppOffline: *mut *mut IMAPIOfflineMgr,
+) -> HRESULT {
+    logging::init_from_environment();
+    let arguments = format_args!("{pszProfileName:p}, {ppOffline:p}");
+    // SAFETY: C's contract.
+    entry("MapiOfflineGetGlobalUtf16", arguments, || unsafe { convert::global(Text::Utf16(pszProfileName), ppOffline) })
+}
+
+/// HrGetGlobalOffline with the name in UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineGetGlobalUtf8(
+    pszProfileName: *const MAPIOFFLINE_CHAR8,
+    ppOffline: *mut *mut IMAPIOfflineMgr,
+) -> HRESULT {
+    logging::init_from_environment();
+    let arguments = format_args!("{pszProfileName:p}, {ppOffline:p}");
+    // SAFETY: C's contract.
+    entry("MapiOfflineGetGlobalUtf8", arguments, || unsafe { convert::global(Text::Utf8(pszProfileName), ppOffline) })
+}
+
+/// The version of the library that runs, as MAPIOFFLINE_VERSION_NUMBER is that of the header: major << 24 | minor << 16
+/// | patch. Never fails. Any thread.
+#[unsafe(no_mangle)]
+pub extern "system" fn MapiOfflineVersion() -> ULONG {
+    trace("MapiOfflineVersion", format_args!(""), VERSION);
+    VERSION
+}
+
+/// The version of the library that runs, as "major.minor.patch": ASCII, never freed. Never fails. Any thread.
+#[unsafe(no_mangle)]
+pub extern "system" fn MapiOfflineVersionString() -> *const c_char {
+    trace("MapiOfflineVersionString", format_args!(""), VERSION);
+    VERSION_STRING.as_ptr().cast()
+}
+
+/// Turns strict hosting on or off for the whole process. While it is on, HrOpenOfflineObj finds a profile's global
+/// object only after HrCreateOfflineObj or HrGetGlobalOffline made it; off, which is the default, every valid profile
+/// name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Any thread.
+#[unsafe(no_mangle)]
+pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
+    logging::init_from_environment();
+    tree::set_strict_hosting(fStrict != 0);
+    trace("MapiOfflineSetStrictHosting", format_args!("{fStrict:#x}"), 0);
+}
+
+/// How many objects of the library are in memory in this process, those that only a running transition still holds
+/// included. For tests that look for leaks. Never fails. Any thread.
+#[unsafe(no_mangle)]
+pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
+    let live = com::live_objects();
+    trace("MapiOfflineLiveObjects", format_args!(""), live);
+    live
+}
+
+/// Takes log lines of the library. Called with no lock of the library held, on whichever thread the line arises, by
+/// several at once; what it calls in the library makes no lines of its own. pszMessage is UTF-8 and valid for the call.
+pub type MAPIOFFLINE_LOG_CALLBACK = Option<
+    unsafe extern "system-unwind" fn(pContext: *mut c_void, ulLevel: ULONG, pszMessage: *const MAPIOFFLINE_CHAR8),
+>;
+
+/// Sends log lines to the host instead of to stderr, or, with a null callback, no longer. A call that is under way on
+/// another thread may still come through after this returned.
+///
+/// ulLevel: the most talkative level wanted: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line an entry).
+/// pfnCallback: see there. pContext: passed on as it is.
+///
+/// Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5). Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineSetLogCallback(
+    ulLevel: ULONG,
+    pfnCallback: MAPIOFFLINE_LOG_CALLBACK,
+    pContext: *mut c_void,
+) -> HRESULT {
+    logging::init_from_environment();
+    entry("MapiOfflineSetLogCallback", format_args!("{ulLevel:#x}, {pfnCallback:?}, {pContext:p}"), || {
+        let Some(callback) = pfnCallback else {
+            logging::set_callback(None);
+            return Ok(());
+        };
+        let level = match ulLevel {
+            1 => log::LevelFilter::Error,
+            2 => log::LevelFilter::Warn,
+            3 => log::LevelFilter::Info,
+            4 => log::LevelFilter::Debug,
+            5 => log::LevelFilter::Trace,
+            _ => return Err(Error::InvalidArgument),
+        };
+        let context = Context(pContext);
+        let forward = move |level: log::Level, message: &str| {
+            let text = CString::new(message).unwrap_or_default();
+            // SAFETY: C's contract for the callback and its context.
+            com::ends_process_on_unwind(|| unsafe { callback(context.pointer(), level as ULONG, text.as_ptr()) });
+        };
+        logging::set_callback(Some((Arc::new(forward), level)));
+        Ok(())
+    })
+}
+
+/// What the host wants back.
+#[derive(Clone, Copy)]
+struct Context(*mut c_void);
+
+// SAFETY: the pointer is only passed on; the header says that any thread calls.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+impl Context {
+    fn pointer(self) -> *mut c_void {
+        self.0
+    }
+}
+
+/// Keep in sync with include/mapioffline/version.h: `cargo xtask header` writes both from Cargo.toml.
+const VERSION: ULONG = number(env!("CARGO_PKG_VERSION_MAJOR")) << 24
+    | number(env!("CARGO_PKG_VERSION_MINOR")) << 16
+    | number(env!("CARGO_PKG_VERSION_PATCH"));
+const VERSION_STRING: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+
+const fn number(digits: &str) -> ULONG {
+    let bytes = digits.as_bytes();
+    let mut value = 0;
+    let mut index = 0;
+    while index < bytes.len() {
+        value = value * 10 + (bytes[index] - b'0') as ULONG;
+        index += 1;
+    }
+    value
+}

@@ -1,0 +1,286 @@
+//! The slots of IMAPIOfflineMgr, three times: for the face of a plain object, and for the two faces of an aggregate.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+
+use super::convert::{self, Advice};
+use super::result::{entry, trace};
+use crate::abi::*;
+use crate::com::{Boxed, Face, Faces};
+use crate::error::Error;
+use crate::logging;
+use crate::state::State;
+use crate::tree::{Offline, Wait};
+
+type This = *mut IMAPIOfflineMgr;
+
+/// An object of its own.
+pub(crate) static PLAIN: Faces =
+    Faces { main: (&raw const PLAIN_VTABLE).cast(), inner: (&raw const INNER_VTABLE).cast() };
+/// The inner object of an aggregate.
+pub(super) static AGGREGATE: Faces =
+    Faces { main: (&raw const DELEGATING_VTABLE).cast(), inner: (&raw const INNER_VTABLE).cast() };
+
+static PLAIN_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Plain>::VTABLE;
+static DELEGATING_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Delegating>::VTABLE;
+static INNER_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Inner>::VTABLE;
+
+/// Which face of our objects has this vtable.
+pub(super) fn face_of(vtable: *const IMAPIOfflineMgrVtbl) -> Option<Face> {
+    if std::ptr::eq(vtable, &PLAIN_VTABLE) || std::ptr::eq(vtable, &DELEGATING_VTABLE) {
+        Some(Face::Main)
+    } else if std::ptr::eq(vtable, &INNER_VTABLE) {
+        Some(Face::Inner)
+    } else {
+        None
+    }
+}
+
+/// How a face answers IUnknown's methods. The caller of each holds a reference on `this` (C's contract).
+trait Unknown {
+    const FACE: Face;
+
+    /// # Safety
+    /// `this` is this face of an object that is alive; `out` may be written.
+    unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT;
+    /// # Safety
+    /// `this` is this face of an object that is alive.
+    unsafe fn add_ref(this: This) -> ULONG;
+    /// # Safety
+    /// `this` is this face of an object that is alive, and the reference is the caller's.
+    unsafe fn release(this: This) -> ULONG;
+
+    /// # Safety
+    /// `this` is this face of an object that is alive for `'a`.
+    unsafe fn object<'a>(this: This) -> &'a Boxed<Offline> {
+        // SAFETY: as the caller says.
+        unsafe { Boxed::from_face(this.cast(), Self::FACE) }
+    }
+}
+
+fn is_ours(iid: &GUID) -> bool {
+    *iid == IID_IMAPIOfflineMgr || *iid == IID_IMAPIOffline
+}
+
+/// # Safety
+/// `out` may be written.
+unsafe fn refuse(out: *mut *mut c_void) -> HRESULT {
+    // SAFETY: as the caller says.
+    unsafe { out.write_unaligned(std::ptr::null_mut()) };
+    E_NOINTERFACE
+}
+
+struct Plain;
+
+impl Unknown for Plain {
+    const FACE: Face = Face::Main;
+
+    unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
+        // SAFETY: as the caller says.
+        unsafe {
+            if !is_ours(iid) && *iid != IID_IUnknown {
+                return refuse(out);
+            }
+            Self::object(this).add_client();
+            out.write_unaligned(this.cast());
+        }
+        S_OK
+    }
+
+    unsafe fn add_ref(this: This) -> ULONG {
+        // SAFETY: as the caller says.
+        unsafe { Self::object(this) }.add_client()
+    }
+
+    unsafe fn release(this: This) -> ULONG {
+        // SAFETY: as the caller says.
+        unsafe { Boxed::release_client(Self::object(this)) }
+    }
+}
+
+/// The face on which interface pointers of an aggregate are: the outer object counts and answers.
+struct Delegating;
+
+impl Unknown for Delegating {
+    const FACE: Face = Face::Main;
+
+    unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
+        // SAFETY: as the caller says; only aggregates have this vtable.
+        unsafe { Self::object(this).outer().map_or_else(|| refuse(out), |outer| outer.query(iid, out)) }
+    }
+
+    unsafe fn add_ref(this: This) -> ULONG {
+        // SAFETY: as the caller says; only aggregates have this vtable.
+        unsafe { Self::object(this).outer().map_or(0, |outer| outer.add_ref()) }
+    }
+
+    unsafe fn release(this: This) -> ULONG {
+        // SAFETY: as the caller says; only aggregates have this vtable.
+        unsafe { Self::object(this).outer().map_or(0, |outer| outer.release()) }
+    }
+}
+
+/// The face that the outer object holds.
+struct Inner;
+
+impl Unknown for Inner {
+    const FACE: Face = Face::Inner;
+
+    unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
+        // SAFETY: as the caller says.
+        unsafe {
+            let object = Self::object(this);
+            if *iid == IID_IUnknown {
+                object.add_client();
+                out.write_unaligned(this.cast());
+            } else if let (true, Some(outer)) = (is_ours(iid), object.outer()) {
+                // The reference is counted where its Release goes.
+                outer.add_ref();
+                out.write_unaligned(object.face(Face::Main));
+            } else {
+                return refuse(out);
+            }
+        }
+        S_OK
+    }
+
+    unsafe fn add_ref(this: This) -> ULONG {
+        // SAFETY: as the caller says.
+        unsafe { Self::object(this) }.add_client()
+    }
+
+    unsafe fn release(this: This) -> ULONG {
+        // SAFETY: as the caller says.
+        unsafe { Boxed::release_client(Self::object(this)) }
+    }
+}
+
+struct Slots<F>(PhantomData<F>);
+
+impl<F: Unknown> Slots<F> {
+    const VTABLE: IMAPIOfflineMgrVtbl = IMAPIOfflineMgrVtbl {
+        QueryInterface: Self::query_interface,
+        AddRef: Self::add_ref,
+        Release: Self::release,
+        SetCurrentState: Self::set_current_state,
+        GetCapabilities: Self::get_capabilities,
+        GetCurrentState: Self::get_current_state,
+        Placeholder1: Self::placeholder,
+        Advise: Self::advise,
+        Unadvise: Self::unadvise,
+        Placeholder2: Self::placeholder,
+        Placeholder3: Self::placeholder,
+        Placeholder4: Self::placeholder,
+        Placeholder5: Self::placeholder,
+        Placeholder6: Self::placeholder,
+        Placeholder7: Self::placeholder,
+        Placeholder8: Self::placeholder,
+    };
+
+    unsafe extern "system" fn query_interface(this: This, riid: REFIID, out: *mut *mut c_void) -> HRESULT {
+        // SAFETY: C's contract for this, riid and out.
+        let result = unsafe {
+            if out.is_null() {
+                E_INVALIDARG
+            } else if let Some(iid) = convert::guid(riid) {
+                F::query(this, &iid, out)
+            } else {
+                out.write_unaligned(std::ptr::null_mut());
+                E_INVALIDARG
+            }
+        };
+        trace("QueryInterface", format_args!("{this:p}, {riid:p}, {out:p}"), result as u32);
+        result
+    }
+
+    unsafe extern "system" fn add_ref(this: This) -> ULONG {
+        // SAFETY: C's contract for this.
+        let count = unsafe { F::add_ref(this) };
+        trace("AddRef", format_args!("{this:p}"), count);
+        count
+    }
+
+    unsafe extern "system" fn release(this: This) -> ULONG {
+        // SAFETY: C's contract for this. What a panic leaves undone is leaked, not released twice.
+        let count = crate::com::guard("Release", || unsafe { F::release(this) }).unwrap_or(0);
+        trace("Release", format_args!("{this:p}"), count);
+        count
+    }
+
+    unsafe extern "system" fn set_current_state(
+        this: This,
+        flags: ULONG,
+        mask: ULONG,
+        state: ULONG,
+        reserved: *mut c_void,
+    ) -> HRESULT {
+        let arguments = format_args!("{this:p}, {flags:#x}, {mask:#x}, {state:#x}, {reserved:p}");
+        entry("SetCurrentState", arguments, || {
+            if flags & !MAPIOFFLINE_FLAG_BLOCK != 0 {
+                return Err(Error::UnknownFlags);
+            }
+            if mask != MAPIOFFLINE_STATE_OFFLINE_MASK || !reserved.is_null() {
+                return Err(Error::InvalidArgument);
+            }
+            let state = State::from_bits(state).ok_or(Error::InvalidArgument)?;
+            let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
+            // SAFETY: C's contract for this. The reference outlasts whatever callbacks release.
+            let object = unsafe { F::object(this) }.own();
+            Offline::set_state(&object, state, wait)
+        })
+    }
+
+    unsafe extern "system" fn get_capabilities(this: This, out: *mut ULONG) -> HRESULT {
+        // SAFETY: C's contract for this and out.
+        let result = unsafe { convert::write_number(out, F::object(this).payload().capability_bits()) };
+        Self::traced_get("GetCapabilities", this, out, result)
+    }
+
+    unsafe extern "system" fn get_current_state(this: This, out: *mut ULONG) -> HRESULT {
+        // SAFETY: C's contract for this and out.
+        let result = unsafe { convert::write_number(out, F::object(this).payload().state_bits()) };
+        Self::traced_get("GetCurrentState", this, out, result)
+    }
+
+    /// Out of the way of the one load that these methods are.
+    #[inline]
+    fn traced_get(name: &str, this: This, out: *mut ULONG, result: Result<(), Error>) -> HRESULT {
+        let hresult = result.map_or_else(Error::hresult, |()| S_OK);
+        if logging::tracing() {
+            trace(name, format_args!("{this:p}, {out:p}"), hresult as u32);
+        }
+        hresult
+    }
+
+    unsafe extern "system" fn advise(
+        this: This,
+        flags: ULONG,
+        info: *mut MAPIOFFLINE_ADVISEINFO,
+        token: *mut ULONG,
+    ) -> HRESULT {
+        entry("Advise", format_args!("{this:p}, {flags:#x}, {info:p}, {token:p}"), || {
+            // SAFETY: C's contract for this, info and token. The reference outlasts a last release by the asked sink.
+            unsafe {
+                convert::write_number(token, 0)?;
+                let advice = Advice::read(flags, info)?;
+                let object = F::object(this).own();
+                let given = Offline::advise(&object, advice.client_token, || advice.ask())?;
+                convert::write_number(token, given)
+            }
+        })
+    }
+
+    unsafe extern "system" fn unadvise(this: This, flags: ULONG, token: ULONG) -> HRESULT {
+        entry("Unadvise", format_args!("{this:p}, {flags:#x}, {token:#x}"), || {
+            // SAFETY: C's contract for this. The reference outlasts what the sink's Release does.
+            let object = unsafe { F::object(this) }.own();
+            object.unadvise(token);
+            Ok(())
+        })
+    }
+
+    unsafe extern "system" fn placeholder(this: This) -> HRESULT {
+        trace("Placeholder", format_args!("{this:p}"), MAPI_E_NO_SUPPORT as u32);
+        MAPI_E_NO_SUPPORT
+    }
+}

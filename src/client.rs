@@ -1,0 +1,221 @@
+//! The safe Rust API, on the same core as the C ABI and not through it.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::abi::{GUID as Guid, GUID_GlobalState};
+use crate::api;
+use crate::com::{Client, Own};
+use crate::error::Error;
+use crate::name::Name;
+use crate::notify::Change;
+use crate::state::{Capabilities, State};
+use crate::tree::{self, Creation, Identity, Listener, Offline, Wait};
+
+/// An offline object: something that is online or offline, and tells whom it may concern when that changes.
+///
+/// Clones and repeated opens of the same object are the same object. Any method may be called from any thread, and from
+/// a callback. When the last handle in the process goes, the object's subscriptions end; the profile's state stays.
+#[derive(Clone)]
+pub struct OfflineObject(Client<Offline>);
+
+impl OfflineObject {
+    /// Opens a profile's global object, as `HrOpenOfflineObj` with `GUID_GlobalState` does. A profile that nobody has
+    /// created starts online (unless strict hosting is on).
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`]: the name is empty or has a zero in it. [`Error::NotFound`]: it is longer than 64
+    /// UTF-16 units, or hosting is strict and the profile is not hosted. [`Error::OutOfMemory`].
+    pub fn open(profile: &str) -> Result<Self, Error> {
+        tree::open(&name(profile)?, &Identity::GLOBAL, &api::PLAIN).map(Self)
+    }
+
+    /// Opens an object that somebody in this process created with this type and instance, and still holds.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open); [`Error::NotFound`] also when there is no such object.
+    pub fn open_object(profile: &str, kind: Guid, instance: Option<Guid>) -> Result<Self, Error> {
+        tree::open(&name(profile)?, &Identity { kind, instance }, &api::PLAIN).map(Self)
+    }
+
+    /// Opens a profile's global object and makes the profile hosted, as `HrGetGlobalOffline` does.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), but never because hosting is strict.
+    pub fn global(profile: &str) -> Result<Self, Error> {
+        tree::global(&name(profile)?, &api::PLAIN).map(Self)
+    }
+
+    /// Begins to describe an object to create.
+    ///
+    /// ```
+    /// use mapioffline::{Capabilities, OfflineObject, State};
+    ///
+    /// let profile = OfflineObject::open("Builder")?;
+    /// let store = OfflineObject::builder("Builder").parent(&profile).capabilities(Capabilities::OFFLINE).create()?;
+    /// profile.set_state_and_wait(State::Offline)?;
+    /// profile.set_state_and_wait(State::Online)?;
+    /// assert_eq!(store.state(), State::Offline, "it follows its parent where its capabilities allow");
+    /// # Ok::<(), mapioffline::Error>(())
+    /// ```
+    pub fn builder(profile: &str) -> Builder<'_> {
+        Builder { profile, identity: None, capabilities: Capabilities::ALL, parent: None }
+    }
+
+    /// The profile's name as it was first spelled in this process.
+    pub fn profile(&self) -> String {
+        self.0.profile_name().to_string()
+    }
+
+    /// The states that this object can be changed to.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::from_bits(self.0.capability_bits()).unwrap_or(Capabilities::NONE)
+    }
+
+    /// The state now: one atomic load.
+    pub fn state(&self) -> State {
+        State::from_bits(self.0.state_bits()).unwrap_or(State::Online)
+    }
+
+    /// Asks for a state and returns at once; a notifier thread runs the transition.
+    ///
+    /// # Errors
+    /// [`Error::NoSupport`]: the capability is lacking. [`Error::Pending`]: a transition of the object's tree is under
+    /// way and has not come to DONE, or another waits behind it. [`Error::Failed`]: no thread could be started.
+    /// [`Error::OutOfMemory`].
+    pub fn set_state(&self, state: State) -> Result<(), Error> {
+        Offline::set_state(&self.0.own(), state, Wait::No)
+    }
+
+    /// Changes to a state on the calling thread and returns when everybody has been told.
+    ///
+    /// # Errors
+    /// As for [`set_state`](Self::set_state); [`Error::Pending`] also while DONE is being told, as in a callback of the
+    /// same object; [`Error::Failed`] in a child that was forked from a callback before the change.
+    pub fn set_state_and_wait(&self, state: State) -> Result<(), Error> {
+        Offline::set_state(&self.0.own(), state, Wait::ForCallbacks)
+    }
+
+    /// Calls `callback` three times a transition, on the thread that runs it, never twice at a time for one
+    /// subscription. A panic in it is caught and logged. The subscription ends when the guard is dropped, or with the
+    /// last handle to the object.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    ///
+    /// use mapioffline::{OfflineObject, Phase, State};
+    ///
+    /// let object = OfflineObject::open("Subscribe")?;
+    /// let (sender, receiver) = channel();
+    /// let subscription = object.subscribe(move |change| drop(sender.send(change.phase)))?;
+    /// object.set_state_and_wait(State::Offline)?;
+    /// drop(subscription);
+    /// assert_eq!(receiver.iter().collect::<Vec<_>>(), [Phase::Start, Phase::Change, Phase::Done]);
+    /// # Ok::<(), mapioffline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]
+    pub fn subscribe(&self, callback: impl Fn(&Change) + Send + Sync + 'static) -> Result<Subscription, Error> {
+        let object = self.0.own();
+        let token = Offline::advise(&object, 0, || Ok(Listener::Closure(Arc::new(Box::new(callback)))))?;
+        Ok(Subscription { object, token })
+    }
+}
+
+impl PartialEq for OfflineObject {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.own().is(&other.0.own())
+    }
+}
+
+impl Eq for OfflineObject {}
+
+impl fmt::Debug for OfflineObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OfflineObject")
+            .field("profile", &self.profile())
+            .field("state", &self.state())
+            .field("capabilities", &self.capabilities())
+            .finish()
+    }
+}
+
+/// An object to be created; see [`OfflineObject::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is created before `create`"]
+pub struct Builder<'a> {
+    profile: &'a str,
+    identity: Option<Identity>,
+    capabilities: Capabilities,
+    parent: Option<&'a OfflineObject>,
+}
+
+impl<'a> Builder<'a> {
+    /// The type, and the instance of it, by which the object can be opened again. Without this it is anonymous.
+    pub fn identity(mut self, kind: Guid, instance: Option<Guid>) -> Self {
+        self.identity = Some(Identity { kind, instance });
+        self
+    }
+
+    /// The profile's global object; `create` makes the profile hosted.
+    pub fn global(self) -> Self {
+        self.identity(GUID_GlobalState, None)
+    }
+
+    /// The states that the object can be changed to: all, unless this is called.
+    pub const fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// The object whose changes the new one inherits. The new object keeps it alive.
+    pub const fn parent(mut self, parent: &'a OfflineObject) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
+    /// Creates the object, or opens the one that stands under this identity.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`]: a bad name, a parent of another profile, or a global object with a parent.
+    /// [`Error::NotFound`]: the name is too long. [`Error::OutOfMemory`].
+    pub fn create(self) -> Result<OfflineObject, Error> {
+        let parent = self.parent.map(|parent| parent.0.own());
+        let Self { identity, capabilities, .. } = self;
+        let creation = Creation { identity, capabilities, parent: parent.as_ref(), outer: None };
+        tree::create(&name(self.profile)?, &creation, &api::PLAIN).map(OfflineObject)
+    }
+}
+
+/// Ends its subscription when it is dropped: no call begins after that, and one that another thread has begun is not
+/// waited for.
+#[must_use = "a subscription that is dropped at once hears nothing"]
+pub struct Subscription {
+    object: Own<Offline>,
+    token: u32,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.object.unadvise(self.token);
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+/// Turns strict hosting on or off for the whole process: while it is on, only profiles whose global object was created,
+/// or opened by [`OfflineObject::global`], can be opened.
+pub fn set_strict_hosting(strict: bool) {
+    tree::set_strict_hosting(strict);
+}
+
+/// A whole Rust string: a zero in it is not its end, but a fault.
+fn name(profile: &str) -> Result<Name, Error> {
+    if profile.contains('\0') { Err(Error::InvalidArgument) } else { Name::from_utf8(profile.bytes()) }
+}

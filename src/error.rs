@@ -1,0 +1,52 @@
+//! What can go wrong, in the words of the API. `api::result` turns these into HRESULTs.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+/// Why a call failed. Each variant names the HRESULT that a C caller gets in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument is malformed or contradicts another (`E_INVALIDARG`).
+    InvalidArgument,
+    /// A flag that the API does not know (`MAPI_E_UNKNOWN_FLAGS`).
+    UnknownFlags,
+    /// No such profile or object (`MAPI_E_NOT_FOUND`).
+    NotFound,
+    /// The object lacks the capability (`MAPI_E_NO_SUPPORT`).
+    NoSupport,
+    /// The object does not have the interface (`E_NOINTERFACE`).
+    NoInterface,
+    /// A transition is under way in the object's tree (`E_PENDING`).
+    Pending,
+    /// Memory ran out; everything is as before (`E_OUTOFMEMORY`).
+    OutOfMemory,
+    /// No thread could be started, or a transition was cut short in a forked child (`E_FAIL`).
+    Failed,
+    /// The object ended during the call, or the library met a fault of its own (`E_UNEXPECTED`).
+    Unexpected,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidArgument => "an argument is not valid",
+            Self::UnknownFlags => "a flag is not known",
+            Self::NotFound => "there is no such profile or object",
+            Self::NoSupport => "the object lacks the capability for that state",
+            Self::NoInterface => "the object does not have that interface",
+            Self::Pending => "a transition is under way; try again when it is done",
+            Self::OutOfMemory => "memory ran out; nothing was changed",
+            Self::Failed => "no notifier thread could be started, or the process was forked during the transition",
+            Self::Unexpected => "the object ended during the call, or the library met a fault of its own",
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<std::collections::TryReserveError> for Error {
+    fn from(_: std::collections::TryReserveError) -> Self {
+        Self::OutOfMemory
+    }
+}

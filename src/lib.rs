@@ -1,0 +1,43 @@
+//! The Offline State API of Microsoft Outlook, binary-compatible, without Outlook.
+//!
+//! C and C++ programs use it through `include/mapioffline.h` and the exports of the shared or static library. Rust
+//! programs use the types below, which stand on the same core: an [`OfflineObject`] opened here and one opened through
+//! `HrOpenOfflineObj` in the same process are the same object.
+//!
+//! ```
+//! use mapioffline::{OfflineObject, State};
+//!
+//! let outlook = OfflineObject::open("Outlook")?;
+//! let subscription = outlook.subscribe(|change| println!("{:?}: {:?} -> {:?}", change.phase, change.old, change.new))?;
+//! outlook.set_state_and_wait(State::Offline)?;
+//! assert_eq!(outlook.state(), State::Offline);
+//! drop(subscription);
+//! # Ok::<(), mapioffline::Error>(())
+//! ```
+//!
+//! A profile starts online. Its state belongs to the profile, not to the handle: it is still there when the profile is
+//! opened again. Callbacks run with no lock of the library held, so every method may be called from one.
+
+mod abi;
+mod api;
+mod client;
+mod com;
+mod deliver;
+mod error;
+mod logging;
+mod name;
+mod notify;
+mod state;
+mod store;
+mod sys;
+mod tree;
+
+pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
+pub use error::Error;
+pub use notify::{Change, Phase};
+pub use state::{Capabilities, State};
+
+/// A globally unique identifier, laid out as in C.
+pub use abi::GUID as Guid;
+/// The type of a profile's global object, which is the one that [`OfflineObject::open`] opens.
+pub use abi::GUID_GlobalState as GUID_GLOBAL_STATE;

@@ -1,0 +1,88 @@
+//! POSIX, with glibc's and Apple's additions.
+
+use std::ffi::{CStr, c_void};
+use std::io;
+use std::thread::JoinHandle;
+
+/// Which thread: equal for equal threads while both live. No thread-local of ours, hence no destructor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Thread(usize);
+
+impl Thread {
+    pub(crate) fn current() -> Self {
+        // SAFETY: has no preconditions.
+        Self(unsafe { libc::pthread_self() } as usize)
+    }
+}
+
+/// Keeps the module that holds this code loaded for ever, whether it is the shared library or a plug-in that the static
+/// one was linked into. In the main program there is nothing to keep.
+pub(crate) fn pin_module() {
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let code = pin_module as fn() as *const c_void;
+    // SAFETY: `info` is written when the result is not zero, and zeroes are valid for it anyway.
+    let info = unsafe {
+        libc::dladdr(code, info.as_mut_ptr());
+        info.assume_init()
+    };
+    if info.dli_fname.is_null() {
+        return;
+    }
+    // SAFETY: the name is a C string that lives as long as the module. The handle is kept for ever on purpose.
+    let handle = unsafe { libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
+    if handle.is_null() {
+        // SAFETY: as above.
+        let path = unsafe { CStr::from_ptr(info.dli_fname) };
+        log::debug!("{} is the program itself, or cannot be pinned", path.to_string_lossy());
+    }
+}
+
+/// Has `handler` run when the process exits, before what was registered earlier.
+pub(crate) fn at_exit(handler: extern "C" fn()) {
+    // SAFETY: the handler is code of this module, which is pinned.
+    if unsafe { libc::atexit(handler) } != 0 {
+        log::warn!("no exit handler could be registered");
+    }
+}
+
+pub(super) fn at_fork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) {
+    // SAFETY: the handlers are code of this module, which is pinned before anything can be locked for long.
+    if unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) } != 0 {
+        log::warn!("no fork handlers could be registered");
+    }
+}
+
+/// Starts a thread that blocks all signals: they are the host's, for threads of the host.
+pub(crate) fn spawn_with_signals_blocked(
+    builder: std::thread::Builder,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are written before they are read. A thread inherits the mask of the one that starts it.
+    unsafe {
+        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let started = builder.spawn(body);
+    // SAFETY: `before` was written above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    started
+}
+
+/// An environment variable, except in a program that runs with more rights than its user has.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    if elevated() { None } else { std::env::var(name).ok() }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn elevated() -> bool {
+    // SAFETY: has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn elevated() -> bool {
+    // SAFETY: have no preconditions.
+    unsafe { libc::geteuid() != libc::getuid() || libc::getegid() != libc::getgid() }
+}

@@ -1,0 +1,171 @@
+//! The process-wide map of profiles, and the ways in: open, create, global.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::Lazy;
+
+use super::forest::{Forest, Seed};
+use super::object::Offline;
+use super::{fork, hosting};
+use crate::abi::{GUID, GUID_GlobalState};
+use crate::com::{Client, Faces, Outer, Own};
+use crate::error::Error;
+use crate::name::Name;
+use crate::state::Capabilities;
+use crate::store::{self, Entry as _, Store as _};
+use crate::sys::ForkGuards;
+
+/// What an object is found by within its profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) kind: GUID,
+    pub(crate) instance: Option<GUID>,
+}
+
+impl Identity {
+    pub(crate) const GLOBAL: Self = Self { kind: GUID_GlobalState, instance: None };
+}
+
+/// A profile. It is never freed: its state outlives the handles.
+pub(crate) struct Profile {
+    name: Name,
+    forest: Mutex<Forest>,
+}
+
+pub(super) struct Registry {
+    profiles: HashMap<Box<[u16]>, &'static Profile>,
+    /// Room for every profile's lock.
+    pub(super) held: ForkGuards<MutexGuard<'static, Forest>>,
+}
+
+static REGISTRY: Lazy<Mutex<Registry>> =
+    Lazy::new(|| Mutex::new(Registry { profiles: HashMap::new(), held: ForkGuards::new() }));
+static STORE: store::Memory = store::Memory;
+
+impl Profile {
+    /// The profile's name as it was first spelled.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Forest> {
+        self.forest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry {
+    pub(super) fn lock() -> MutexGuard<'static, Self> {
+        REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lock of every profile. They are taken one by one elsewhere, so any order does.
+    pub(super) fn hold_profiles(&mut self) {
+        for profile in self.profiles.values() {
+            self.held.push(profile.lock());
+        }
+    }
+
+    fn find(name: &Name) -> Option<&'static Profile> {
+        Self::lock().profiles.get(name.folded().units()).copied()
+    }
+
+    fn find_or_add(name: &Name) -> Result<&'static Profile, Error> {
+        let folded = name.folded();
+        let mut registry = Self::lock();
+        if let Some(profile) = registry.profiles.get(folded.units()) {
+            return Ok(profile);
+        }
+        let count = registry.profiles.len() + 1;
+        registry.held.reserve(count)?;
+        registry.profiles.try_reserve(1)?;
+        let mut key = Vec::new();
+        key.try_reserve_exact(folded.units().len())?;
+        key.extend_from_slice(folded.units());
+        let mut room = Vec::new();
+        room.try_reserve_exact(1)?;
+        room.push(Profile { name: *name, forest: Mutex::new(Forest::new(STORE.open(name)?)) });
+        let profile = &room.leak()[0];
+        registry.profiles.insert(key.into_boxed_slice(), profile);
+        Ok(profile)
+    }
+}
+
+/// Opens the global object, or a named one that stands.
+pub(crate) fn open(name: &Name, identity: &Identity, faces: &'static Faces) -> Result<Client<Offline>, Error> {
+    fork::prepare_process();
+    if *identity != Identity::GLOBAL {
+        let profile = Registry::find(name).ok_or(Error::NotFound)?;
+        return profile.lock().find(identity).ok_or(Error::NotFound);
+    }
+    if hosting::is_strict() {
+        let profile = Registry::find(name).ok_or(Error::NotFound)?;
+        if !profile.lock().record.record().hosted {
+            return Err(Error::NotFound);
+        }
+        return open_global(profile, faces, |_| Ok(()));
+    }
+    open_global(Registry::find_or_add(name)?, faces, |forest| {
+        forest.record.note_seen();
+        Ok(())
+    })
+}
+
+/// Makes or opens the global object; from now on its profile is hosted.
+pub(crate) fn global(name: &Name, faces: &'static Faces) -> Result<Client<Offline>, Error> {
+    host(name, Capabilities::ALL, faces)
+}
+
+/// What `create` makes.
+pub(crate) struct Creation<'a> {
+    /// `None` is anonymous.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) parent: Option<&'a Own<Offline>>,
+    pub(crate) outer: Option<Outer>,
+}
+
+/// Makes an object, or opens the one that stands.
+pub(crate) fn create(name: &Name, creation: &Creation, faces: &'static Faces) -> Result<Client<Offline>, Error> {
+    fork::prepare_process();
+    hosting::is_strict();
+    let Creation { identity, capabilities, parent, outer } = *creation;
+    let of_global_kind = identity.is_some_and(|identity| identity.kind == GUID_GlobalState);
+    if parent.is_some() && of_global_kind || outer.is_some() && identity.is_some() {
+        return Err(Error::InvalidArgument);
+    }
+    if let Some(parent) = parent {
+        if Registry::find(name).is_none_or(|profile| !parent.is_of(profile)) {
+            return Err(Error::InvalidArgument);
+        }
+    }
+    if identity == Some(Identity::GLOBAL) {
+        return host(name, capabilities, faces);
+    }
+    let profile = Registry::find_or_add(name)?;
+    let mut forest = profile.lock();
+    if let Some(standing) = identity.and_then(|identity| forest.find(&identity)) {
+        return Ok(standing);
+    }
+    forest.make(&Seed { profile, faces, outer, identity, capabilities, parent })
+}
+
+fn host(name: &Name, capabilities: Capabilities, faces: &'static Faces) -> Result<Client<Offline>, Error> {
+    fork::prepare_process();
+    hosting::is_strict();
+    open_global(Registry::find_or_add(name)?, faces, |forest| forest.record.host(capabilities))
+}
+
+fn open_global(
+    profile: &'static Profile,
+    faces: &'static Faces,
+    settle: impl FnOnce(&mut Forest) -> Result<(), Error>,
+) -> Result<Client<Offline>, Error> {
+    let mut forest = profile.lock();
+    settle(&mut forest)?;
+    let (client, ended) = forest.open_global(profile, faces)?;
+    drop(forest);
+    // Perhaps the sinks of one whose last release has not come through yet: client code, outside the lock.
+    drop(ended);
+    Ok(client)
+}

@@ -1,0 +1,109 @@
+//! The way of a transition: accepted, told in three phases, over.
+
+use super::forest::{Accepted, Cursor, Job, Next, RunKey, Runner, Step};
+use super::listener::Listener;
+use super::object::Offline;
+use super::registry::Profile;
+use crate::com::Own;
+use crate::deliver::{HeldNotifiers, Notifiers};
+use crate::error::Error;
+use crate::notify::{Phase, Sink};
+use crate::state::State;
+
+static NOTIFIERS: Notifiers<Job> = Notifiers::new(|(profile, key)| {
+    run(profile, key, Runner::Notifier);
+});
+
+/// When a request returns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// At once; a notifier thread runs the transition.
+    No,
+    /// When the last DONE has returned; the calling thread runs it.
+    ForCallbacks,
+}
+
+/// How a transition ended for the thread that ran it.
+struct Outcome {
+    changed: bool,
+    /// This is a child that was forked from inside a callback.
+    cut_short: bool,
+}
+
+impl Offline {
+    pub(crate) fn set_state(this: &Own<Self>, to: State, wait: Wait) -> Result<(), Error> {
+        let blocking = wait == Wait::ForCallbacks;
+        let accepted = this.profile.lock().request(this.place, to, blocking, || NOTIFIERS.reserve())?;
+        match accepted {
+            Accepted::Already | Accepted::Queued => Ok(()),
+            Accepted::Dispatch(ticket, key) => {
+                ticket.dispatch((this.profile, key));
+                Ok(())
+            }
+            Accepted::Run(key) => match run(this.profile, key, Runner::Caller) {
+                Outcome { cut_short: true, changed: false } => Err(Error::Failed),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+/// Runs a transition, and those that are queued behind it if this thread may go on with them.
+fn run(profile: &'static Profile, mut key: RunKey, runner: Runner) -> Outcome {
+    loop {
+        let outcome = run_one(profile, key);
+        if outcome.cut_short {
+            return outcome;
+        }
+        let next = profile.lock().finish(key, runner);
+        match next {
+            Next::Nothing | Next::Gone => return outcome,
+            Next::Continue(queued) => key = queued,
+            Next::Dispatch(ticket, queued) => {
+                ticket.dispatch((profile, queued));
+                return outcome;
+            }
+        }
+    }
+}
+
+fn run_one(profile: &'static Profile, key: RunKey) -> Outcome {
+    let mut outcome = Outcome { changed: false, cut_short: true };
+    for phase in [Phase::Start, Phase::Change, Phase::Done] {
+        if !profile.lock().enter(key, phase) {
+            return outcome;
+        }
+        outcome.changed |= phase == Phase::Change;
+        if !tell_all(profile, key) {
+            return outcome;
+        }
+    }
+    outcome.cut_short = false;
+    outcome
+}
+
+/// Delivers one phase. False: the transition does not exist any more.
+fn tell_all(profile: &'static Profile, key: RunKey) -> bool {
+    let mut cursor = Cursor::default();
+    let mut step = profile.lock().step(key, &mut cursor);
+    loop {
+        match step {
+            Step::PhaseOver => return true,
+            Step::Gone => return false,
+            Step::Tell { handle, client_token, change } => Listener::tell(&handle, client_token, &change),
+        }
+        let mut forest = profile.lock();
+        if let Some(owed) = forest.told(key) {
+            // Dropping it runs client code: nobody else may count as being told meanwhile.
+            drop(forest);
+            drop(owed);
+            forest = profile.lock();
+        }
+        step = forest.step(key, &mut cursor);
+    }
+}
+
+/// Holds the notifiers still around a fork.
+pub(super) fn hold_notifiers() -> HeldNotifiers<Job> {
+    NOTIFIERS.hold()
+}
