@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The types that the Windows SDK has and other platforms do not. Included by mapioffline.h. */
+#ifndef MAPIOFFLINE_PLATFORM_H
+#define MAPIOFFLINE_PLATFORM_H
+
+#if defined(_WIN32)
+
+#include <windows.h>
+#include <unknwn.h>
+#ifndef MAPIOFFLINE_WCHAR_BITS
+#define MAPIOFFLINE_WCHAR_BITS 16
+#endif
+
+#else /* not Windows */
+
+#include <stddef.h>
+
+#ifndef STDMETHODCALLTYPE
+#define STDMETHODCALLTYPE
+#endif
+
+#ifndef MAPIOFFLINE_WCHAR_BITS
+#if defined(__SIZEOF_WCHAR_T__) && __SIZEOF_WCHAR_T__ == 2
+#define MAPIOFFLINE_WCHAR_BITS 16
+#else
+#define MAPIOFFLINE_WCHAR_BITS 32
+#endif
+#endif
+
+#ifndef MAPIOFFLINE_NO_PLATFORM_TYPES
+
+/* 32 bits on every platform, also where long has 64. */
+typedef unsigned int ULONG;
+typedef int HRESULT;
+typedef int BOOL;
+#if MAPIOFFLINE_WCHAR_BITS == 16 && (!defined(__SIZEOF_WCHAR_T__) || __SIZEOF_WCHAR_T__ != 2)
+#if defined(__cplusplus) && __cplusplus >= 201103L
+typedef char16_t WCHAR;
+#else
+typedef unsigned short WCHAR;
+#endif
+#else
+typedef wchar_t WCHAR;
+#endif
+typedef const WCHAR *LPCWSTR;
+
+#ifndef GUID_DEFINED
+#define GUID_DEFINED
+typedef struct _GUID {
+    unsigned int Data1;
+    unsigned short Data2;
+    unsigned short Data3;
+    unsigned char Data4[8];
+} GUID;
+#endif
+
+#ifndef __IID_DEFINED__
+#define __IID_DEFINED__
+typedef GUID IID;
+#endif
+
+#ifndef _REFIID_DEFINED
+#define _REFIID_DEFINED
+#ifdef __cplusplus
+#define REFIID const IID &
+#else
+#define REFIID const IID *const
+#endif
+#endif
+
+#ifndef __IUnknown_INTERFACE_DEFINED__
+#define __IUnknown_INTERFACE_DEFINED__
+#if defined(__cplusplus) && !defined(CINTERFACE)
+struct IUnknown {
+    virtual HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **ppvObject) = 0;
+    virtual ULONG STDMETHODCALLTYPE AddRef() = 0;
+    virtual ULONG STDMETHODCALLTYPE Release() = 0;
+};
+#else
+typedef struct IUnknown IUnknown;
+typedef struct IUnknownVtbl {
+    HRESULT(STDMETHODCALLTYPE *QueryInterface)(IUnknown *This, REFIID riid, void **ppvObject);
+    ULONG(STDMETHODCALLTYPE *AddRef)(IUnknown *This);
+    ULONG(STDMETHODCALLTYPE *Release)(IUnknown *This);
+} IUnknownVtbl;
+struct IUnknown {
+    const IUnknownVtbl *lpVtbl;
+};
+#endif
+#endif /* __IUnknown_INTERFACE_DEFINED__ */
+
+#endif /* MAPIOFFLINE_NO_PLATFORM_TYPES */
+
+#ifndef SUCCEEDED
+#define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
+#endif
+#ifndef FAILED
+#define FAILED(hr) ((HRESULT)(hr) < 0)
+#endif
+#ifndef TRUE
+#define TRUE 1
+#endif
+#ifndef FALSE
+#define FALSE 0
+#endif
+
+#endif /* _WIN32 */
+
+/* A UTF-16 unit and a byte of UTF-8, as literals are spelled: u"..." and "...". */
+#if defined(__cplusplus) && (__cplusplus >= 201103L || (defined(_MSC_VER) && _MSC_VER >= 1900))
+typedef char16_t MAPIOFFLINE_CHAR16;
+#else
+typedef unsigned short MAPIOFFLINE_CHAR16;
+#endif
+typedef char MAPIOFFLINE_CHAR8;
+
+/* Fails to compile where another header's types are not what the ABI needs. */
+typedef char mapioffline_ulong_has_32_bits[sizeof(ULONG) == 4 ? 1 : -1];
+typedef char mapioffline_hresult_has_32_bits[sizeof(HRESULT) == 4 ? 1 : -1];
+typedef char mapioffline_guid_has_128_bits[sizeof(GUID) == 16 ? 1 : -1];
+typedef char mapioffline_wchar_bits_is_right[sizeof(WCHAR) * 8 == MAPIOFFLINE_WCHAR_BITS ? 1 : -1];
+
+#endif /* MAPIOFFLINE_PLATFORM_H */

@@ -1,0 +1,239 @@
+//! The generated part of the header: the C view, from the Rust types that the library itself is compiled from.
+//!
+//! cbindgen leaves out functions that are `extern "system"` and drops the convention of function pointers. So it is
+//! shown the same sources with `extern "C"`, and the convention is put back afterwards, counted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Result;
+
+/// One generated file.
+struct Part {
+    file: &'static str,
+    source: &'static str,
+    what: &'static str,
+    /// Types to write that no function mentions.
+    include: &'static [&'static str],
+    /// How many slots and callbacks get a calling convention.
+    slots: usize,
+    /// How many functions are declared.
+    exports: usize,
+}
+
+const PARTS: [Part; 4] = [
+    Part {
+        file: "structs.h",
+        source: "src/abi/structs.rs",
+        what: "The structures of the API.",
+        include: &[
+            "MAPIOFFLINE_ADVISEINFO",
+            "MAPIOFFLINE_STATECHANGE",
+            "MAPIOFFLINE_NOTIFY_INFO",
+            "MAPIOFFLINE_NOTIFY",
+            "MAPIOFFLINE_AGGREGATEINFO",
+            "MAPIOFFLINE_CREATEINFO",
+        ],
+        slots: 0,
+        exports: 0,
+    },
+    Part {
+        file: "c_view.h",
+        source: "src/abi/vtables.rs",
+        what: "The C view of the interfaces: structures with an lpVtbl, whose order of slots is the ABI.",
+        include: &[
+            "IMAPIOfflineVtbl",
+            "IMAPIOffline",
+            "IMAPIOfflineMgrVtbl",
+            "IMAPIOfflineMgr",
+            "IMAPIOfflineNotifyVtbl",
+            "IMAPIOfflineNotify",
+        ],
+        slots: 7 + 16 + 4,
+        exports: 0,
+    },
+    Part {
+        file: "exports.h",
+        source: "src/api/exports.rs",
+        what: "The functions under Outlook's export names.",
+        include: &[],
+        slots: 0,
+        exports: 3,
+    },
+    Part {
+        file: "extensions.h",
+        source: "src/api/extensions.rs",
+        what: "What this library has beyond Outlook's exports.",
+        include: &[],
+        slots: 1,
+        exports: 11,
+    },
+];
+
+/// What the generated files should be, by path below `root`.
+pub(crate) fn generate(root: &Path, version: &str) -> Result<Vec<(PathBuf, String)>> {
+    let folder = Path::new("include/mapioffline");
+    let mut files = vec![(folder.join("version.h"), version_header(version)?)];
+    for part in &PARTS {
+        files.push((folder.join(part.file), part.generate(root)?));
+    }
+    Ok(files)
+}
+
+/// Writes the files that differ.
+pub(crate) fn write(root: &Path, version: &str) -> Result<()> {
+    for (path, text) in generate(root, version)? {
+        let path = root.join(path);
+        if fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+            fs::write(&path, text)?;
+            println!("wrote {}", path.display());
+        }
+    }
+    Ok(())
+}
+
+impl Part {
+    fn generate(&self, root: &Path) -> Result<String> {
+        let scratch = root.join("target/xtask/header");
+        fs::create_dir_all(&scratch)?;
+        let copy = scratch.join(self.file).with_extension("rs");
+        let source = fs::read_to_string(root.join(self.source))?;
+        fs::write(
+            &copy,
+            source.replace("extern \"system-unwind\"", "extern \"C\"").replace("extern \"system\"", "extern \"C\""),
+        )?;
+        let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+        config.export.include = self.include.iter().map(ToString::to_string).collect();
+        let guard = format!("MAPIOFFLINE_{}_H", self.file.trim_end_matches(".h").to_uppercase());
+        let bindings = cbindgen::Builder::new().with_config(config).with_src(&copy).generate()?;
+        let mut text = Vec::new();
+        bindings.write(&mut text);
+        let text = with_conventions(&String::from_utf8(text)?, self.slots, self.exports)
+            .map_err(|error| format!("{}: {error}", self.file))?;
+        let (open, close) = if self.exports == 0 {
+            ("", "")
+        } else {
+            ("#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", "\n#ifdef __cplusplus\n}\n#endif\n")
+        };
+        Ok(format!(
+            "/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n\
+             /* {}\n \
+             * Written by `cargo xtask header` from {}: change that. Included by mapioffline.h. */\n\
+             #ifndef {guard}\n#define {guard}\n\n{open}{}{close}\n#endif /* {guard} */\n",
+            self.what,
+            self.source,
+            text.trim_start(),
+        ))
+    }
+}
+
+/// Puts the calling convention on every function pointer and every declared function, and fails unless there were exactly
+/// as many as expected. Documentation becomes block comments, which C89 compilers and -pedantic take too.
+fn with_conventions(text: &str, slots: usize, exports: usize) -> Result<String> {
+    const CONVENTION: &str = "STDMETHODCALLTYPE ";
+    let mut found = (0, 0);
+    let mut out = String::new();
+    // Arguments on lines of their own move along with what they stand under.
+    let mut continued = false;
+    for mut line in block_comments(text) {
+        if continued {
+            line.insert_str(0, &" ".repeat(CONVENTION.len()));
+            continued = !line.ends_with(';');
+            out += line.trim_end();
+            out.push('\n');
+            continue;
+        }
+        let code = !line.trim_start().starts_with(['/', '*']);
+        let line = if code && line.contains("(*") {
+            found.0 += line.matches("(*").count();
+            continued = line.ends_with(',');
+            line.replace("(*", &format!("({CONVENTION}*"))
+        } else if let Some((result, rest)) = code.then(|| declared(&line)).flatten() {
+            found.1 += 1;
+            continued = line.ends_with(',');
+            format!("{result}{CONVENTION}{rest}")
+        } else {
+            line
+        };
+        out += line.trim_end();
+        out.push('\n');
+    }
+    if found != (slots, exports) {
+        return Err(format!("{found:?} slots and functions found, ({slots}, {exports}) expected").into());
+    }
+    Ok(out)
+}
+
+/// Splits the first line of a function's declaration before its name.
+fn declared(line: &str) -> Option<(&str, &str)> {
+    let before = line.find('(')?;
+    let name = line[..before].rfind([' ', '*'])? + 1;
+    let known = ["Hr", "MapiOffline"].iter().any(|prefix| line[name..].starts_with(prefix));
+    (known && !line.starts_with([' ', '\t'])).then(|| line.split_at(name))
+}
+
+/// `///` and `//` lines as `/* ... */`.
+fn block_comments(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let comment = line.trim_start().strip_prefix("///").or_else(|| line.trim_start().strip_prefix("//"));
+        match comment {
+            Some(words) if inside => lines.push(format!("{indent} *{words}")),
+            Some(words) => lines.push(format!("{indent}/*{words}")),
+            None if inside => {
+                if let Some(last) = lines.last_mut() {
+                    *last += " */";
+                }
+                lines.push(line.to_owned());
+            }
+            None => lines.push(line.to_owned()),
+        }
+        inside = comment.is_some();
+    }
+    lines
+}
+
+fn version_header(version: &str) -> Result<String> {
+    let numbers: Vec<&str> = version.split('.').collect();
+    let [major, minor, patch] = numbers[..] else { return Err(format!("{version} is not major.minor.patch").into()) };
+    Ok(format!(
+        "/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n\
+         /* Written by `cargo xtask header` from Cargo.toml: change that. Included by mapioffline.h. */\n\
+         #ifndef MAPIOFFLINE_VERSION_H\n#define MAPIOFFLINE_VERSION_H\n\n\
+         #define MAPIOFFLINE_VERSION_MAJOR {major}\n\
+         #define MAPIOFFLINE_VERSION_MINOR {minor}\n\
+         #define MAPIOFFLINE_VERSION_PATCH {patch}\n\
+         #define MAPIOFFLINE_VERSION_STRING \"{version}\"\n\
+         /* Grows with every version; MapiOfflineVersion gives that of the library that runs. */\n\
+         #define MAPIOFFLINE_VERSION_NUMBER                                                                                     \\\n    \
+         ((ULONG)MAPIOFFLINE_VERSION_MAJOR << 24 | (ULONG)MAPIOFFLINE_VERSION_MINOR << 16 |                                 \\\n     \
+         (ULONG)MAPIOFFLINE_VERSION_PATCH)\n\n\
+         #endif /* MAPIOFFLINE_VERSION_H */\n"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is committed is what the generator makes.
+    #[test]
+    fn the_committed_header_is_current() {
+        let root = crate::root();
+        for (path, text) in generate(&root, env!("CARGO_PKG_VERSION")).unwrap() {
+            let committed = fs::read_to_string(root.join(&path)).unwrap_or_default();
+            assert!(committed == text, "{} is out of date: run `cargo xtask header` and commit it", path.display());
+        }
+    }
+
+    #[test]
+    fn a_slot_or_function_more_or_less_is_an_error() {
+        let text = "struct V {\n    HRESULT (*A)(I *This);\n};\n\nHRESULT HrB(ULONG a);\n";
+        assert!(with_conventions(text, 1, 1).unwrap().contains("HRESULT STDMETHODCALLTYPE HrB("));
+        assert!(with_conventions(text, 1, 1).unwrap().contains("(STDMETHODCALLTYPE *A)("));
+        assert!(with_conventions(text, 2, 1).is_err());
+        assert!(with_conventions(text, 1, 0).is_err());
+    }
+}
