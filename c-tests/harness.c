@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "harness.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+struct library lib;
+
+static struct test_case *cases;
+static struct test_case *running;
+static int failures;
+static const char *skipped;
+static const char *program;
+static unsigned event_order;
+static wchar_t profile_name[2][64];
+
+/* ---- the library under test ---------------------------------------------------------------------------------------- */
+
+#ifdef CONFORMANCE_LOADED
+
+/* Old clients look for the decorated name first. */
+static void *find(void *handle, const char *decorated, const char *plain) {
+    void *found = dlsym(handle, decorated);
+    return found != NULL ? found : dlsym(handle, plain);
+}
+
+/* ISO C has no cast from an object pointer to a function pointer; copying the bits is what POSIX means. */
+static void take(void *slot, void *found) {
+    memcpy(slot, &found, sizeof(found));
+}
+
+static void load_library(void) {
+    const char *path = getenv("MAPIOFFLINE_TEST_LIBRARY");
+    void *handle;
+    if (path == NULL) {
+        fprintf(stderr, "MAPIOFFLINE_TEST_LIBRARY is not set: give the path of the library to test\n");
+        exit(2);
+    }
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(2);
+    }
+    take(&lib.open, find(handle, "HrOpenOfflineObj@20", "HrOpenOfflineObj"));
+    take(&lib.create, find(handle, "HrCreateOfflineObj@12", "HrCreateOfflineObj"));
+    take(&lib.global, find(handle, "HrGetGlobalOffline@8", "HrGetGlobalOffline"));
+    if (lib.open == NULL || lib.create == NULL) {
+        fprintf(stderr, "%s does not export HrOpenOfflineObj and HrCreateOfflineObj\n", path);
+        exit(2);
+    }
+    take(&lib.open16, dlsym(handle, "MapiOfflineOpenUtf16"));
+    take(&lib.open8, dlsym(handle, "MapiOfflineOpenUtf8"));
+    take(&lib.create16, dlsym(handle, "MapiOfflineCreateUtf16"));
+    take(&lib.create8, dlsym(handle, "MapiOfflineCreateUtf8"));
+    take(&lib.global16, dlsym(handle, "MapiOfflineGetGlobalUtf16"));
+    take(&lib.global8, dlsym(handle, "MapiOfflineGetGlobalUtf8"));
+    take(&lib.version, dlsym(handle, "MapiOfflineVersion"));
+    take(&lib.version_string, dlsym(handle, "MapiOfflineVersionString"));
+    take(&lib.set_strict, dlsym(handle, "MapiOfflineSetStrictHosting"));
+    take(&lib.set_log, dlsym(handle, "MapiOfflineSetLogCallback"));
+    take(&lib.live_objects, dlsym(handle, "MapiOfflineLiveObjects"));
+    lib.path = path;
+}
+
+#else
+
+static void load_library(void) {
+    lib.open = HrOpenOfflineObj;
+    lib.create = HrCreateOfflineObj;
+    lib.global = HrGetGlobalOffline;
+    lib.open16 = MapiOfflineOpenUtf16;
+    lib.open8 = MapiOfflineOpenUtf8;
+    lib.create16 = MapiOfflineCreateUtf16;
+    lib.create8 = MapiOfflineCreateUtf8;
+    lib.global16 = MapiOfflineGetGlobalUtf16;
+    lib.global8 = MapiOfflineGetGlobalUtf8;
+    lib.version = MapiOfflineVersion;
+    lib.version_string = MapiOfflineVersionString;
+    lib.set_strict = MapiOfflineSetStrictHosting;
+    lib.set_log = MapiOfflineSetLogCallback;
+    lib.live_objects = MapiOfflineLiveObjects;
+}
+
+#endif
+
+ULONG live_objects(void) {
+    return lib.live_objects != NULL ? lib.live_objects() : 0;
+}
+
+int all_objects_gone(void) {
+    int tries;
+    for (tries = 0; live_objects() != 0; tries++) {
+        if (tries == 2000) {
+            return 0;
+        }
+        nap(5);
+    }
+    return 1;
+}
+
+/* ---- cases --------------------------------------------------------------------------------------------------------- */
+
+void register_case(struct test_case *test) {
+    test->next = cases;
+    cases = test;
+}
+
+/* "open.starts_online" of c-tests/suite/open.c */
+static const char *full_name(const struct test_case *test, char *buffer, size_t size) {
+    const char *slash = strrchr(test->file, '/');
+    const char *file = slash != NULL ? slash + 1 : test->file;
+    snprintf(buffer, size, "%.*s.%s", (int)strcspn(file, "."), file, test->name);
+    return buffer;
+}
+
+const wchar_t *profile(void) {
+    return profile_name[0];
+}
+
+const wchar_t *profile2(void) {
+    return profile_name[1];
+}
+
+int check_at(const char *file, int line, int holds, const char *what) {
+    if (!holds) {
+        __atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);
+        fprintf(stderr, "%s:%d: %s: does not hold\n", file, line, what);
+    }
+    return holds;
+}
+
+void check_hr_at(const char *file, int line, HRESULT got, HRESULT expected, const char *what) {
+    if (got != expected) {
+        __atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);
+        fprintf(stderr, "%s:%d: %s: %#x, expected %#x\n", file, line, what, (unsigned)got, (unsigned)expected);
+    }
+}
+
+void check_eq_at(const char *file, int line, unsigned long long got, unsigned long long expected, const char *what) {
+    if (got != expected) {
+        __atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);
+        fprintf(stderr, "%s:%d: %s: %llu (%#llx), expected %llu (%#llx)\n", file, line, what, got, got, expected, expected);
+    }
+}
+
+int failures_so_far(void) {
+    return __atomic_load_n(&failures, __ATOMIC_SEQ_CST);
+}
+
+void skip_case(const char *reason) {
+    skipped = reason;
+}
+
+int under_valgrind(void) {
+    return getenv("MAPIOFFLINE_TEST_VALGRIND") != NULL;
+}
+
+int often(int times) {
+    return under_valgrind() && times > 20 ? times / 20 : times;
+}
+
+void nap(int milliseconds) {
+    struct timespec time;
+    time.tv_sec = milliseconds / 1000;
+    time.tv_nsec = (long)(milliseconds % 1000) * 1000000;
+    while (nanosleep(&time, &time) != 0 && errno == EINTR) {
+    }
+}
+
+int is_child_case(void) {
+    return getenv("MAPIOFFLINE_TEST_CHILD") != NULL;
+}
+
+int run_case_as_process(const char *name, const char *environment) {
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        char copy[256];
+        putenv((char *)"MAPIOFFLINE_TEST_CHILD=1");
+        if (environment != NULL) {
+            snprintf(copy, sizeof(copy), "%s", environment);
+            putenv(copy);
+        }
+        execl(program, program, name, (char *)NULL);
+        _exit(127);
+    }
+    if (child > 0) {
+        waitpid(child, &status, 0);
+    }
+    return status;
+}
+
+/* Exit status: 0 passed, 1 failed, 77 skipped. */
+static int run_case(struct test_case *test) {
+    char name[128];
+    failures = 0;
+    skipped = NULL;
+    running = test;
+    full_name(test, name, sizeof(name));
+    swprintf(profile_name[0], 64, L"%.3s.%.58s", name, test->name);
+    swprintf(profile_name[1], 64, L"%.3s.%.57s 2", name, test->name);
+    if (strlen(test->name) > 57) {
+        fprintf(stderr, "%s: the name of a case goes into a profile's name; this one is too long\n", name);
+        return 1;
+    }
+    test->run();
+    if (skipped != NULL) {
+        printf("%s: SKIPPED: %s\n", name, skipped);
+        return 77;
+    }
+    if (!all_objects_gone()) {
+        fprintf(stderr, "%s: %u objects are still in memory\n", name, live_objects());
+        failures++;
+    }
+    printf("%s: %s\n", name, failures == 0 ? "passed" : "FAILED");
+    fflush(stdout);
+    return failures == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+    struct test_case *test;
+    char name[128];
+    int all = argc == 2 && strcmp(argv[1], "--all") == 0;
+    int passed = 0;
+    int failed = 0;
+    int left_out = 0;
+    program = argv[0];
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s CASE | --all | --list\n", argv[0]);
+        return 2;
+    }
+    if (strcmp(argv[1], "--list") != 0) {
+        load_library();
+    }
+    for (test = cases; test != NULL; test = test->next) {
+        full_name(test, name, sizeof(name));
+        if (strcmp(argv[1], "--list") == 0) {
+            printf("%s\n", name);
+        } else if (strcmp(argv[1], name) == 0) {
+            return run_case(test);
+        } else if (all) {
+            int status = run_case(test);
+            passed += status == 0;
+            failed += status == 1;
+            left_out += status == 77;
+        }
+    }
+    if (all) {
+        printf("%d passed, %d failed, %d skipped\n", passed, failed, left_out);
+        return failed != 0;
+    }
+    if (strcmp(argv[1], "--list") == 0) {
+        return 0;
+    }
+    fprintf(stderr, "there is no case %s; --list shows them\n", argv[1]);
+    return 2;
+}
+
+/* ---- objects ------------------------------------------------------------------------------------------------------- */
+
+IMAPIOfflineMgr *open_at(const char *file, int line, const wchar_t *name) {
+    IMAPIOfflineMgr *object = NULL;
+    check_hr_at(file, line, lib.open(0, name, &GUID_GlobalState, NULL, &object), S_OK, "open");
+    if (!check_at(file, line, object != NULL, "an object was opened")) {
+        exit(1);
+    }
+    return object;
+}
+
+void check_state_at(const char *file, int line, IMAPIOfflineMgr *object, ULONG expected) {
+    ULONG state = POISON;
+    check_hr_at(file, line, IMAPIOfflineMgr_GetCurrentState(object, &state), S_OK, "GetCurrentState");
+    check_eq_at(file, line, state, expected, "state");
+}
+
+void release_last_at(const char *file, int line, IMAPIOfflineMgr *object) {
+    check_eq_at(file, line, IMAPIOfflineMgr_Release(object), 0, "last Release");
+}
+
+ULONG refs_of(IMAPIOfflineMgr *object) {
+    IMAPIOfflineMgr_AddRef(object);
+    return IMAPIOfflineMgr_Release(object);
+}
+
+HRESULT set_state(IMAPIOfflineMgr *object, ULONG flags, ULONG state) {
+    return IMAPIOfflineMgr_SetCurrentState(object, flags, MAPIOFFLINE_STATE_OFFLINE_MASK, state, NULL);
+}
+
+MAPIOFFLINE_CREATEINFO create_info(const wchar_t *name) {
+    MAPIOFFLINE_CREATEINFO info;
+    memset(&info, 0, sizeof(info));
+    info.ulSize = sizeof(info);
+    info.pwszProfileName = name;
+    info.ulCapabilities = BOTH;
+    return info;
+}
+
+IMAPIOfflineMgr *create_at(const char *file, int line, const wchar_t *name, const GUID *kind, ULONG capabilities,
+                           IMAPIOfflineMgr *parent) {
+    IMAPIOfflineMgr *object = NULL;
+    MAPIOFFLINE_CREATEINFO info = create_info(name);
+    info.pGUID = kind;
+    info.ulCapabilities = capabilities;
+    info.pParent = parent;
+    check_hr_at(file, line, lib.create(0, &info, &object), S_OK, "create");
+    if (!check_at(file, line, object != NULL, "an object was created")) {
+        exit(1);
+    }
+    return object;
+}
+
+/* ---- sinks --------------------------------------------------------------------------------------------------------- */
+
+static HRESULT sink_query(struct sink *self, const IID *iid, void **out) {
+    __atomic_add_fetch(&self->queries, 1, __ATOMIC_SEQ_CST);
+    if (self->query_hook != NULL) {
+        self->query_hook(self);
+    }
+    switch (self->behaviour) {
+    case QUERY_REFUSES:
+        *out = NULL;
+        return E_NOINTERFACE;
+    case QUERY_REFUSES_WITH_POINTER:
+        *out = (void *)(size_t)POISON;
+        return E_NOINTERFACE;
+    case QUERY_SUCCEEDS_WITH_NULL:
+        *out = NULL;
+        return S_OK;
+    case QUERY_GIVES:
+        break;
+    }
+    if (memcmp(iid, &IID_IMAPIOfflineNotify, sizeof(*iid)) != 0 && memcmp(iid, &IID_IUnknown, sizeof(*iid)) != 0) {
+        check_at(__FILE__, __LINE__, 0, "a sink is asked for IID_IMAPIOfflineNotify only");
+        *out = NULL;
+        return E_NOINTERFACE;
+    }
+    *out = AS_NOTIFY(self);
+    __atomic_add_fetch(&self->refs, 1, __ATOMIC_SEQ_CST);
+    return S_OK;
+}
+
+static ULONG sink_add_ref(struct sink *self) {
+    return (ULONG)__atomic_add_fetch(&self->refs, 1, __ATOMIC_SEQ_CST);
+}
+
+static ULONG sink_release(struct sink *self) {
+    /* Who waits for the count may take the memory away: nothing of it is touched afterwards, unless a hook is there. */
+    void (*hook)(struct sink *) = self->release_hook;
+    ULONG left;
+    __atomic_add_fetch(&self->releases, 1, __ATOMIC_SEQ_CST);
+    left = (ULONG)__atomic_sub_fetch(&self->refs, 1, __ATOMIC_SEQ_CST);
+    if (hook != NULL) {
+        hook(self);
+    }
+    return left;
+}
+
+static void sink_notify(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    int inside = __atomic_add_fetch(&self->inside, 1, __ATOMIC_SEQ_CST);
+    int index = __atomic_load_n(&self->count, __ATOMIC_SEQ_CST);
+    if (index < SINK_EVENTS) {
+        struct event *event = &self->events[index];
+        event->notification = *notification;
+        event->thread = pthread_self();
+        event->order = __atomic_add_fetch(&event_order, 1, __ATOMIC_SEQ_CST);
+        event->sink = self->id;
+    }
+    check_eq_at(__FILE__, __LINE__, notification->ulSize, sizeof(*notification), "ulSize of a notification");
+    check_eq_at(__FILE__, __LINE__, notification->Info.StateChange.ulMask, MAPIOFFLINE_STATE_OFFLINE_MASK,
+                "ulMask of a notification");
+    check_eq_at(__FILE__, __LINE__, (unsigned)inside, 1, "threads in Notify of a sink that is registered once");
+    if (self->hook != NULL) {
+        self->hook(self, notification);
+    }
+    __atomic_sub_fetch(&self->inside, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&self->count, 1, __ATOMIC_SEQ_CST);
+}
+
+#ifdef __cplusplus
+HRESULT STDMETHODCALLTYPE sink::QueryInterface(REFIID riid, void **ppv) {
+    return sink_query(this, &riid, ppv);
+}
+ULONG STDMETHODCALLTYPE sink::AddRef() {
+    return sink_add_ref(this);
+}
+ULONG STDMETHODCALLTYPE sink::Release() {
+    return sink_release(this);
+}
+void STDMETHODCALLTYPE sink::Notify(const MAPIOFFLINE_NOTIFY *notification) {
+    sink_notify(this, notification);
+}
+#else
+static struct sink *sink_of(IMAPIOfflineNotify *This) {
+    return (struct sink *)(void *)((char *)This - offsetof(struct sink, iface));
+}
+static HRESULT STDMETHODCALLTYPE c_query(IMAPIOfflineNotify *This, REFIID riid, void **ppv) {
+    return sink_query(sink_of(This), riid, ppv);
+}
+static ULONG STDMETHODCALLTYPE c_add_ref(IMAPIOfflineNotify *This) {
+    return sink_add_ref(sink_of(This));
+}
+static ULONG STDMETHODCALLTYPE c_release(IMAPIOfflineNotify *This) {
+    return sink_release(sink_of(This));
+}
+static void STDMETHODCALLTYPE c_notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *notification) {
+    sink_notify(sink_of(This), notification);
+}
+static const struct IMAPIOfflineNotifyVtbl sink_vtable = {c_query, c_add_ref, c_release, c_notify};
+#endif
+
+void sink_init(struct sink *sink) {
+    static int ids;
+    sink->refs = 1;
+    sink->queries = 0;
+    sink->releases = 0;
+    sink->inside = 0;
+    sink->behaviour = QUERY_GIVES;
+    sink->hook = NULL;
+    sink->query_hook = NULL;
+    sink->release_hook = NULL;
+    sink->context = NULL;
+    sink->id = __atomic_add_fetch(&ids, 1, __ATOMIC_SEQ_CST);
+    sink->count = 0;
+#ifndef __cplusplus
+    sink->iface.lpVtbl = &sink_vtable;
+#endif
+}
+
+int sink_refs(struct sink *sink) {
+    return __atomic_load_n(&sink->refs, __ATOMIC_SEQ_CST);
+}
+
+int sink_count(struct sink *sink) {
+    return __atomic_load_n(&sink->count, __ATOMIC_SEQ_CST);
+}
+
+int sink_wait(struct sink *sink, int count) {
+    int tries;
+    for (tries = 0; sink_count(sink) < count; tries++) {
+        if (tries == 5000) {
+            return 0;
+        }
+        nap(2);
+    }
+    return 1;
+}
+
+MAPIOFFLINE_ADVISEINFO advise_info(struct sink *sink, ULONG client_token) {
+    MAPIOFFLINE_ADVISEINFO info;
+    memset(&info, 0, sizeof(info));
+    info.ulSize = sizeof(info);
+    info.ulClientToken = client_token;
+    info.CallbackType = MAPIOFFLINE_CALLBACK_TYPE_NOTIFY;
+    info.pCallback = AS_UNKNOWN(sink);
+    info.ulAdviseTypes = MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
+    info.ulStateMask = MAPIOFFLINE_STATE_ALL;
+    return info;
+}
+
+ULONG advise_at(const char *file, int line, IMAPIOfflineMgr *object, struct sink *sink, ULONG client_token) {
+    ULONG token = POISON;
+    MAPIOFFLINE_ADVISEINFO info = advise_info(sink, client_token);
+    check_hr_at(file, line, IMAPIOfflineMgr_Advise(object, MAPIOFFLINE_ADVISE_DEFAULT, &info, &token), S_OK, "Advise");
+    check_at(file, line, token != 0 && token != POISON, "Advise gives a token");
+    memset(&info, 0xDD, sizeof(info));
+    return token;
+}
+
+void check_heard_at(const char *file, int line, struct sink *sink, int transitions, const ULONG *states) {
+    int index;
+    check_at(file, line, sink_wait(sink, 3 * transitions), "the sink hears in time");
+    check_eq_at(file, line, (unsigned)sink_count(sink), 3u * (unsigned)transitions, "notifications");
+    for (index = 0; index < 3 * transitions && index < sink_count(sink) && index < SINK_EVENTS; index++) {
+        const MAPIOFFLINE_NOTIFY *got = &sink->events[index].notification;
+        ULONG state = states[index / 3];
+        check_eq_at(file, line, got->NotifyType, (unsigned)(index % 3 + 1), "phase");
+        check_eq_at(file, line, got->Info.StateChange.ulStateNew, state, "ulStateNew");
+        check_eq_at(file, line, got->Info.StateChange.ulStateOld, state ^ MAPIOFFLINE_STATE_OFFLINE_MASK, "ulStateOld");
+    }
+}
+
+/* ---- gates --------------------------------------------------------------------------------------------------------- */
+
+void gate_init(struct gate *gate) {
+    pthread_mutex_init(&gate->mutex, NULL);
+    pthread_cond_init(&gate->condition, NULL);
+    gate->open = 0;
+}
+
+void gate_open(struct gate *gate) {
+    pthread_mutex_lock(&gate->mutex);
+    gate->open = 1;
+    pthread_cond_broadcast(&gate->condition);
+    pthread_mutex_unlock(&gate->mutex);
+}
+
+int gate_is_open(struct gate *gate) {
+    int open;
+    pthread_mutex_lock(&gate->mutex);
+    open = gate->open;
+    pthread_mutex_unlock(&gate->mutex);
+    return open;
+}
+
+int gate_wait(struct gate *gate) {
+    struct timespec until;
+    int result = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 10;
+    pthread_mutex_lock(&gate->mutex);
+    while (!gate->open && result == 0) {
+        result = pthread_cond_timedwait(&gate->condition, &gate->mutex, &until);
+    }
+    pthread_mutex_unlock(&gate->mutex);
+    return result == 0;
+}

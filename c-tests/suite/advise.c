@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Registrations. (imapiofflinemgr-advise, -unadvise, mapioffline_adviseinfo, imapiofflinenotify-notify,
+ * imsgstore-unadvise) */
+#include "../harness.h"
+
+static HRESULT try_advise(IMAPIOfflineMgr *object, ULONG flags, MAPIOFFLINE_ADVISEINFO *info) {
+    ULONG token = POISON;
+    HRESULT hr = IMAPIOfflineMgr_Advise(object, flags, info, &token);
+    check((token != 0) == SUCCEEDED(hr));
+    if (SUCCEEDED(hr)) {
+        check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    }
+    return hr;
+}
+
+CASE(arguments) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    MAPIOFFLINE_ADVISEINFO info;
+    struct sink sink;
+    ULONG bit;
+    sink_init(&sink);
+    info = advise_info(&sink, 1);
+    check_hr(try_advise(object, 1, &info), E_INVALIDARG);
+    check_hr(try_advise(object, 0, NULL), E_INVALIDARG);
+    check_hr(IMAPIOfflineMgr_Advise(object, 0, &info, NULL), E_INVALIDARG);
+    info.ulSize = sizeof(info) - 1;
+    check_hr(try_advise(object, 0, &info), E_INVALIDARG);
+    info = advise_info(&sink, 1);
+    info.CallbackType = (MAPIOFFLINE_CALLBACK_TYPE)1;
+    check_hr(try_advise(object, 0, &info), E_INVALIDARG);
+    info = advise_info(&sink, 1);
+    info.pCallback = NULL;
+    check_hr(try_advise(object, 0, &info), E_INVALIDARG);
+    info = advise_info(&sink, 1);
+    info.ulAdviseTypes = 0;
+    check_hr(try_advise(object, 0, &info), E_INVALIDARG);
+    info.ulAdviseTypes = 3;
+    check_hr(try_advise(object, 0, &info), E_INVALIDARG);
+    info = advise_info(&sink, 1);
+    info.ulStateMask = MAPIOFFLINE_STATE_ALL & ~MAPIOFFLINE_STATE_OFFLINE_MASK;
+    check_hr(try_advise(object, 0, &info), E_INVALIDARG);
+    check_eq(sink.queries, 0);
+    for (bit = 1; bit <= 2; bit++) {
+        info.ulStateMask = bit;
+        check_ok(try_advise(object, 0, &info));
+    }
+    release_last(object);
+}
+
+CASE(mask_bits_do_not_select_directions) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    MAPIOFFLINE_ADVISEINFO info;
+    ULONG token = 0;
+    sink_init(&sink);
+    info = advise_info(&sink, 0);
+    info.ulStateMask = MAPIOFFLINE_STATE_ONLINE;
+    check_ok(IMAPIOfflineMgr_Advise(object, 0, &info, &token));
+    check_ok(set_block(object, OFFLINE));
+    check_ok(set_block(object, ONLINE));
+    check_heard2(&sink, OFFLINE, ONLINE);
+    release_last(object);
+}
+
+CASE(larger_and_misaligned_structures) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    char memory[sizeof(MAPIOFFLINE_ADVISEINFO) + 65];
+    MAPIOFFLINE_ADVISEINFO info;
+    sink_init(&sink);
+    info = advise_info(&sink, 1);
+    info.ulSize = sizeof(info) + 64;
+    memset(memory, 0xEE, sizeof(memory));
+    memcpy(memory + 1, &info, sizeof(info));
+    check_ok(try_advise(object, 0, (MAPIOFFLINE_ADVISEINFO *)(void *)(memory + 1)));
+    release_last(object);
+}
+
+CASE(sink_is_asked_once_and_kept_by_its_interface) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    ULONG token;
+    sink_init(&sink);
+    token = advise(object, &sink, 1);
+    check_eq(sink.queries, 1);
+    check_eq(sink_refs(&sink), 2);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check_eq(sink_refs(&sink), 1);
+    check_eq(sink.releases, 1);
+    release_last(object);
+    check_eq(sink.queries, 1);
+}
+
+CASE(sink_that_refuses) {
+    static const enum query_behaviour behaviours[] = {QUERY_REFUSES, QUERY_REFUSES_WITH_POINTER,
+                                                      QUERY_SUCCEEDS_WITH_NULL};
+    IMAPIOfflineMgr *object = open_global(profile());
+    int index;
+    for (index = 0; index < 3; index++) {
+        struct sink sink;
+        MAPIOFFLINE_ADVISEINFO info;
+        sink_init(&sink);
+        sink.behaviour = behaviours[index];
+        info = advise_info(&sink, 1);
+        check_hr(try_advise(object, 0, &info), E_NOINTERFACE);
+        check_eq(sink.queries, 1);
+        check_eq(sink.releases, 0);
+    }
+    release_last(object);
+}
+
+CASE(sink_whose_count_starts_at_zero) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    ULONG token;
+    sink_init(&sink);
+    sink.refs = 0;
+    token = advise(object, &sink, 1);
+    check_eq(sink_refs(&sink), 1);
+    check_ok(set_block(object, OFFLINE));
+    check_eq(sink.releases, 0);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check_eq(sink_refs(&sink), 0);
+    release_last(object);
+}
+
+CASE(one_sink_twice) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    ULONG first;
+    ULONG second;
+    sink_init(&sink);
+    first = advise(object, &sink, 10);
+    second = advise(object, &sink, 20);
+    check(first != second);
+    check_eq(sink_refs(&sink), 3);
+    check_ok(set_block(object, OFFLINE));
+    check_eq(sink_count(&sink), 6);
+    check_eq(sink.events[0].notification.ulClientToken + sink.events[1].notification.ulClientToken, 30);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, first));
+    check_ok(set_block(object, ONLINE));
+    check_eq(sink_count(&sink), 9);
+    check_eq(sink.events[8].notification.ulClientToken, 20);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, second));
+    check_eq(sink_refs(&sink), 1);
+    release_last(object);
+}
+
+CASE(unadvise_always_succeeds) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    IMAPIOfflineMgr *other = open_global(profile2());
+    struct sink sink;
+    ULONG token;
+    sink_init(&sink);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, 0));
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, POISON));
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0xFFFFFFFFu, 1));
+    token = advise(object, &sink, 0);
+    check_ok(IMAPIOfflineMgr_Unadvise(other, 0, token));
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token + 1));
+    check_eq(sink_refs(&sink), 2);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0xFFFFFFFFu, token));
+    check_eq(sink_refs(&sink), 1);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check_eq(sink_refs(&sink), 1);
+    release_last(other);
+    release_last(object);
+}
+
+CASE(stale_token_ends_nothing) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink first;
+    struct sink second;
+    ULONG stale;
+    sink_init(&first);
+    sink_init(&second);
+    stale = advise(object, &first, 0);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, stale));
+    check(advise(object, &second, 0) != stale);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, stale));
+    check_eq(sink_refs(&second), 2);
+    check_ok(set_block(object, OFFLINE));
+    check_heard1(&second, OFFLINE);
+    check_heard0(&first);
+    release_last(object);
+}
+
+CASE(tokens_do_not_come_back) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    ULONG last = 0;
+    int round;
+    sink_init(&sink);
+    for (round = 0; round < often(200000); round++) {
+        ULONG token = advise(object, &sink, 0);
+        check(token > last);
+        last = token;
+        check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+        if (failures_so_far() != 0) {
+            break;
+        }
+    }
+    check_eq(sink_refs(&sink), 1);
+    release_last(object);
+}
+
+CASE(last_release_ends_registrations) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sinks[100];
+    int index;
+    for (index = 0; index < 100; index++) {
+        sink_init(&sinks[index]);
+        advise(object, &sinks[index], 0);
+    }
+    release_last(object);
+    for (index = 0; index < 100; index++) {
+        check_eq(sink_refs(&sinks[index]), 1);
+    }
+    object = open_global(profile());
+    check_ok(set_block(object, OFFLINE));
+    check_heard0(&sinks[0]);
+    release_last(object);
+}
+
+static void release_object(struct sink *self) {
+    if (self->context != NULL) {
+        check_eq(IMAPIOfflineMgr_Release((IMAPIOfflineMgr *)self->context), 0);
+        self->context = NULL;
+    }
+}
+
+CASE(object_released_while_the_sink_is_asked) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    MAPIOFFLINE_ADVISEINFO info;
+    ULONG token = POISON;
+    sink_init(&sink);
+    sink.query_hook = release_object;
+    sink.context = object;
+    info = advise_info(&sink, 0);
+    check_hr(IMAPIOfflineMgr_Advise(object, 0, &info, &token), E_UNEXPECTED);
+    check_eq(token, 0);
+    check_eq(sink_refs(&sink), 1);
+}
+
+static void advise_another(struct sink *self) {
+    struct sink *other = (struct sink *)self->context;
+    if (other != NULL) {
+        self->context = NULL;
+        advise((IMAPIOfflineMgr *)other->context, other, 0);
+    }
+}
+
+CASE(sink_that_advises_while_it_is_asked) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    struct sink other;
+    sink_init(&sink);
+    sink_init(&other);
+    sink.query_hook = advise_another;
+    sink.context = &other;
+    other.context = object;
+    advise(object, &sink, 0);
+    check_ok(set_block(object, OFFLINE));
+    check_heard1(&sink, OFFLINE);
+    check_heard1(&other, OFFLINE);
+    release_last(object);
+}
+
+static void check_notification(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    (void)self;
+    check_eq(notification->ulSize, 24);
+    check_eq(notification->ulClientToken, 0xFEDCBA98u);
+    check_eq(notification->Info.StateChange.ulMask, 3);
+    check_eq(notification->Info.StateChange.ulStateOld, ONLINE);
+    check_eq(notification->Info.StateChange.ulStateNew, OFFLINE);
+}
+
+CASE(notification_says_what_it_should) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    sink_init(&sink);
+    sink.hook = check_notification;
+    advise(object, &sink, 0xFEDCBA98u);
+    check_ok(set_block(object, OFFLINE));
+    check_eq(sink_count(&sink), 3);
+    release_last(object);
+}
+
+CASE(registrations_are_told_in_their_order) {
+    enum { COUNT = 200 };
+    static struct sink sinks[COUNT];
+    IMAPIOfflineMgr *object = open_global(profile());
+    ULONG tokens[COUNT];
+    int index;
+    for (index = 0; index < COUNT; index++) {
+        sink_init(&sinks[index]);
+        tokens[index] = advise(object, &sinks[index], (ULONG)index);
+    }
+    for (index = 0; index < COUNT; index++) {
+        if (index % 5 != 0) {
+            check_ok(IMAPIOfflineMgr_Unadvise(object, 0, tokens[index]));
+        }
+    }
+    check_ok(set_block(object, OFFLINE));
+    for (index = 0; index < COUNT; index++) {
+        check_eq(sink_count(&sinks[index]), index % 5 == 0 ? 3 : 0);
+        if (index >= 5 && index % 5 == 0) {
+            check(sinks[index].events[0].order > sinks[index - 5].events[0].order);
+        }
+    }
+    release_last(object);
+    for (index = 0; index < COUNT; index++) {
+        check_eq(sink_refs(&sinks[index]), 1);
+    }
+}
+
+CASE(many_registrations_in_any_order) {
+    enum { COUNT = 20000 };
+    static ULONG tokens[COUNT];
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    int count = often(COUNT);
+    unsigned random = 1;
+    int round;
+    int index;
+    sink_init(&sink);
+    for (round = 0; round < 3; round++) {
+        for (index = 0; index < count; index++) {
+            tokens[index] = advise(object, &sink, 0);
+        }
+        check_eq(sink_refs(&sink), count + 1);
+        for (index = count - 1; index >= 0; index--) {
+            int other;
+            ULONG token;
+            random = random * 1664525u + 1013904223u;
+            other = (int)(random >> 8) % (index + 1);
+            token = tokens[other];
+            tokens[other] = tokens[index];
+            check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+            if (!check_at(__FILE__, __LINE__, sink_refs(&sink) == index + 1, "one reference goes with each")) {
+                index = 0;
+            }
+        }
+    }
+    release_last(object);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The exports that only this library has. (decisions) */
+#include "../harness.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
+
+static size_t spell16(const wchar_t *name, MAPIOFFLINE_CHAR16 *out) {
+    size_t index = 0;
+    do {
+        out[index] = (MAPIOFFLINE_CHAR16)name[index];
+    } while (name[index++] != 0);
+    return index - 1;
+}
+
+static void spell8(const wchar_t *name, char *out) {
+    do {
+        *out++ = (char)*name;
+    } while (*name++ != 0);
+}
+
+static HRESULT open16(const MAPIOFFLINE_CHAR16 *name) {
+    IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
+    HRESULT hr = lib.open16(0, name, &GUID_GlobalState, NULL, &object);
+    check((object != NULL) == SUCCEEDED(hr));
+    if (object != NULL) {
+        IMAPIOfflineMgr_Release(object);
+    }
+    return hr;
+}
+
+static HRESULT open8(const char *name) {
+    IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
+    HRESULT hr = lib.open8(0, name, &GUID_GlobalState, NULL, &object);
+    check((object != NULL) == SUCCEEDED(hr));
+    if (object != NULL) {
+        IMAPIOfflineMgr_Release(object);
+    }
+    return hr;
+}
+
+CASE(every_spelling_names_the_same_profile) {
+    IMAPIOfflineMgr *wide = open_global(profile());
+    IMAPIOfflineMgr *others[4];
+    MAPIOFFLINE_CHAR16 name16[80];
+    char name8[80];
+    int index;
+    need_extension(open16);
+    spell16(profile(), name16);
+    spell8(profile(), name8);
+    check_ok(lib.open16(0, name16, &GUID_GlobalState, NULL, &others[0]));
+    check_ok(lib.open8(0, name8, &GUID_GlobalState, NULL, &others[1]));
+    check_ok(lib.global16(name16, &others[2]));
+    check_ok(lib.global8(name8, &others[3]));
+    for (index = 0; index < 4; index++) {
+        check(others[index] == wide);
+        IMAPIOfflineMgr_Release(others[index]);
+    }
+    release_last(wide);
+}
+
+CASE(create_by_every_spelling) {
+    MAPIOFFLINE_CREATEINFO info = create_info(NULL); /* the member is not read */
+    IMAPIOfflineMgr *objects[3];
+    MAPIOFFLINE_CHAR16 name16[80];
+    char name8[80];
+    need_extension(create16);
+    spell16(profile(), name16);
+    spell8(profile(), name8);
+    info.pGUID = &kind;
+    check_ok(lib.create16(0, &info, name16, &objects[0]));
+    check_ok(lib.create8(0, &info, name8, &objects[1]));
+    check_ok(lib.open(0, profile(), &kind, NULL, &objects[2]));
+    check(objects[0] == objects[1]);
+    check(objects[0] == objects[2]);
+    IMAPIOfflineMgr_Release(objects[2]);
+    IMAPIOfflineMgr_Release(objects[1]);
+    release_last(objects[0]);
+    check_hr(lib.create16(0, &info, NULL, &objects[0]), E_INVALIDARG);
+    check(objects[0] == NULL);
+    check_hr(lib.create8(0, NULL, name8, &objects[0]), E_INVALIDARG);
+    check_hr(lib.create8(1, &info, name8, &objects[0]), MAPI_E_UNKNOWN_FLAGS);
+}
+
+CASE(utf16_names) {
+    MAPIOFFLINE_CHAR16 name[70];
+    int index;
+    need_extension(open16);
+    check_hr(open16(NULL), E_INVALIDARG);
+    name[0] = 0;
+    check_hr(open16(name), E_INVALIDARG);
+    for (index = 0; index < 70; index++) {
+        name[index] = 'n';
+    }
+    name[64] = 0;
+    check_ok(open16(name));
+    name[64] = 'n';
+    name[65] = 0;
+    check_hr(open16(name), MAPI_E_NOT_FOUND);
+    name[62] = 0xD83D; /* a pair in the last two places */
+    name[63] = 0xDE00;
+    name[64] = 0;
+    check_ok(open16(name));
+    name[63] = 0xD83D; /* a lone half in the last place */
+    check_hr(open16(name), E_INVALIDARG);
+    name[62] = 'n'; /* a pair across the limit */
+    name[64] = 0xDE00;
+    name[65] = 0;
+    check_hr(open16(name), MAPI_E_NOT_FOUND);
+    name[5] = 0xDE00;
+    check_hr(open16(name), E_INVALIDARG);
+}
+
+CASE(utf8_names) {
+    static const char *const malformed[] = {"\x80",         "a\xC0\x80",   "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                                            "\xF8\x80\x80", "tail \xE2\x82", "\xFF",         "\xC3("};
+    char name[300];
+    size_t index;
+    need_extension(open8);
+    check_hr(open8(NULL), E_INVALIDARG);
+    check_hr(open8(""), E_INVALIDARG);
+    for (index = 0; index < sizeof(malformed) / sizeof(malformed[0]); index++) {
+        check_hr(open8(malformed[index]), E_INVALIDARG);
+    }
+    name[0] = 0;
+    for (index = 0; index < 64; index++) {
+        strcat(name, "\xE2\x82\xAC");
+    }
+    check_ok(open8(name));
+    strcat(name, "x");
+    check_hr(open8(name), MAPI_E_NOT_FOUND);
+}
+
+CASE(utf8_name_is_read_no_further_than_193_bytes) {
+    long page = sysconf(_SC_PAGESIZE);
+    char *pages;
+    char *name;
+    int index;
+    need_extension(open8);
+    pages = (char *)mmap(NULL, (size_t)page * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check_eq(mprotect(pages + page, (size_t)page, PROT_NONE), 0);
+    name = pages + page - 193;
+    for (index = 0; index < 64; index++) {
+        memcpy(name + 3 * index, "\xE2\x82\xAC", 3);
+    }
+    name[192] = 'x';
+    check_hr(open8(name), MAPI_E_NOT_FOUND);
+    name = pages + page - 65;
+    memset(name, 'n', 65);
+    check_hr(open8(name), MAPI_E_NOT_FOUND);
+    munmap(pages, (size_t)page * 2);
+}
+
+CASE(versions_agree) {
+    need_extension(version);
+    check_eq(lib.version(), MAPIOFFLINE_VERSION_NUMBER);
+    check_eq(strcmp(lib.version_string(), MAPIOFFLINE_VERSION_STRING), 0);
+    check_eq(MAPIOFFLINE_VERSION_NUMBER >> 24, MAPIOFFLINE_VERSION_MAJOR);
+    check_eq(MAPIOFFLINE_VERSION_NUMBER >> 16 & 0xFF, MAPIOFFLINE_VERSION_MINOR);
+    check_eq(MAPIOFFLINE_VERSION_NUMBER & 0xFFFF, MAPIOFFLINE_VERSION_PATCH);
+}
+
+CASE(strict_hosting) {
+    IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
+    IMAPIOfflineMgr *made;
+    need_extension(set_strict);
+    lib.set_strict(TRUE);
+    check_hr(lib.open(0, profile(), &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
+    check(object == NULL);
+    made = create_object(profile(), &kind, BOTH, NULL);
+    check_hr(lib.open(0, profile(), &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
+    check_ok(lib.open(0, profile(), &kind, NULL, &object)); /* made by HrCreateOfflineObj, and alive */
+    IMAPIOfflineMgr_Release(object);
+    release_last(made);
+    made = create_object(profile(), &GUID_GlobalState, BOTH, NULL);
+    object = open_global(profile());
+    IMAPIOfflineMgr_Release(object);
+    release_last(made);
+    object = open_global(profile()); /* the profile stays hosted */
+    release_last(object);
+    check_ok(lib.global(profile2(), &made));
+    object = open_global(profile2());
+    IMAPIOfflineMgr_Release(object);
+    release_last(made);
+    lib.set_strict(FALSE);
+    object = open_global(L"strict hosting is off again");
+    release_last(object);
+}
+
+CASE(live_objects_are_counted) {
+    IMAPIOfflineMgr *object;
+    IMAPIOfflineMgr *other;
+    need_extension(live_objects);
+    check_eq(lib.live_objects(), 0);
+    object = open_global(profile());
+    other = create_object(profile(), NULL, BOTH, object);
+    check_eq(lib.live_objects(), 2);
+    release_last(other);
+    check_eq(lib.live_objects(), 1);
+    release_last(object);
+    check_eq(lib.live_objects(), 0);
+}
+
+struct log {
+    char last[512];
+    ULONG level;
+    int lines;
+    IMAPIOfflineMgr *object;
+};
+
+static void STDMETHODCALLTYPE take_line(void *context, ULONG level, const MAPIOFFLINE_CHAR8 *message) {
+    struct log *log = (struct log *)context;
+    ULONG state = 0;
+    snprintf(log->last, sizeof(log->last), "%s", message);
+    log->level = level;
+    log->lines++;
+    if (log->object != NULL) {
+        check_ok(IMAPIOfflineMgr_GetCurrentState(log->object, &state)); /* makes no line of its own */
+        check_ok(IMAPIOfflineMgr_Unadvise(log->object, 0, 0));
+    }
+}
+
+CASE(log_callback_gets_a_line_an_entry) {
+    IMAPIOfflineMgr *object;
+    struct log log;
+    void *found = NULL;
+    need_extension(set_log);
+    memset(&log, 0, sizeof(log));
+    object = open_global(profile());
+    log.object = object;
+    check_ok(lib.set_log(MAPIOFFLINE_LOG_TRACE, take_line, &log));
+    log.lines = 0;
+    check_state(object, ONLINE);
+    check_eq(log.lines, 1);
+    check(strncmp(log.last, "GetCurrentState(0x", 18) == 0);
+    check(strstr(log.last, ") -> 0x0") != NULL);
+    check_eq(log.level, MAPIOFFLINE_LOG_TRACE);
+    check_hr(set_state(object, 0x40, OFFLINE), MAPI_E_UNKNOWN_FLAGS);
+    check(strncmp(log.last, "SetCurrentState(0x", 18) == 0);
+    check(strstr(log.last, ", 0x40, 0x3, 0x1, 0x0) -> 0x80040106") != NULL);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, 0xABC));
+    check(strstr(log.last, ", 0x0, 0xabc) -> 0x0") != NULL);
+    check_hr(IMAPIOfflineMgr_QueryInterface(object, REF(IID_IMAPIOfflineNotify), &found), E_NOINTERFACE);
+    check(strstr(log.last, "-> 0x80004002") != NULL);
+    check_eq(IMAPIOfflineMgr_AddRef(object), 2);
+    check(strncmp(log.last, "AddRef(0x", 9) == 0);
+    check_eq(IMAPIOfflineMgr_Release(object), 1);
+    check_eq(log.lines, 6);
+    check_ok(set_block(object, OFFLINE));
+    check_eq(log.lines, 7);
+    check_ok(lib.set_log(0, NULL, NULL));
+    log.lines = 0;
+    log.object = NULL;
+    check_state(object, OFFLINE);
+    check_eq(log.lines, 0);
+    release_last(object);
+}
+
+CASE(log_callback_arguments) {
+    struct log log;
+    need_extension(set_log);
+    memset(&log, 0, sizeof(log));
+    check_hr(lib.set_log(0, take_line, &log), E_INVALIDARG);
+    check_hr(lib.set_log(6, take_line, &log), E_INVALIDARG);
+    check_ok(lib.set_log(MAPIOFFLINE_LOG_WARN, take_line, &log));
+    release_last(open_global(profile()));
+    check_eq(log.lines, 0);
+    check_ok(lib.set_log(0, NULL, NULL));
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Out of memory, out of threads. This program's malloc and pthread_create stand in front of the C library's. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "../harness.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <wchar.h>
+
+static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
+
+/* Which allocation of the armed thread fails; 0 none. */
+static __thread int fail_at;
+static __thread int failed;
+static int refuse_threads;
+
+static int fails(void) {
+    if (fail_at != 0 && --fail_at == 0) {
+        failed = 1;
+        return 1;
+    }
+    return 0;
+}
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+#ifdef __cplusplus
+#define NOTHROW throw()
+#else
+#define NOTHROW
+#endif
+
+void *malloc(size_t size) NOTHROW {
+    return fails() ? NULL : __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) NOTHROW {
+    return fails() ? NULL : __libc_calloc(count, size);
+}
+void *realloc(void *memory, size_t size) NOTHROW {
+    return fails() ? NULL : __libc_realloc(memory, size);
+}
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) NOTHROW {
+    typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    static void *real;
+    create call;
+    if (__atomic_load_n(&refuse_threads, __ATOMIC_SEQ_CST)) {
+        return EAGAIN;
+    }
+    if (real == NULL) {
+        real = dlsym(RTLD_NEXT, "pthread_create");
+    }
+    memcpy(&call, &real, sizeof(call));
+    return call(thread, attributes, body, argument);
+}
+#ifdef __cplusplus
+}
+#endif
+
+#define MOST 200
+
+#define skip_under_valgrind()                                                                                          \
+    if (under_valgrind()) {                                                                                            \
+        skip_case("valgrind has its own malloc in front of this one");                                                 \
+        return;                                                                                                        \
+    }
+
+CASE(open_and_create) {
+    int nth;
+    int out_of_memory = 0;
+    skip_under_valgrind();
+    release_last(open_global(profile2())); /* what is set up once may be small and of std's */
+    for (nth = 1; nth < MOST; nth++) {
+        IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
+        wchar_t name[64];
+        HRESULT hr;
+        swprintf(name, 64, L"out of memory %d", nth);
+        failed = 0;
+        fail_at = nth;
+        hr = lib.open(0, name, &GUID_GlobalState, NULL, &object);
+        fail_at = 0;
+        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        check((object == NULL) == (hr != S_OK));
+        out_of_memory += hr == E_OUTOFMEMORY;
+        if (object != NULL) {
+            release_last(object);
+        }
+        object = open_global(name); /* everything is as before */
+        release_last(object);
+        if (!failed) {
+            break;
+        }
+    }
+    check(nth < MOST);
+    check(out_of_memory >= 3);
+    out_of_memory = 0;
+    for (nth = 1; nth < MOST; nth++) {
+        IMAPIOfflineMgr *parent = open_global(profile());
+        IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
+        IMAPIOfflineMgr *found = NULL;
+        MAPIOFFLINE_CREATEINFO info = create_info(profile());
+        HRESULT hr;
+        info.pGUID = &kind;
+        info.pParent = parent;
+        failed = 0;
+        fail_at = nth;
+        hr = lib.create(0, &info, &object);
+        fail_at = 0;
+        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        out_of_memory += hr == E_OUTOFMEMORY;
+        if (hr != S_OK) {
+            check(object == NULL);
+            check_hr(lib.open(0, profile(), &kind, NULL, &found), MAPI_E_NOT_FOUND);
+            check_eq(refs_of(parent), 1);
+            check_ok(lib.create(0, &info, &object));
+        }
+        check_ok(set_block(parent, OFFLINE));
+        check_state(object, OFFLINE);
+        check_ok(set_block(parent, ONLINE));
+        release_last(object);
+        release_last(parent);
+        if (!failed) {
+            break;
+        }
+    }
+    check(nth < MOST);
+    check(out_of_memory >= 2);
+}
+
+static struct sink sinks[MOST * 2];
+
+CASE(advise_asks_the_sink_only_when_there_is_room) {
+    IMAPIOfflineMgr *object;
+    int count = 0;
+    int out_of_memory = 0;
+    int index;
+    skip_under_valgrind();
+    object = open_global(profile());
+    for (index = 0; index < MOST * 2; index++) {
+        MAPIOFFLINE_ADVISEINFO info;
+        ULONG token = POISON;
+        HRESULT hr;
+        sink_init(&sinks[index]);
+        info = advise_info(&sinks[index], 0);
+        failed = 0;
+        fail_at = 1;
+        hr = IMAPIOfflineMgr_Advise(object, 0, &info, &token);
+        fail_at = 0;
+        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        if (hr != S_OK) {
+            out_of_memory++;
+            check_eq(token, 0);
+            check_eq(sinks[index].queries, 0);
+            check_eq(sink_refs(&sinks[index]), 1);
+            check_ok(IMAPIOfflineMgr_Advise(object, 0, &info, &token));
+        }
+        count++;
+    }
+    check(out_of_memory >= 3);
+    check_ok(set_block(object, OFFLINE));
+    for (index = 0; index < count; index++) {
+        check_heard1(&sinks[index], OFFLINE);
+    }
+    release_last(object);
+    for (index = 0; index < count; index++) {
+        check_eq(sink_refs(&sinks[index]), 1);
+    }
+}
+
+CASE(set_state_with_block) {
+    IMAPIOfflineMgr *object;
+    ULONG to = OFFLINE;
+    struct sink sink;
+    int nth;
+    int out_of_memory = 0;
+    skip_under_valgrind();
+    object = open_global(profile());
+    sink_init(&sink);
+    advise(object, &sink, 0);
+    for (nth = 1; nth < MOST; nth++) {
+        HRESULT hr;
+        failed = 0;
+        fail_at = nth;
+        hr = set_block(object, to);
+        fail_at = 0;
+        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        out_of_memory += hr == E_OUTOFMEMORY;
+        check_state(object, failed ? to ^ MAPIOFFLINE_STATE_OFFLINE_MASK : to);
+        if (!failed) {
+            break;
+        }
+    }
+    check(out_of_memory >= 1);
+    check_heard1(&sink, OFFLINE);
+    release_last(object);
+}
+
+static void starve(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    (void)self;
+    (void)notification;
+    fail_at = 1; /* from here on nothing can be allocated on this thread */
+}
+
+CASE(a_transition_allocates_nothing) {
+    IMAPIOfflineMgr *object;
+    IMAPIOfflineMgr *child;
+    struct sink sink;
+    struct sink child_sink;
+    skip_under_valgrind();
+    object = open_global(profile());
+    child = create_object(profile(), NULL, BOTH, object);
+    sink_init(&sink);
+    sink_init(&child_sink);
+    sink.hook = starve;
+    advise(object, &sink, 0);
+    advise(child, &child_sink, 0);
+    failed = 0;
+    check_ok(set_block(object, OFFLINE));
+    fail_at = 0;
+    check_eq(failed, 0);
+    check_heard1(&sink, OFFLINE);
+    check_heard1(&child_sink, OFFLINE);
+    release_last(child);
+    release_last(object);
+}
+
+CASE(no_thread_to_be_had) {
+    IMAPIOfflineMgr *object;
+    struct sink sink;
+    skip_under_valgrind();
+    object = open_global(profile());
+    sink_init(&sink);
+    advise(object, &sink, 0);
+    __atomic_store_n(&refuse_threads, 1, __ATOMIC_SEQ_CST);
+    check_hr(set_async(object, OFFLINE), E_FAIL);
+    check_state(object, ONLINE);
+    check_ok(set_block(object, OFFLINE));
+    check_heard1(&sink, OFFLINE);
+    __atomic_store_n(&refuse_threads, 0, __ATOMIC_SEQ_CST);
+    check_ok(set_async(object, ONLINE));
+    check_heard2(&sink, OFFLINE, ONLINE);
+    release_last(object);
+}

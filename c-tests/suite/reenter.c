@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Sinks that call back from Notify, and from Release. */
+#include "../harness.h"
+
+struct scene {
+    IMAPIOfflineMgr *object;
+    ULONG tokens[3];
+    struct sink *other;
+    int phase;
+    int done;
+};
+
+static void every_method(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    IMAPIOfflineMgr *object = scene->object;
+    IMAPIOfflineMgr *again = NULL;
+    IMAPIOfflineMgr *child;
+    void *found = NULL;
+    ULONG number = 0;
+    ULONG token;
+    struct sink other;
+    sink_init(&other);
+    (void)notification;
+    check_ok(lib.open(0, profile(), &GUID_GlobalState, NULL, &again));
+    check(again == object);
+    check_eq(IMAPIOfflineMgr_Release(again), 1);
+    check_ok(IMAPIOfflineMgr_QueryInterface(object, REF(IID_IMAPIOffline), &found));
+    check_eq(IMAPIOffline_Release((IMAPIOffline *)found), 1);
+    check_eq(IMAPIOfflineMgr_AddRef(object), 2);
+    check_eq(IMAPIOfflineMgr_Release(object), 1);
+    check_ok(IMAPIOfflineMgr_GetCapabilities(object, &number));
+    check_ok(IMAPIOfflineMgr_GetCurrentState(object, &number));
+    token = advise(object, &other, 0);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check_eq(sink_refs(&other), 1);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, 0));
+    child = create_object(profile(), NULL, BOTH, object);
+    release_last(child);
+    check_eq(sink_count(&other), 0);
+    check_hr(set_block(object, number), E_PENDING);
+    scene->done++;
+}
+
+CASE(every_method_in_every_phase) {
+    struct scene scene;
+    struct sink sink;
+    scene.object = open_global(profile());
+    scene.done = 0;
+    sink_init(&sink);
+    sink.hook = every_method;
+    sink.context = &scene;
+    advise(scene.object, &sink, 0);
+    check_ok(set_block(scene.object, OFFLINE));
+    check_ok(set_async(scene.object, ONLINE));
+    check_heard2(&sink, OFFLINE, ONLINE);
+    check_eq(scene.done, 6);
+    release_last(scene.object);
+}
+
+static void unadvise_in_phase(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    if ((int)notification->NotifyType == scene->phase) {
+        check_eq(sink_refs(self), 2);
+        check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, scene->tokens[0]));
+        check_eq(sink_refs(self), 1); /* released during the call: the client holds its own reference */
+    }
+}
+
+CASE(unadvises_itself) {
+    struct scene scene;
+    ULONG to = OFFLINE;
+    scene.object = open_global(profile());
+    for (scene.phase = START; scene.phase <= DONE; scene.phase++) {
+        struct sink sink;
+        sink_init(&sink);
+        sink.hook = unadvise_in_phase;
+        sink.context = &scene;
+        scene.tokens[0] = advise(scene.object, &sink, 0);
+        check_ok(set_block(scene.object, to));
+        check_eq(sink_count(&sink), scene.phase);
+        check_eq(sink_refs(&sink), 1);
+        to ^= MAPIOFFLINE_STATE_OFFLINE_MASK;
+    }
+    release_last(scene.object);
+}
+
+static void unadvise_neighbours(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    (void)self;
+    if ((int)notification->NotifyType == scene->phase) {
+        check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, scene->tokens[0]));
+        check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, scene->tokens[2]));
+        check_eq(sink_refs(&scene->other[0]), 1);
+        check_eq(sink_refs(&scene->other[2]), 1);
+    }
+}
+
+CASE(unadvises_its_neighbours) {
+    struct scene scene;
+    ULONG to = OFFLINE;
+    scene.object = open_global(profile());
+    for (scene.phase = START; scene.phase <= DONE; scene.phase++) {
+        struct sink sinks[3];
+        int index;
+        scene.other = sinks;
+        for (index = 0; index < 3; index++) {
+            sink_init(&sinks[index]);
+            scene.tokens[index] = advise(scene.object, &sinks[index], 0);
+        }
+        sinks[1].hook = unadvise_neighbours;
+        sinks[1].context = &scene;
+        check_ok(set_block(scene.object, to));
+        check_eq(sink_count(&sinks[0]), scene.phase);
+        check_eq(sink_count(&sinks[1]), 3);
+        check_eq(sink_count(&sinks[2]), scene.phase - 1);
+        check_ok(IMAPIOfflineMgr_Unadvise(scene.object, 0, scene.tokens[1]));
+        to ^= MAPIOFFLINE_STATE_OFFLINE_MASK;
+    }
+    release_last(scene.object);
+}
+
+static void release_in_phase(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    if ((int)notification->NotifyType == scene->phase) {
+        release_last(scene->object);
+        check_eq(sink_refs(self), 1);
+        check_eq(sink_refs(scene->other), 1);
+    }
+}
+
+CASE(releases_the_last_reference) {
+    struct scene scene;
+    int blocking;
+    for (scene.phase = START; scene.phase <= DONE; scene.phase++) {
+        for (blocking = 0; blocking < 2; blocking++) {
+            struct sink sinks[2];
+            ULONG state = 0;
+            ULONG flags = blocking ? MAPIOFFLINE_FLAG_BLOCK : MAPIOFFLINE_FLAG_DEFAULT;
+            int tries;
+            scene.object = open_global(profile());
+            check_ok(IMAPIOfflineMgr_GetCurrentState(scene.object, &state));
+            state ^= MAPIOFFLINE_STATE_OFFLINE_MASK;
+            sink_init(&sinks[0]);
+            sink_init(&sinks[1]);
+            sinks[0].hook = release_in_phase;
+            sinks[0].context = &scene;
+            scene.other = &sinks[1];
+            advise(scene.object, &sinks[0], 0);
+            advise(scene.object, &sinks[1], 0);
+            check_ok(set_state(scene.object, flags, state));
+            check(sink_wait(&sinks[0], scene.phase));
+            check(all_objects_gone());
+            for (tries = 0; tries < 5000; tries++) { /* nobody hears of it, but the profile changes */
+                ULONG now = 0;
+                scene.object = open_global(profile());
+                check_ok(IMAPIOfflineMgr_GetCurrentState(scene.object, &now));
+                if (now == state && set_block(scene.object, state) == S_OK) {
+                    break;
+                }
+                release_last(scene.object);
+                nap(1);
+            }
+            check_state(scene.object, state);
+            release_last(scene.object);
+            check_eq(sink_count(&sinks[0]), scene.phase);
+            check_eq(sink_count(&sinks[1]), scene.phase - 1);
+        }
+    }
+}
+
+static void set_another_tree(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    ULONG to = notification->NotifyType == CHANGE ? ONLINE : OFFLINE;
+    check_ok(set_block(scene->object, to));
+    check_state(scene->object, to);
+    check_eq(sink_count(scene->other), 3 * (int)notification->NotifyType);
+}
+
+CASE(sets_another_tree_with_block) {
+    IMAPIOfflineMgr *first = open_global(profile());
+    struct scene scene;
+    struct sink sinks[2];
+    scene.object = open_global(profile2());
+    scene.other = &sinks[1];
+    sink_init(&sinks[0]);
+    sink_init(&sinks[1]);
+    sinks[0].hook = set_another_tree;
+    sinks[0].context = &scene;
+    advise(first, &sinks[0], 0);
+    advise(scene.object, &sinks[1], 0);
+    check_ok(set_block(first, OFFLINE));
+    check_heard1(&sinks[0], OFFLINE);
+    release_last(first);
+    release_last(scene.object);
+}
+
+static void advise_from_notify(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    if (notification->NotifyType == START) {
+        advise(scene->object, scene->other, 0);
+    }
+}
+
+CASE(registration_made_in_a_transition_hears_nothing_of_it) {
+    struct scene scene;
+    struct sink sinks[2];
+    scene.object = open_global(profile());
+    scene.other = &sinks[1];
+    sink_init(&sinks[0]);
+    sink_init(&sinks[1]);
+    sinks[0].hook = advise_from_notify;
+    sinks[0].context = &scene;
+    advise(scene.object, &sinks[0], 0);
+    check_ok(set_block(scene.object, OFFLINE));
+    check_heard0(&sinks[1]);
+    sinks[0].hook = NULL;
+    check_ok(set_block(scene.object, ONLINE));
+    check_heard1(&sinks[1], ONLINE);
+    release_last(scene.object);
+}
+
+static void swap_registration(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    (void)notification;
+    check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, scene->tokens[1]));
+    scene->tokens[1] = advise(scene->object, scene->other, 0);
+}
+
+CASE(a_place_that_came_free_is_not_told_early) {
+    struct scene scene;
+    struct sink sinks[2];
+    scene.object = open_global(profile());
+    scene.other = &sinks[1];
+    sink_init(&sinks[0]);
+    sink_init(&sinks[1]);
+    sinks[0].hook = swap_registration;
+    sinks[0].context = &scene;
+    advise(scene.object, &sinks[0], 0);
+    scene.tokens[1] = advise(scene.object, &sinks[1], 0);
+    check_ok(set_block(scene.object, OFFLINE));
+    check_eq(sink_count(&sinks[1]), 0);
+    check_eq(sink_refs(&sinks[1]), 2);
+    release_last(scene.object);
+}
+
+static void call_from_release(struct sink *self) {
+    struct scene *scene = (struct scene *)self->context;
+    ULONG state = 0;
+    check_ok(IMAPIOfflineMgr_GetCurrentState(scene->object, &state));
+    check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, scene->tokens[1]));
+    check_ok(set_block(scene->object, state ^ MAPIOFFLINE_STATE_OFFLINE_MASK));
+    scene->done++;
+}
+
+CASE(release_of_a_sink_may_call_anything) {
+    struct scene scene;
+    struct sink sinks[2];
+    scene.object = open_global(profile());
+    scene.done = 0;
+    sink_init(&sinks[0]);
+    sink_init(&sinks[1]);
+    sinks[0].release_hook = call_from_release;
+    sinks[0].context = &scene;
+    scene.tokens[0] = advise(scene.object, &sinks[0], 0);
+    scene.tokens[1] = advise(scene.object, &sinks[1], 0);
+    check_ok(IMAPIOfflineMgr_Unadvise(scene.object, 0, scene.tokens[0]));
+    check_eq(scene.done, 1);
+    check_eq(sink_refs(&sinks[1]), 1);
+    check_state(scene.object, OFFLINE);
+    release_last(scene.object);
+}
