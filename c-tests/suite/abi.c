@@ -118,7 +118,7 @@ static const slot echo_slots[16] = {slot_0, slot_1, slot_2,  slot_3,  slot_4,  s
 #endif
 
 CASE(slots) {
-    const slot *echo = echo_slots;
+    static const slot *echo = echo_slots; /* static: in memory before anybody reads it through another type */
     IMAPIOfflineMgr *manager = (IMAPIOfflineMgr *)(void *)&echo;
     IMAPIOffline *offline = (IMAPIOffline *)(void *)&echo;
     IMAPIOfflineNotify *notify = (IMAPIOfflineNotify *)(void *)&echo;

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What happens when a client closes its handle: before its last use, in another thread, a thousand times. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <mapioffline.h>
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef HRESULT(STDMETHODCALLTYPE *open_function)(ULONG, LPCWSTR, const GUID *, const GUID *, IMAPIOfflineMgr **);
+typedef HRESULT (*plugin_function)(LPCWSTR, const GUID *, IMAPIOfflineMgr *, IMAPIOfflineMgr **);
+
+static const GUID unknown_kind = {0x12345678, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
+static const char *library;
+static const char *plugin;
+
+#define require(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s: does not hold\n", __FILE__, __LINE__, #condition);                             \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* ---- a sink -------------------------------------------------------------------------------------------------------- */
+
+static HRESULT STDMETHODCALLTYPE query(IMAPIOfflineNotify *This, REFIID riid, void **out) {
+    (void)riid;
+    *out = This;
+    return S_OK;
+}
+static ULONG STDMETHODCALLTYPE count(IMAPIOfflineNotify *This) {
+    (void)This;
+    return 1;
+}
+static int heard;
+static void STDMETHODCALLTYPE notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *notification) {
+    (void)This;
+    (void)notification;
+    __atomic_add_fetch(&heard, 1, __ATOMIC_SEQ_CST);
+}
+static const struct IMAPIOfflineNotifyVtbl vtable = {query, count, count, notify};
+static IMAPIOfflineNotify sink = {&vtable};
+
+static void advise(IMAPIOfflineMgr *object, ULONG *token) {
+    MAPIOFFLINE_ADVISEINFO info;
+    memset(&info, 0, sizeof(info));
+    info.ulSize = sizeof(info);
+    info.pCallback = (IUnknown *)(void *)&sink;
+    info.ulAdviseTypes = MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
+    info.ulStateMask = MAPIOFFLINE_STATE_ALL;
+    require(IMAPIOfflineMgr_Advise(object, 0, &info, token) == S_OK);
+}
+
+/* One change without BLOCK, heard to its end. */
+static void change(IMAPIOfflineMgr *object) {
+    ULONG state = 0;
+    ULONG token = 0;
+    int before;
+    int tries;
+    require(IMAPIOfflineMgr_GetCurrentState(object, &state) == S_OK);
+    before = __atomic_load_n(&heard, __ATOMIC_SEQ_CST);
+    advise(object, &token);
+    for (tries = 0; IMAPIOfflineMgr_SetCurrentState(object, 0, 3, state ^ 3, NULL) == E_PENDING; tries++) {
+        require(tries < 10000);
+        usleep(100);
+    }
+    for (tries = 0; __atomic_load_n(&heard, __ATOMIC_SEQ_CST) < before + 3; tries++) {
+        require(tries < 100000);
+        usleep(50);
+    }
+    require(IMAPIOfflineMgr_Unadvise(object, 0, token) == S_OK);
+}
+
+/* ---- memory and threads of this process ---------------------------------------------------------------------------- */
+
+static long status_of(const char *field) {
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long value = -1;
+    require(file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, field, strlen(field)) == 0) {
+            value = atol(line + strlen(field) + 1);
+        }
+    }
+    fclose(file);
+    return value;
+}
+
+static int mapped(const char *path) {
+    FILE *file = fopen("/proc/self/maps", "r");
+    const char *name = strrchr(path, '/') + 1;
+    char line[4096];
+    int found = 0;
+    require(file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        found = found || strstr(line, name) != NULL;
+    }
+    fclose(file);
+    return found;
+}
+
+/* ---- cases --------------------------------------------------------------------------------------------------------- */
+
+static void *load(const char *path, int mode, const char *name, void *function) {
+    void *handle = dlopen(path, RTLD_NOW | mode);
+    void *found;
+    if (handle == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(1);
+    }
+    found = dlsym(handle, name);
+    require(found != NULL);
+    memcpy(function, &found, sizeof(found));
+    return handle;
+}
+
+static IMAPIOfflineMgr *open_and_close_handle(const char *path, int mode) {
+    IMAPIOfflineMgr *object = NULL;
+    void *handle;
+    if (path == library) {
+        open_function open;
+        handle = load(path, mode, "HrOpenOfflineObj", &open);
+        require(open(0, L"Unload", &GUID_GlobalState, NULL, &object) == S_OK);
+    } else {
+        plugin_function open;
+        handle = load(path, mode, "plugin_open", &open);
+        require(open(L"Unload", &GUID_GlobalState, NULL, &object) == S_OK);
+    }
+    require(object != NULL);
+    require(dlclose(handle) == 0);
+    return object;
+}
+
+struct round {
+    const char *path;
+    int mode;
+};
+
+static void *one_round(void *context) {
+    struct round *round = (struct round *)context;
+    IMAPIOfflineMgr *object = open_and_close_handle(round->path, round->mode);
+    change(object);
+    require(IMAPIOfflineMgr_Release(object) == 0);
+    return NULL;
+}
+
+/* Each time in a thread of its own, which ends. */
+static void a_thousand_times(const char *path, int mode) {
+    struct round round;
+    long before = 0;
+    long after;
+    int index;
+    round.path = path;
+    round.mode = mode;
+    for (index = 0; index < 1000; index++) {
+        pthread_t thread;
+        require(pthread_create(&thread, NULL, one_round, &round) == 0);
+        require(pthread_join(thread, NULL) == 0);
+        if (index == 199) {
+            before = status_of("VmRSS:");
+        }
+    }
+    after = status_of("VmRSS:");
+    printf("resident after 200 rounds %ld KiB, after 1000 %ld KiB; %ld threads\n", before, after, status_of("Threads:"));
+    require(after - before < 512);
+    require(status_of("Threads:") <= 3);
+}
+
+static void query_close_use(const char *path) {
+    IMAPIOfflineMgr *manager = open_and_close_handle(path, RTLD_LOCAL);
+    void *offline = NULL;
+    ULONG state = 0;
+    require(IMAPIOfflineMgr_QueryInterface(manager, &IID_IMAPIOffline, &offline) == S_OK);
+    require(IMAPIOfflineMgr_Release(manager) == 1);
+    require(mapped(path));
+    require(IMAPIOffline_GetCurrentState((IMAPIOffline *)offline, &state) == S_OK);
+    require(state == MAPIOFFLINE_STATE_ONLINE);
+    change(manager);
+    require(IMAPIOffline_Release((IMAPIOffline *)offline) == 0);
+}
+
+/* Nothing was opened, so the plug-in goes for good, and leaves nothing behind that fork or exit would run into. */
+static void plugin_failed_open(void) {
+    IMAPIOfflineMgr *object = NULL;
+    plugin_function open;
+    void *handle = load(plugin, RTLD_LOCAL, "plugin_open", &open);
+    pid_t child;
+    int status = -1;
+    require(open(L"Unload", &unknown_kind, NULL, &object) == MAPI_E_NOT_FOUND);
+    require(object == NULL);
+    require(dlclose(handle) == 0);
+    printf("the plug-in is %s\n", mapped(plugin) ? "still mapped" : "gone");
+    child = fork();
+    if (child == 0) {
+        exit(7);
+    }
+    require(waitpid(child, &status, 0) == child);
+    require(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+static void two_copies(void) {
+    IMAPIOfflineMgr *first = open_and_close_handle(library, RTLD_LOCAL);
+    IMAPIOfflineMgr *second = open_and_close_handle(plugin, RTLD_LOCAL);
+    IMAPIOfflineMgr *child = NULL;
+    plugin_function open;
+    void *handle = load(plugin, RTLD_LOCAL, "plugin_open", &open);
+    ULONG state = 0;
+    require(first != second);
+    change(first);
+    require(IMAPIOfflineMgr_GetCurrentState(second, &state) == S_OK);
+    require(state == MAPIOFFLINE_STATE_ONLINE);
+    change(second);
+    /* An object of the other copy is a stranger's. */
+    require(open(L"Unload", NULL, first, &child) == E_INVALIDARG);
+    require(child == NULL);
+    require(open(L"Unload", NULL, second, &child) == S_OK);
+    require(IMAPIOfflineMgr_Release(child) == 0);
+    require(IMAPIOfflineMgr_Release(first) == 0);
+    require(IMAPIOfflineMgr_Release(second) == 0);
+    dlclose(handle);
+}
+
+int main(int argc, char **argv) {
+    require(argc == 4);
+    library = argv[2];
+    plugin = argv[3];
+    if (strcmp(argv[1], "local-1000") == 0) {
+        a_thousand_times(library, RTLD_LOCAL);
+    } else if (strcmp(argv[1], "global-1000") == 0) {
+        a_thousand_times(library, RTLD_GLOBAL);
+    } else if (strcmp(argv[1], "query-close-use") == 0) {
+        query_close_use(library);
+    } else if (strcmp(argv[1], "plugin-1000") == 0) {
+        a_thousand_times(plugin, RTLD_LOCAL);
+    } else if (strcmp(argv[1], "plugin-query-close-use") == 0) {
+        query_close_use(plugin);
+    } else if (strcmp(argv[1], "plugin-failed-open") == 0) {
+        plugin_failed_open();
+    } else if (strcmp(argv[1], "two-copies") == 0) {
+        two_copies();
+    } else {
+        fprintf(stderr, "there is no case %s\n", argv[1]);
+        return 2;
+    }
+    printf("%s: passed\n", argv[1]);
+    return 0;
+}

@@ -1,0 +1,37 @@
+# Headers, libraries, pkg-config file and CMake package. All of it may be moved afterwards: no path is written into it.
+
+include(CMakePackageConfigHelpers)
+
+install(FILES include/mapioffline.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT Development)
+install(DIRECTORY include/mapioffline DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT Development
+    FILES_MATCHING PATTERN "*.h")
+
+get_filename_component(build_folder "${MAPIOFFLINE_SHARED_LIBRARY}" DIRECTORY)
+install(PROGRAMS "${MAPIOFFLINE_SHARED_LIBRARY}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime)
+install(FILES "${build_folder}/libmapioffline.so.${MAPIOFFLINE_SOVERSION}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime)
+install(FILES "${build_folder}/libmapioffline.so" "${MAPIOFFLINE_STATIC_LIBRARY}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
+
+install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/mapioffline"
+    COMPONENT Runtime)
+
+# The way from the folder of the .pc file back to the prefix.
+file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
+list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE pc_private)
+list(JOIN pc_private " " pc_private)
+configure_file(cmake/mapioffline.pc.in mapioffline.pc @ONLY)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+    COMPONENT Development)
+
+set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mapioffline")
+configure_package_config_file(cmake/mapiofflineConfig.cmake.in mapiofflineConfig.cmake
+    INSTALL_DESTINATION "${package_folder}"
+    PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+# Before 1.0 a new minor version may change anything; afterwards a new major one.
+write_basic_package_version_file(mapiofflineConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${CMAKE_CURRENT_BINARY_DIR}/mapiofflineConfig.cmake"
+    "${CMAKE_CURRENT_BINARY_DIR}/mapiofflineConfigVersion.cmake"
+    DESTINATION "${package_folder}" COMPONENT Development)
