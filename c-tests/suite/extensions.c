@@ -42,12 +42,13 @@ static HRESULT open8(const char *name) {
 }
 
 CASE(every_spelling_names_the_same_profile) {
-    IMAPIOfflineMgr *wide = open_global(profile());
+    IMAPIOfflineMgr *wide;
     IMAPIOfflineMgr *others[4];
     MAPIOFFLINE_CHAR16 name16[80];
     char name8[80];
     int index;
     need_extension(open16);
+    wide = open_global(profile());
     spell16(profile(), name16);
     spell8(profile(), name8);
     check_ok(lib.open16(0, name16, &GUID_GlobalState, NULL, &others[0]));

@@ -13,7 +13,12 @@ static int exit_of(pid_t child) {
 
 /* Ends a forked child: 0 when its checks held. */
 static void child_exits(int failures_before) {
-    _exit(failures_so_far() == failures_before ? 0 : 1);
+    int failed = failures_so_far() != failures_before;
+    if (under_valgrind()) {
+        /* It would report the stacks of threads that do not exist here; another program it lets go. */
+        execl(failed ? "/bin/false" : "/bin/true", "", (char *)NULL);
+    }
+    _exit(failed);
 }
 
 CASE(forked_child_finds_the_state_and_goes_on) {

@@ -289,6 +289,9 @@ impl Forest {
                 if self.identities.get(&identity) == Some(&place) {
                     self.identities.remove(&identity);
                 }
+                if self.identities.is_empty() {
+                    self.identities = HashMap::new();
+                }
             }
         }
         if tree.run.is_none() {

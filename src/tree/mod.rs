@@ -9,6 +9,7 @@ mod fork;
 mod hosting;
 mod listener;
 mod object;
+mod profiles;
 mod registry;
 mod slab;
 mod transition;

@@ -1,12 +1,12 @@
 //! The process-wide map of profiles, and the ways in: open, create, global.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::Lazy;
 
 use super::forest::{Forest, Seed};
 use super::object::Offline;
+use super::profiles::Profiles;
 use super::{fork, hosting};
 use crate::abi::{GUID, GUID_GlobalState};
 use crate::com::{Client, Faces, Outer, Own};
@@ -30,23 +30,29 @@ impl Identity {
 /// A profile. It is never freed: its state outlives the handles.
 pub(crate) struct Profile {
     name: Name,
+    folded: Name,
     forest: Mutex<Forest>,
 }
 
 pub(super) struct Registry {
-    profiles: HashMap<Box<[u16]>, &'static Profile>,
+    profiles: Profiles,
     /// Room for every profile's lock.
     pub(super) held: ForkGuards<MutexGuard<'static, Forest>>,
 }
 
 static REGISTRY: Lazy<Mutex<Registry>> =
-    Lazy::new(|| Mutex::new(Registry { profiles: HashMap::new(), held: ForkGuards::new() }));
+    Lazy::new(|| Mutex::new(Registry { profiles: Profiles::new(), held: ForkGuards::new() }));
 static STORE: store::Memory = store::Memory;
 
 impl Profile {
     /// The profile's name as it was first spelled.
     pub(crate) fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// What it is found by.
+    pub(super) fn key(&self) -> &[u16] {
+        self.folded.units()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Forest> {
@@ -61,32 +67,29 @@ impl Registry {
 
     /// Takes the lock of every profile. They are taken one by one elsewhere, so any order does.
     pub(super) fn hold_profiles(&mut self) {
-        for profile in self.profiles.values() {
+        for profile in self.profiles.iter() {
             self.held.push(profile.lock());
         }
     }
 
     fn find(name: &Name) -> Option<&'static Profile> {
-        Self::lock().profiles.get(name.folded().units()).copied()
+        Self::lock().profiles.find(name.folded().units())
     }
 
     fn find_or_add(name: &Name) -> Result<&'static Profile, Error> {
         let folded = name.folded();
         let mut registry = Self::lock();
-        if let Some(profile) = registry.profiles.get(folded.units()) {
+        if let Some(profile) = registry.profiles.find(folded.units()) {
             return Ok(profile);
         }
         let count = registry.profiles.len() + 1;
         registry.held.reserve(count)?;
-        registry.profiles.try_reserve(1)?;
-        let mut key = Vec::new();
-        key.try_reserve_exact(folded.units().len())?;
-        key.extend_from_slice(folded.units());
+        registry.profiles.reserve()?;
         let mut room = Vec::new();
         room.try_reserve_exact(1)?;
-        room.push(Profile { name: *name, forest: Mutex::new(Forest::new(STORE.open(name)?)) });
+        room.push(Profile { name: *name, folded, forest: Mutex::new(Forest::new(STORE.open(name)?)) });
         let profile = &room.leak()[0];
-        registry.profiles.insert(key.into_boxed_slice(), profile);
+        registry.profiles.insert(profile);
         Ok(profile)
     }
 }

@@ -1,16 +1,65 @@
-//! What is done to mapioffline.
+//! What is done to mapioffline: `cargo xtask demo | test | header`.
+//!
+//! What a command needs and the machine lacks, it fetches itself and says so: see `tools`.
 
+mod abi;
+mod consumers;
+mod defects;
+mod demo;
 mod header;
+mod run;
+mod test;
+mod tools;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+const HELP: &str = "\
+What is done to mapioffline.
+
+usage: cargo xtask COMMAND
+
+  demo            build the library and the C++ monitor, and run it through a short session
+  test            run everything: lints, Rust tests, golden files, the conformance suite, consumers, valgrind, defects
+  test PART...    run some parts only; `test --list` names them
+  header          write the generated part of include/mapioffline/ anew
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["demo"] => demo::demo(),
+        ["test", ref parts @ ..] => test::test(parts),
+        ["header"] => header::write(&root(), version()),
+        ["help" | "--help" | "-h"] | [] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("unknown command: {}; `cargo xtask help` says what there is", words.join(" ")).into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// The checkout.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
 }
 
-fn main() -> Result<()> {
-    header::write(&root(), env!("CARGO_PKG_VERSION"))
+/// Where everything is built.
+fn target() -> PathBuf {
+    root().join("target")
+}
+
+/// The version of the library: the workspace has one.
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
 }

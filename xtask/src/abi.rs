@@ -1,0 +1,82 @@
+//! The built library beside the golden files, and beside what CMake and pkg-config say of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::run::{cargo, command, output};
+use crate::{Result, root, test, version};
+
+/// Everything that can be said of the library without running it.
+pub(crate) fn check() -> Result<()> {
+    let library = test::build_folder().join(format!("release/libmapioffline.so.{}", version()));
+    exports(&library)?;
+    dynamic_section(&library)?;
+    native_libraries()
+}
+
+/// The exported names are those of abi/exports.txt, compared both ways.
+fn exports(library: &Path) -> Result<()> {
+    let symbols = output(command("nm", ["-D", "--defined-only", "--format=posix"]).arg(library))?;
+    let exported: BTreeSet<&str> = symbols.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let golden = fs::read_to_string(root().join("abi/exports.txt"))?;
+    let golden: BTreeSet<&str> =
+        golden.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let unexpected: Vec<_> = exported.difference(&golden).collect();
+    let missing: Vec<_> = golden.difference(&exported).collect();
+    if unexpected.is_empty() && missing.is_empty() {
+        println!("{} names are exported, those of abi/exports.txt", exported.len());
+        Ok(())
+    } else {
+        Err(format!("exported beyond abi/exports.txt: {unexpected:?}; missing: {missing:?}").into())
+    }
+}
+
+/// SONAME, nodelete, and nothing linked but the C library.
+fn dynamic_section(library: &Path) -> Result<()> {
+    let section = output(command("readelf", ["--dynamic", "--wide"]).arg(library))?;
+    let values = |tag: &str| -> Vec<&str> {
+        let lines = section.lines().filter(|line| line.contains(tag));
+        lines.filter_map(|line| line.split_once('[')?.1.split_once(']').map(|(value, _)| value)).collect()
+    };
+    if values("(SONAME)") != ["libmapioffline.so.0"] {
+        return Err(format!("SONAME is {:?}", values("(SONAME)")).into());
+    }
+    if !section.lines().any(|line| line.contains("(FLAGS_1)") && line.contains("NODELETE")) {
+        return Err("the library is not marked nodelete".into());
+    }
+    let allowed = ["libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libpthread.so.0", "libdl.so.2"];
+    let needed = values("(NEEDED)");
+    if let Some(other) = needed.iter().find(|name| !allowed.contains(name)) {
+        return Err(format!("the library is linked with {other}").into());
+    }
+    println!("SONAME libmapioffline.so.0, nodelete, linked with {}", needed.join(" and "));
+    Ok(())
+}
+
+/// What rustc says a static link needs is what CMake and the .pc file say.
+fn native_libraries() -> Result<()> {
+    let mut rustc = cargo(["rustc", "--quiet", "--locked", "--lib", "--crate-type", "staticlib", "--release"]);
+    rustc.args(["--target-dir"]).arg(test::build_folder().join("cargo-native-libraries"));
+    rustc.args(["--", "--print", "native-static-libs"]);
+    let printed = rustc.output()?;
+    let text = String::from_utf8_lossy(&printed.stderr).into_owned();
+    let line = text
+        .lines()
+        .find_map(|line| line.split_once("native-static-libs:"))
+        .map(|(_, libraries)| libraries)
+        .ok_or_else(|| format!("rustc does not print native-static-libs: {text}"))?;
+    let rustc: BTreeSet<&str> = line.split_whitespace().filter_map(|word| word.strip_prefix("-l")).collect();
+    let cmake = fs::read_to_string(root().join("cmake/MapiofflineCargo.cmake"))?;
+    let cmake: BTreeSet<&str> = cmake
+        .lines()
+        .find_map(|line| line.strip_prefix("set(MAPIOFFLINE_NATIVE_LIBRARIES "))
+        .map(|rest| rest.trim_end_matches(')').split_whitespace().collect())
+        .ok_or("cmake/MapiofflineCargo.cmake does not say MAPIOFFLINE_NATIVE_LIBRARIES")?;
+    if rustc == cmake {
+        println!("a static link needs {}, and CMake and pkg-config say so", line.trim());
+        Ok(())
+    } else {
+        Err(format!("a static link needs {rustc:?}; cmake/MapiofflineCargo.cmake says {cmake:?}").into())
+    }
+}

@@ -1,0 +1,123 @@
+//! The installed package, moved to another place, and programs built against it as their authors would.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::{command, output, run};
+use crate::tools::Tools;
+use crate::{Result, root, target, test};
+
+pub(crate) fn check(tools: &Tools) -> Result<()> {
+    let work = target().join("consumers");
+    if work.exists() {
+        fs::remove_dir_all(&work)?;
+    }
+    fs::create_dir_all(&work)?;
+    let prefix = install(tools, &work)?;
+    find_package(tools, &work, &prefix)?;
+    pkg_config(tools, &work, &prefix)?;
+    examples(tools, &work, &prefix)?;
+    subdirectory(tools, &work)
+}
+
+/// Installs into a staging folder (DESTDIR), as distributions do, and moves the result away from where it was configured.
+fn install(tools: &Tools, work: &Path) -> Result<std::path::PathBuf> {
+    let stage = work.join("stage");
+    let mut cmake = tools.cmake();
+    cmake.arg("--install").arg(test::build_folder()).args(["--prefix", "/opt/mapioffline"]).env("DESTDIR", &stage);
+    output(&mut cmake)?;
+    let prefix = work.join("moved/here");
+    fs::create_dir_all(work.join("moved"))?;
+    fs::rename(stage.join("opt/mapioffline"), &prefix)?;
+    let mut files = list(&prefix, &prefix)?;
+    files.sort();
+    println!("installed:\n  {}", files.join("\n  "));
+    Ok(prefix)
+}
+
+fn list(folder: &Path, base: &Path) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() {
+            files.extend(list(&path, base)?);
+        } else {
+            files.push(path.strip_prefix(base)?.display().to_string());
+        }
+    }
+    Ok(files)
+}
+
+fn find_package(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
+    for shared in ["ON", "OFF"] {
+        let build = work.join(format!("find_package-{shared}"));
+        let definitions =
+            [format!("-DCMAKE_PREFIX_PATH={}", prefix.display()), format!("-DBUILD_SHARED_LIBS={shared}")];
+        tools.configure(&root().join("c-tests/consumer/find_package"), &build, &definitions)?;
+        tools.build(&build, &[])?;
+        run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build))?;
+    }
+    Ok(())
+}
+
+fn pkg_config(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
+    let library = library_folder(prefix)?;
+    for (compiler, source, language) in [("cc", "consumer.c", "c"), ("c++", "consumer.cpp", "cpp")] {
+        for kind in ["shared", "static"] {
+            let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
+            ask.env("PKG_CONFIG_PATH", library.join("pkgconfig"));
+            if kind == "static" {
+                ask.arg("--static");
+            }
+            let mut flags: Vec<String> = output(&mut ask)?.split_whitespace().map(str::to_owned).collect();
+            if kind == "static" {
+                // With both libraries in the folder, this is how a program chooses the static one.
+                for flag in flags.iter_mut().filter(|flag| *flag == "-lmapioffline") {
+                    "-l:libmapioffline.a".clone_into(flag);
+                }
+            }
+            let program = work.join(format!("pkg-config-{language}-{kind}"));
+            let mut compile = command(compiler, ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
+            run(compile.arg(&program).arg(root().join("c-tests/consumer").join(source)).args(flags))?;
+            run(Command::new(&program).env("LD_LIBRARY_PATH", &library))?;
+        }
+    }
+    println!("pkg-config: 4 passed, 0 failed");
+    Ok(())
+}
+
+/// The README's programs against the installed package, by the README's commands.
+fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
+    let library = library_folder(prefix)?;
+    let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
+    let flags = output(ask.env("PKG_CONFIG_PATH", library.join("pkgconfig")))?;
+    for (compiler, source) in [("cc", "examples/c/monitor.c"), ("c++", "examples/cpp/monitor.cpp")] {
+        let program = work.join(source.replace(['/', '.'], "-"));
+        run(command(compiler, ["-o"]).arg(&program).arg(root().join(source)).args(flags.split_whitespace()))?;
+        let mut check = tools.cmake();
+        check.arg(format!("-DMONITOR={}", program.display()));
+        check.arg(format!("-DSESSION={}", root().join("examples/session.txt").display()));
+        check.arg("-P").arg(root().join("examples/check.cmake")).env("LD_LIBRARY_PATH", &library);
+        output(&mut check)?;
+    }
+    println!("examples against the installed package: 2 passed, 0 failed");
+    Ok(())
+}
+
+fn subdirectory(tools: &Tools, work: &Path) -> Result<()> {
+    let build = work.join("subdirectory");
+    tools.configure(&root().join("c-tests/consumer/subdirectory"), &build, &test::definitions())?;
+    tools.build(&build, &[])?;
+    run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build))
+}
+
+/// lib, lib64 or Debian's lib/TRIPLET.
+fn library_folder(prefix: &Path) -> Result<std::path::PathBuf> {
+    let mut folders = vec![prefix.join("lib64"), prefix.join("lib")];
+    if let Ok(entries) = fs::read_dir(prefix.join("lib")) {
+        folders.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    let found = folders.into_iter().find(|folder| folder.join("libmapioffline.so").exists());
+    found.ok_or_else(|| format!("there is no libmapioffline.so below {}", prefix.display()).into())
+}

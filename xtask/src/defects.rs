@@ -1,0 +1,131 @@
+//! Deliberate defects: the suite must fail when the library is broken.
+//!
+//! Each is a patch in c-tests/defects that names, in a line `Must fail: CASE`, the case that has to see it. It is applied
+//! to a copy of the sources; the library is built from that and the case runs against it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::run::{cargo, command, output, run};
+use crate::{Result, root, target, test};
+
+/// How long a case may take to fail: a lock held during Notify makes it hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Defect {
+    name: String,
+    patch: PathBuf,
+    case: String,
+}
+
+pub(crate) fn check() -> Result<()> {
+    let defects = read()?;
+    let copy = target().join("defects/tree");
+    copy_sources(&copy)?;
+    println!("{} defects; first the library without any", defects.len());
+    build(&copy)?;
+    let cases: std::collections::BTreeSet<&str> = defects.iter().map(|defect| defect.case.as_str()).collect();
+    for case in cases {
+        if !passes(case)? {
+            return Err(format!("{case} fails without a defect").into());
+        }
+    }
+    let mut unseen = Vec::new();
+    for defect in &defects {
+        apply(&copy, &defect.patch, false)?;
+        build(&copy).map_err(|error| format!("{}: {error}", defect.name))?;
+        if passes(&defect.case)? {
+            println!("  {}: {} PASSES", defect.name, defect.case);
+            unseen.push(defect.name.as_str());
+        } else {
+            println!("  {}: {} fails, as it must", defect.name, defect.case);
+        }
+        apply(&copy, &defect.patch, true)?;
+    }
+    println!("{} passed, {} failed", defects.len() - unseen.len(), unseen.len());
+    if unseen.is_empty() { Ok(()) } else { Err(format!("not seen by the suite: {}", unseen.join(", ")).into()) }
+}
+
+fn read() -> Result<Vec<Defect>> {
+    let mut defects = Vec::new();
+    for entry in fs::read_dir(root().join("c-tests/defects"))? {
+        let patch = entry?.path();
+        if patch.extension().is_none_or(|extension| extension != "patch") {
+            continue;
+        }
+        let text = fs::read_to_string(&patch)?;
+        let case = text.lines().find_map(|line| line.strip_prefix("Must fail: "));
+        let case = case.ok_or_else(|| format!("{} does not say which case must fail", patch.display()))?.to_owned();
+        let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        defects.push(Defect { name, patch, case });
+    }
+    defects.sort_by(|a, b| a.name.cmp(&b.name));
+    if defects.is_empty() { Err("there are no defects in c-tests/defects".into()) } else { Ok(defects) }
+}
+
+/// What the library is built from, as it is in the work tree. Files that did not change stay untouched, for cargo.
+fn copy_sources(copy: &Path) -> Result<()> {
+    let listed = output(&mut command("git", ["ls-files", "--cached", "--others", "--exclude-standard"]))?;
+    let wanted = |file: &&str| {
+        file.starts_with("src/")
+            || ["Cargo.toml", "Cargo.lock", "build.rs"].contains(file)
+            || file.starts_with("xtask/")
+            || file.starts_with("benches/")
+    };
+    if copy.join("src").exists() {
+        fs::remove_dir_all(copy.join("src"))?;
+    }
+    for file in listed.lines().filter(wanted) {
+        let (from, to) = (root().join(file), copy.join(file));
+        let text = fs::read(&from)?;
+        fs::create_dir_all(to.parent().ok_or("a file without a folder")?)?;
+        if fs::read(&to).ok().as_ref() != Some(&text) {
+            fs::write(&to, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn apply(copy: &Path, patch: &Path, reverse: bool) -> Result<()> {
+    let mut git = command("git", ["apply", "--whitespace=nowarn"]);
+    if reverse {
+        git.arg("--reverse");
+    }
+    // In a checkout git would take the paths for the checkout's own.
+    git.arg(patch).current_dir(copy).env("GIT_CEILING_DIRECTORIES", target().join("defects"));
+    run(&mut git).map_err(|error| format!("{} no longer applies: {error}", patch.display()).into())
+}
+
+fn build(copy: &Path) -> Result<()> {
+    let mut build = cargo(["build", "--quiet", "--locked", "--package", "mapioffline", "--lib", "--profile", "defect"]);
+    build
+        .current_dir(copy)
+        .env("CARGO_TARGET_DIR", target().join("defects/build"))
+        .env("RUSTFLAGS", "--cap-lints=allow");
+    run(&mut build)
+}
+
+/// Whether a case passes against the library in target/defects. One that takes too long does not.
+fn passes(case: &str) -> Result<bool> {
+    let mut child = Command::new(test::build_folder().join("c-tests/suite-c-loaded"))
+        .arg(case)
+        .env("MAPIOFFLINE_TEST_LIBRARY", target().join("defects/build/defect/libmapioffline.so"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    for _ in 0..PATIENCE.as_millis() / 20 {
+        if let Some(status) = child.try_wait()? {
+            return match status.code() {
+                Some(0) => Ok(true),
+                Some(2 | 77) => Err(format!("{case} does not exist, or is skipped").into()),
+                _ => Ok(false),
+            };
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(false)
+}

@@ -1,0 +1,113 @@
+//! What the commands need beyond Rust, a C and C++ compiler and Python. What is missing is fetched: wheels from PyPI into
+//! target/tools, without root; Debian packages where there is root.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{command, output, run, succeeds};
+use crate::{Result, target};
+
+/// The build tools.
+pub(crate) struct Tools {
+    pub(crate) cmake: PathBuf,
+    pub(crate) ctest: PathBuf,
+    pub(crate) ninja: PathBuf,
+    pub(crate) pkg_config: PathBuf,
+}
+
+impl Tools {
+    /// Those of the machine, or else those of target/tools, fetched if need be.
+    pub(crate) fn find() -> Result<Self> {
+        let wheels = target().join("tools/python");
+        let cmake_of_wheel = wheels.join("cmake/data/bin");
+        let on_path = cmake_is_new_enough("cmake");
+        let ninja = ["ninja", "ninja-build"].into_iter().find(|name| succeeds(name, &["--version"]));
+        let pkg_config = ["pkg-config", "pkgconf"].into_iter().find(|name| succeeds(name, &["--version"]));
+        let tools = Self {
+            cmake: if on_path { "cmake".into() } else { cmake_of_wheel.join("cmake") },
+            ctest: if on_path { "ctest".into() } else { cmake_of_wheel.join("ctest") },
+            ninja: ninja.map_or_else(|| wheels.join("bin/ninja"), Into::into),
+            pkg_config: pkg_config.map_or_else(|| wheels.join("pkgconf/.bin/pkgconf"), Into::into),
+        };
+        let mut missing = Vec::new();
+        for (package, program) in [("cmake", &tools.cmake), ("ninja", &tools.ninja), ("pkgconf", &tools.pkg_config)] {
+            if !succeeds(program, &["--version"]) {
+                missing.push(package);
+            }
+        }
+        if !missing.is_empty() {
+            fetch_wheels(&wheels, &missing)?;
+        }
+        Ok(tools)
+    }
+
+    pub(crate) fn cmake(&self) -> Command {
+        let mut cmake = command(&self.cmake, [""; 0]);
+        cmake.env("CMAKE_GENERATOR", "Ninja");
+        cmake
+    }
+
+    /// Configures `source` into `build`.
+    pub(crate) fn configure(&self, source: &Path, build: &Path, definitions: &[String]) -> Result<()> {
+        let mut cmake = self.cmake();
+        cmake.arg("-S").arg(source).arg("-B").arg(build);
+        cmake.arg(format!("-DCMAKE_MAKE_PROGRAM={}", self.ninja.display())).args(definitions);
+        cmake.args(["-Wno-dev", "--log-level=WARNING"]);
+        run(&mut cmake)
+    }
+
+    pub(crate) fn build(&self, build: &Path, targets: &[&str]) -> Result<()> {
+        let mut cmake = self.cmake();
+        cmake.arg("--build").arg(build);
+        for target in targets {
+            cmake.args(["--target", target]);
+        }
+        run(&mut cmake)
+    }
+}
+
+fn cmake_is_new_enough(cmake: &str) -> bool {
+    let Ok(output) = Command::new(cmake).arg("--version").output() else { return false };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers: Vec<u32> =
+        text.split_whitespace().nth(2).unwrap_or("").split('.').filter_map(|n| n.parse().ok()).collect();
+    numbers.as_slice() >= [3, 22].as_slice()
+}
+
+fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
+    let python = ["python3", "python"]
+        .into_iter()
+        .find(|name| succeeds(name, &["--version"]))
+        .ok_or("there is no Python: install python3, or cmake, ninja and pkg-config")?;
+    if !succeeds(python, &["-m", "pip", "--version"]) {
+        debian_package("python3-pip", "pip, which fetches the other tools")?;
+    }
+    println!("fetching {} from PyPI into {}", packages.join(", "), folder.display());
+    let mut pip = command(python, ["-m", "pip", "install", "--quiet", "--upgrade", "--no-warn-script-location"]);
+    // A newer major version may build differently.
+    let pinned = packages.iter().map(|package| match *package {
+        "cmake" => "cmake>=3.22,<5",
+        "ninja" => "ninja>=1.11,<2",
+        "pkgconf" => "pkgconf>=2,<4",
+        other => other,
+    });
+    pip.args(["--root-user-action", "ignore", "--target"]).arg(folder).args(pinned);
+    run(&mut pip)
+}
+
+/// valgrind, if it is there or can be installed; otherwise why not.
+pub(crate) fn valgrind() -> Result<()> {
+    if succeeds("valgrind", &["--version"]) { Ok(()) } else { debian_package("valgrind", "the memory checker") }
+}
+
+fn debian_package(package: &str, what: &str) -> Result<()> {
+    let is_root = output(&mut command("id", ["-u"])).is_ok_and(|id| id.trim() == "0");
+    if !is_root || !succeeds("apt-get", &["--version"]) {
+        return Err(format!("{package} ({what}) is missing: install it, or run this as root on Debian").into());
+    }
+    println!("installing the Debian package {package}: {what}");
+    let mut apt = command("apt-get", ["update", "-qq"]);
+    run(apt.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    let mut apt = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends", package]);
+    run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+}
