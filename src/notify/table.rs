@@ -1,10 +1,10 @@
 //! The registrations of one object: in the order of their tokens, one behind the other in memory.
 //!
 //! Tokens grow, and a new registration goes behind all others, so the entries are sorted by age. A page is a run of 64
-//! consecutive token values; the table knows where the entries of each page begin, and within a page a token is found in
-//! at most seven steps. Advise and Unadvise therefore cost the same whatever number stands, and the map of pages is small
-//! beside the entries. An ended registration leaves a hole that is swept up once holes outnumber the living, never
-//! while a transition iterates.
+//! consecutive token values; for each the table knows where its entries begin and which of its tokens have one, so that a
+//! token's entry is found by counting bits. Advise and Unadvise therefore cost the same whatever number stands, and the
+//! map of pages is small beside the entries. An ended registration leaves a hole; holes are swept up once they are half
+//! as many as the living, never while a transition iterates.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,8 +12,12 @@ use std::mem;
 
 use super::{Sink, TOKENS};
 use crate::error::Error;
+use crate::sys;
 
 const PAGE_BITS: u32 = 6;
+/// From this many bytes on, entries ask the system for large pages: otherwise most of the way to a random one of a million
+/// is the page table's.
+const LARGE: usize = 4 << 20;
 /// Below this, holes are not worth sweeping, nor unused memory worth giving back.
 const SMALL: usize = 64;
 
@@ -24,16 +28,38 @@ struct Entry<S> {
     client_token: u32,
 }
 
+/// Where a page's entries are.
+#[derive(Clone, Copy, Default)]
+struct Page {
+    /// Which of its tokens have an entry, in the order of their values.
+    tokens: u64,
+    /// The first of these entries.
+    first: u32,
+}
+
+impl Page {
+    /// The entry of the token at `offset`, if it has one: as far from the first as there are tokens before it.
+    fn entry(self, offset: u32) -> Option<usize> {
+        let bit = 1 << offset;
+        (self.tokens & bit != 0).then(|| (self.first + (self.tokens & (bit - 1)).count_ones()) as usize)
+    }
+}
+
+/// A token's page, and its place in that.
+const fn page_of(token: u32) -> (u32, u32) {
+    (token >> PAGE_BITS, token & ((1 << PAGE_BITS) - 1))
+}
+
 /// The sinks of a table that ended.
 pub(crate) struct Closed<S>(#[expect(dead_code, reason = "held to be dropped")] Vec<Entry<S>>);
 
 pub(crate) struct Table<S> {
     entries: Vec<Entry<S>>,
     live: usize,
-    /// Where the entries of each page begin, the last page's excepted.
-    pages: HashMap<u32, u32, BuildHasherDefault<PageHasher>>,
-    /// The page of the newest token, and where its entries begin (or would).
-    last_page: (u32, u32),
+    /// The pages that have entries, the last one excepted.
+    pages: HashMap<u32, Page, BuildHasherDefault<PageHasher>>,
+    /// The page of the newest token, with or without entries.
+    last_page: (u32, Page),
     /// Room promised to registrations whose sinks are being asked.
     promised: usize,
     /// While a transition runs: the entries before this one take part in it.
@@ -42,15 +68,38 @@ pub(crate) struct Table<S> {
 
 impl<S: Sink> Table<S> {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::new(), live: 0, pages: HashMap::default(), last_page: (0, 0), promised: 0, running: None }
+        Self {
+            entries: Vec::new(),
+            live: 0,
+            pages: HashMap::default(),
+            last_page: (0, Page::default()),
+            promised: 0,
+            running: None,
+        }
     }
 
     /// Promises room for one registration: `insert` or `withdraw` must follow.
     pub(crate) fn promise(&mut self) -> Result<(), Error> {
         let promised = self.promised + 1;
-        self.entries.try_reserve(promised)?;
+        self.make_room(promised)?;
         self.pages.try_reserve(promised)?;
         self.promised = promised;
+        Ok(())
+    }
+
+    fn make_room(&mut self, additional: usize) -> Result<(), Error> {
+        let needed = self.entries.len() + additional;
+        if needed <= self.entries.capacity() {
+            return Ok(());
+        }
+        if needed * size_of::<Entry<S>>() < LARGE {
+            return Ok(self.entries.try_reserve(additional)?);
+        }
+        let mut entries = Vec::new();
+        entries.try_reserve_exact(2 * needed)?;
+        sys::prefer_large_pages(entries.spare_capacity_mut());
+        entries.append(&mut self.entries);
+        self.entries = entries;
         Ok(())
     }
 
@@ -65,14 +114,7 @@ impl<S: Sink> Table<S> {
             Ok(token) => token,
             Err(error) => return Err((error, sink)),
         };
-        let page = token >> PAGE_BITS;
-        let end = self.entries.len() as u32;
-        if page != self.last_page.0 {
-            if self.last_page.1 < end {
-                self.pages.insert(self.last_page.0, self.last_page.1);
-            }
-            self.last_page = (page, end);
-        }
+        self.index(token, self.entries.len());
         self.entries.push(Entry { sink: Some(sink), token, client_token });
         self.live += 1;
         Ok(token)
@@ -123,34 +165,45 @@ impl<S: Sink> Table<S> {
     }
 
     fn find(&self, token: u32) -> Option<usize> {
-        let page = token >> PAGE_BITS;
-        let first = if page == self.last_page.0 { self.last_page.1 } else { *self.pages.get(&page)? } as usize;
-        let entries = self.entries.get(first..)?;
-        // From the page's first entry on, entries are sorted by their distance from the page's first value.
-        let base = page << PAGE_BITS;
-        let distance = |entry: &Entry<S>| entry.token.wrapping_sub(base);
-        let sought = token.wrapping_sub(base);
-        // Where it is if every token since the page's first came to this table; it is never further behind.
-        let guess = (sought.checked_sub(distance(entries.first()?))? as usize).min(entries.len() - 1);
-        let index = if distance(&entries[guess]) == sought {
-            guess
-        } else {
-            entries[..guess].partition_point(|entry| distance(entry) < sought)
-        };
-        (distance(&entries[index]) == sought).then_some(first + index)
+        let (number, offset) = page_of(token);
+        let page = if number == self.last_page.0 { self.last_page.1 } else { *self.pages.get(&number)? };
+        page.entry(offset)
+    }
+
+    /// Notes that `token`, which is younger than all others, has the entry `index`, which is behind all others.
+    fn index(&mut self, token: u32, index: usize) {
+        let (number, offset) = page_of(token);
+        if number != self.last_page.0 {
+            if self.last_page.1.tokens != 0 {
+                self.pages.insert(self.last_page.0, self.last_page.1);
+            }
+            self.last_page = (number, Page::default());
+        }
+        let page = &mut self.last_page.1;
+        if page.tokens == 0 {
+            page.first = index as u32;
+        }
+        page.tokens |= 1 << offset;
+    }
+
+    /// The entry of the youngest token is gone.
+    fn unindex_last(&mut self, token: u32) {
+        let (number, offset) = page_of(token);
+        if number != self.last_page.0 {
+            // The page after this one was emptied; it is not needed any more.
+            self.last_page = (number, self.pages.remove(&number).unwrap_or_default());
+        }
+        self.last_page.1.tokens &= !(1 << offset);
     }
 
     /// Drops the holes at the end, and all of them when they outnumber the living.
     fn sweep(&mut self) {
         while let Some(Entry { sink: None, token, .. }) = self.entries.last() {
-            let page = token >> PAGE_BITS;
+            let token = *token;
             self.entries.pop();
-            // An emptied page stays open for the tokens that follow; one before it is reopened.
-            if self.entries.len() < self.last_page.1 as usize {
-                self.last_page = (page, self.pages.remove(&page).unwrap_or_default());
-            }
+            self.unindex_last(token);
         }
-        if self.entries.len() - self.live > self.live + SMALL {
+        if 2 * (self.entries.len() - self.live) > self.live + SMALL {
             self.entries.retain(|entry| entry.sink.is_some());
             self.index_again();
         }
@@ -161,15 +214,9 @@ impl<S: Sink> Table<S> {
 
     fn index_again(&mut self) {
         self.pages.clear();
-        self.last_page = (0, 0);
-        for (index, entry) in self.entries.iter().enumerate() {
-            let page = entry.token >> PAGE_BITS;
-            if index == 0 || page != self.last_page.0 {
-                if index != 0 {
-                    self.pages.insert(self.last_page.0, self.last_page.1);
-                }
-                self.last_page = (page, index as u32);
-            }
+        self.last_page = (0, Page::default());
+        for index in 0..self.entries.len() {
+            self.index(self.entries[index].token, index);
         }
     }
 

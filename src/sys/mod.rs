@@ -7,4 +7,4 @@ mod unix;
 use unix as os;
 
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};
-pub(crate) use os::{Thread, at_exit, environment, pin_module, spawn_with_signals_blocked};
+pub(crate) use os::{Thread, at_exit, environment, pin_module, prefer_large_pages, spawn_with_signals_blocked};

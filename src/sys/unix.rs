@@ -70,6 +70,23 @@ pub(crate) fn spawn_with_signals_blocked(
     started
 }
 
+/// Asks for large pages under memory that is about to be filled. Only ever a wish.
+pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let bytes = memory.as_mut_ptr_range();
+        let start = (bytes.start as usize).next_multiple_of(PAGE);
+        let end = bytes.end as usize / PAGE * PAGE;
+        if start < end {
+            // SAFETY: the pages lie within memory that is exclusively ours, and the advice does not change what is in it.
+            unsafe { libc::madvise(start as *mut c_void, end - start, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
+}
+
 /// An environment variable, except in a program that runs with more rights than its user has.
 pub(crate) fn environment(name: &str) -> Option<String> {
     if elevated() { None } else { std::env::var(name).ok() }
