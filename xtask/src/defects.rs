@@ -12,7 +12,7 @@ use crate::run::{cargo, command, output, run};
 use crate::{Result, root, target, test};
 
 /// How long a case may take to fail: a lock held during Notify makes it hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Defect {
     name: String,
