@@ -199,7 +199,7 @@ pub struct Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.object.unadvise(self.token);
+        Offline::unadvise(&self.object, self.token);
     }
 }
 

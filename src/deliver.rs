@@ -24,12 +24,14 @@ pub(crate) fn exiting() -> bool {
     EXITING.load(Ordering::SeqCst)
 }
 
-/// Has the exit handler run before the destructors of everything that was made until now.
-pub(crate) fn deliver_until_exit() {
+/// Has the exit handler run before the destructors of everything that was made until now: once for each `done`.
+pub(crate) fn deliver_until_exit(done: &AtomicBool) {
     extern "C" fn on_exit() {
         EXITING.store(true, Ordering::SeqCst);
     }
-    sys::at_exit(on_exit);
+    if !done.swap(true, Ordering::AcqRel) {
+        sys::at_exit(on_exit);
+    }
 }
 
 /// The notifier threads of the process. At most one of them is idle.

@@ -4,24 +4,28 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
 
-use crate::sys;
+use crate::com::guard;
+use crate::error::Error;
+use crate::{sys, tree};
 
 /// Takes lines. Called with no lock held, by any thread, and never from within itself.
 pub(crate) type Callback = std::sync::Arc<dyn Fn(log::Level, &str) + Send + Sync>;
 
 struct Target {
     callback: Option<(Callback, LevelFilter)>,
+    /// Whether lines come here, once that was tried.
+    installed: Option<bool>,
 }
 
 struct Router;
 
 static ROUTER: Router = Router;
-static TARGET: Mutex<Target> = Mutex::new(Target { callback: None });
+static TARGET: Mutex<Target> = Mutex::new(Target { callback: None, installed: None });
 /// The logger that `MAPIOFFLINE_LOG` asks for, if it does.
 static STDERR: OnceCell<Option<env_logger::Logger>> = OnceCell::new();
 
@@ -38,18 +42,27 @@ pub(crate) fn tracing() -> bool {
 
 /// The environment asks at the first C entry.
 pub(crate) fn init_from_environment() {
-    if stderr_logger().is_some() {
-        install();
-    }
+    // A filter that cannot be read is complained about on stderr, which may fail.
+    let _ = guard("MAPIOFFLINE_LOG", || {
+        if stderr_logger().is_some() {
+            install();
+        }
+    });
 }
 
-/// The host's callback takes all lines up to `level`, or none does.
-pub(crate) fn set_callback(callback: Option<(Callback, LevelFilter)>) {
+/// The host's callback takes all lines up to `level`, or none does. Fails where the program has a logger of its own.
+pub(crate) fn set_callback(callback: Option<(Callback, LevelFilter)>) -> Result<(), Error> {
     let level = callback.as_ref().map(|(_, level)| *level);
-    let old = std::mem::replace(&mut lock().callback, callback);
+    let level = level.or_else(|| stderr_logger().map(env_logger::Logger::filter)).unwrap_or(LevelFilter::Off);
+    if !install() {
+        return Err(Error::Failed);
+    }
+    let mut target = lock();
+    let old = std::mem::replace(&mut target.callback, callback);
+    log::set_max_level(level);
+    drop(target);
     drop(old);
-    install();
-    log::set_max_level(level.or_else(|| stderr_logger().map(env_logger::Logger::filter)).unwrap_or(LevelFilter::Off));
+    Ok(())
 }
 
 fn stderr_logger() -> Option<&'static env_logger::Logger> {
@@ -60,14 +73,18 @@ fn stderr_logger() -> Option<&'static env_logger::Logger> {
     STDERR.get_or_init(init).as_ref()
 }
 
-/// Fails, and leaves things as they are, where the program has a logger of its own.
-fn install() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        if log::set_logger(&ROUTER).is_ok() {
-            log::set_max_level(stderr_logger().map_or(LevelFilter::Off, env_logger::Logger::filter));
+/// Whether lines come here: not where the program has a logger of its own, whose level stays as it is.
+fn install() -> bool {
+    tree::handle_fork();
+    let level = stderr_logger().map_or(LevelFilter::Off, env_logger::Logger::filter);
+    let mut target = lock();
+    *target.installed.get_or_insert_with(|| {
+        let installed = log::set_logger(&ROUTER).is_ok();
+        if installed {
+            log::set_max_level(level);
         }
-    });
+        installed
+    })
 }
 
 impl Log for Router {
@@ -86,7 +103,7 @@ impl Log for Router {
             Some(_) => {}
             None => {
                 if let Some(logger) = stderr_logger() {
-                    // So that a forked child does not find the logger's own lock taken.
+                    // The logger has a lock of its own, which a forked child must not find taken; this one is held there.
                     let _still = lock();
                     logger.log(record);
                 }
@@ -106,5 +123,7 @@ fn lock() -> MutexGuard<'static, Target> {
 pub(crate) struct Held(#[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'static, Target>);
 
 pub(crate) fn hold() -> Held {
+    // The child must not find this half done on another thread.
+    stderr_logger();
     Held(lock())
 }

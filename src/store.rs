@@ -22,7 +22,7 @@ impl Record {
 
 /// A place for profiles.
 pub(crate) trait Store {
-    type Entry: Entry;
+    type Entry: Entry + Clone;
 
     /// The entry of a profile. Opening makes nothing that outlives the process.
     fn open(&self, profile: &Name) -> Result<Self::Entry, Error>;
@@ -51,6 +51,7 @@ pub(crate) type Chosen = Memory;
 /// Profile state in the memory of this process.
 pub(crate) struct Memory;
 
+#[derive(Clone)]
 pub(crate) struct MemoryEntry {
     record: Record,
     /// The global object exists from its first open on; only before that may creation choose its capabilities.

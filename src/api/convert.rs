@@ -14,7 +14,6 @@ use crate::com::{Boxed, Client, Face, NotifySink, Outer, Own};
 use crate::error::Error;
 use crate::name::Name;
 use crate::state::Capabilities;
-use crate::sys;
 use crate::tree::{self, Creation, Identity, Listener, Offline};
 
 /// Where an interface pointer goes. Null until then, and after every failure.
@@ -37,10 +36,8 @@ impl<I> Out<I> {
 }
 
 impl Out<IMAPIOfflineMgr> {
-    /// Hands an object to the client. The code behind it stays loaded from now on.
+    /// Hands an object to the client.
     pub(super) fn hand(self, object: Client<Offline>, face: Face) {
-        static PIN: std::sync::Once = std::sync::Once::new();
-        PIN.call_once(sys::pin_module);
         self.set(object.into_raw(face));
     }
 }

@@ -145,7 +145,8 @@ pub type MAPIOFFLINE_LOG_CALLBACK = Option<
 /// ulLevel: the most talkative level wanted: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line an entry).
 /// pfnCallback: see there. pContext: passed on as it is.
 ///
-/// Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5). Any thread.
+/// Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust program with a logger of its
+/// own, which gets the lines). Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn MapiOfflineSetLogCallback(
     ulLevel: ULONG,
@@ -155,8 +156,7 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
     logging::init_from_environment();
     entry("MapiOfflineSetLogCallback", format_args!("{ulLevel:#x}, {pfnCallback:?}, {pContext:p}"), || {
         let Some(callback) = pfnCallback else {
-            logging::set_callback(None);
-            return Ok(());
+            return logging::set_callback(None);
         };
         let level = match ulLevel {
             1 => log::LevelFilter::Error,
@@ -172,8 +172,7 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
             // SAFETY: C's contract for the callback and its context.
             com::ends_process_on_unwind(|| unsafe { callback(context.pointer(), level as ULONG, text.as_ptr()) });
         };
-        logging::set_callback(Some((Arc::new(forward), level)));
-        Ok(())
+        logging::set_callback(Some((Arc::new(forward), level)))
     })
 }
 

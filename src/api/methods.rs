@@ -105,8 +105,11 @@ impl Unknown for Delegating {
     const FACE: Face = Face::Main;
 
     unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
-        // SAFETY: as the caller says; only aggregates have this vtable.
-        unsafe { Self::object(this).outer().map_or_else(|| refuse(out), |outer| outer.query(iid, out)) }
+        // SAFETY: as the caller says; only aggregates have this vtable. Null first, as not every outer object does that.
+        unsafe {
+            out.write_unaligned(std::ptr::null_mut());
+            Self::object(this).outer().map_or(E_NOINTERFACE, |outer| outer.query(iid, out))
+        }
     }
 
     unsafe fn add_ref(this: This) -> ULONG {
@@ -274,7 +277,7 @@ impl<F: Unknown> Slots<F> {
         entry("Unadvise", format_args!("{this:p}, {flags:#x}, {token:#x}"), || {
             // SAFETY: C's contract for this. The reference outlasts what the sink's Release does.
             let object = unsafe { F::object(this) }.own();
-            object.unadvise(token);
+            Offline::unadvise(&object, token);
             Ok(())
         })
     }

@@ -51,6 +51,10 @@ pub(crate) struct Boxed<T> {
 // SAFETY: the vtable pointers are never written after creation; all else is Sync by itself.
 unsafe impl<T: Payload> Sync for Boxed<T> {}
 
+/// Added to the count of clients once it has come to zero: what a client does with the object while it ends (its sinks
+/// are released then) ends it no second time, and nobody finds it again.
+const ENDED: u32 = 1 << 31;
+
 static LIVE: AtomicU32 = AtomicU32::new(0);
 
 /// How many objects are in memory, those that only a running transition still holds included.
@@ -90,7 +94,7 @@ impl<T: Payload> Boxed<T> {
 
     /// One more client reference, for somebody who reached the object through one.
     pub(crate) fn add_client(&self) -> u32 {
-        self.clients.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+        self.clients.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & !ENDED
     }
 
     /// Gives back one client reference. The object may be gone when this returns.
@@ -101,11 +105,10 @@ impl<T: Payload> Boxed<T> {
         // SAFETY: the caller's reference keeps the box until the subtraction.
         let left = unsafe { (*this).clients.fetch_sub(1, Ordering::Release) }.wrapping_sub(1);
         if left == 0 {
-            fence(Ordering::Acquire);
             // SAFETY: the client references held one of the library's own together; it passes to this value.
-            finish(Own(unsafe { NonNull::new_unchecked(this.cast_mut()) }));
+            finish(unsafe { Own::of_ended(NonNull::new_unchecked(this.cast_mut())) });
         }
-        left
+        left & !ENDED
     }
 
     /// A reference of the library's own, for the length of a call.
@@ -123,8 +126,8 @@ fn finish<T: Payload>(ended: Own<T>) {
         let object = ManuallyDrop::new(client).0;
         // SAFETY: the reference that `client` stood for keeps the box until the subtraction.
         if unsafe { object.as_ref() }.clients.fetch_sub(1, Ordering::Release) == 1 {
-            fence(Ordering::Acquire);
-            let ended = Own(object);
+            // SAFETY: as in `release_client`.
+            let ended = unsafe { Own::of_ended(object) };
             next = T::last_release(&ended);
         }
     }
@@ -139,11 +142,24 @@ unsafe impl<T: Payload> Send for Own<T> {}
 unsafe impl<T: Payload> Sync for Own<T> {}
 
 impl<T: Payload> Own<T> {
+    /// The reference that the clients held together.
+    ///
+    /// # Safety
+    /// The caller brought their count to zero.
+    unsafe fn of_ended(object: NonNull<Boxed<T>>) -> Self {
+        fence(Ordering::Acquire);
+        let own = Self(object);
+        own.boxed().clients.store(ENDED, Ordering::Relaxed);
+        own
+    }
+
     /// One more client reference, unless the last one is gone.
     pub(crate) fn try_client(&self) -> Option<Client<T>> {
         let count = &self.boxed().clients;
         count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| if n == 0 { None } else { Some(n + 1) })
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                if n == 0 || n & ENDED != 0 { None } else { Some(n + 1) }
+            })
             .ok()
             .map(|_| Client(self.0))
     }

@@ -42,5 +42,5 @@ pub(crate) trait Sink {
     fn handle(&self) -> Self::Handle;
 
     /// Called with no lock held.
-    fn tell(handle: &Self::Handle, client_token: u32, change: &Change);
+    fn tell(handle: Self::Handle, client_token: u32, change: &Change);
 }

@@ -126,9 +126,7 @@ impl<S: Sink> Table<S> {
         let sink = self.entries[index].sink.take()?;
         self.live -= 1;
         TOKENS.give_back(token);
-        if self.running.is_none() {
-            self.sweep();
-        }
+        self.sweep();
         Some(sink)
     }
 
@@ -198,10 +196,15 @@ impl<S: Sink> Table<S> {
 
     /// Drops the holes at the end, and all of them when they outnumber the living.
     fn sweep(&mut self) {
-        while let Some(Entry { sink: None, token, .. }) = self.entries.last() {
+        // While a transition iterates, what takes part in it stays where it is.
+        let fixed = self.running.unwrap_or(0);
+        while let Some(Entry { sink: None, token, .. }) = self.entries.get(fixed..).and_then(<[_]>::last) {
             let token = *token;
             self.entries.pop();
             self.unindex_last(token);
+        }
+        if self.running.is_some() {
+            return;
         }
         if 2 * (self.entries.len() - self.live) > self.live + SMALL {
             self.entries.retain(|entry| entry.sink.is_some());
@@ -282,7 +285,7 @@ mod tests {
     impl Sink for Counted {
         type Handle = ();
         fn handle(&self) {}
-        fn tell((): &(), _: u32, _: &Change) {}
+        fn tell((): (), _: u32, _: &Change) {}
     }
 
     struct Fixture {

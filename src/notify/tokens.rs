@@ -1,6 +1,6 @@
 //! Tokens: one process-wide sequence, so that a stale or foreign token ends nothing.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::error::Error;
 
@@ -12,17 +12,27 @@ const BLOCKS: usize = 1 << (32 - BLOCK_BITS);
 pub(crate) static TOKENS: Sequence = Sequence::new(1);
 
 /// Gives out the numbers from 1 on. After 2^32 it begins again and leaves out whole blocks of which a number still
-/// stands. When half of all blocks would have to be left out, less than 2^31 numbers were between two of the same value:
-/// it gives out none then (32,768 registrations at least, each 65,536 apart from the next, have to stand for that).
+/// stands. While more than half of all blocks have one, less than 2^31 numbers could come between two of the same value:
+/// from the second round on it gives out none then (more than 32,768 registrations, each in a block of 65,536 tokens of
+/// its own, have to stand for that).
 pub(crate) struct Sequence {
     next: AtomicU32,
+    /// Every number has been given out once.
+    again: AtomicBool,
+    /// How many blocks have a number that stands.
+    occupied: AtomicU32,
     /// How many numbers of each block stand. Pages of it that no token has reached take no memory.
     standing: [AtomicU32; BLOCKS],
 }
 
 impl Sequence {
     pub(crate) const fn new(first: u32) -> Self {
-        Self { next: AtomicU32::new(first), standing: [const { AtomicU32::new(0) }; BLOCKS] }
+        Self {
+            next: AtomicU32::new(first),
+            again: AtomicBool::new(false),
+            occupied: AtomicU32::new(0),
+            standing: [const { AtomicU32::new(0) }; BLOCKS],
+        }
     }
 
     /// The next token. It stands until it is given back.
@@ -32,7 +42,12 @@ impl Sequence {
             let token = self.first_free_from(seen)?;
             match self.next.compare_exchange_weak(seen, token.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    self.block(token).fetch_add(1, Ordering::Relaxed);
+                    if self.block(token).fetch_add(1, Ordering::Relaxed) == 0 {
+                        self.occupied.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if token == u32::MAX {
+                        self.again.store(true, Ordering::Relaxed);
+                    }
                     return Ok(token);
                 }
                 Err(now) => seen = now,
@@ -41,7 +56,9 @@ impl Sequence {
     }
 
     pub(crate) fn give_back(&self, token: u32) {
-        self.block(token).fetch_sub(1, Ordering::Relaxed);
+        if self.block(token).fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.occupied.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// `token`, unless a block begins with it that may not be used.
@@ -49,8 +66,11 @@ impl Sequence {
         if token % BLOCK != 0 {
             return Ok(token);
         }
+        if self.again.load(Ordering::Relaxed) && self.occupied.load(Ordering::Relaxed) as usize > BLOCKS / 2 {
+            return Err(Error::OutOfMemory);
+        }
         let mut candidate = token;
-        for _ in 0..BLOCKS / 2 {
+        for _ in 0..BLOCKS {
             if self.block(candidate).load(Ordering::Relaxed) == 0 {
                 // Zero is no token.
                 return Ok(candidate.max(1));
@@ -93,11 +113,18 @@ mod tests {
     #[test]
     fn gives_out_none_rather_than_a_young_one() {
         let tokens = sequence(0);
-        for block in 0..BLOCKS / 2 {
-            tokens.standing[block].store(1, Ordering::Relaxed);
+        // Three blocks of four, so that the next free one is never far.
+        let occupied = (0..BLOCKS as u32).filter(|block| block % 4 != 3);
+        for block in occupied.clone() {
+            tokens.next.store(block * BLOCK + 1, Ordering::Relaxed);
+            tokens.take().unwrap();
         }
+        tokens.next.store(u32::MAX, Ordering::Relaxed);
+        assert_eq!(tokens.take(), Ok(u32::MAX), "the first round is not over");
         assert_eq!(tokens.take(), Err(Error::OutOfMemory));
-        tokens.standing[BLOCKS / 2 - 1].store(0, Ordering::Relaxed);
-        assert_eq!(tokens.take(), Ok((BLOCKS as u32 / 2 - 1) * BLOCK));
+        for block in occupied.filter(|block| block % 4 != 0) {
+            tokens.give_back(block * BLOCK + 1);
+        }
+        assert_eq!(tokens.take(), Ok(BLOCK), "the first block still has one that stands");
     }
 }

@@ -1,6 +1,6 @@
 //! Fork: every lock is taken before and given back after, so that the child finds no half-made change.
 
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Thread;
 use crate::error::Error;
@@ -12,10 +12,12 @@ pub(crate) struct Handlers {
     pub(crate) child: extern "C" fn(),
 }
 
-/// Registers the handlers, the first time only.
+/// Registers the handlers, the first time only. Not by a Once, which a forked child could find half done.
 pub(crate) fn install_fork_handlers(handlers: &Handlers) {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| super::os::at_fork(handlers.prepare, handlers.parent, handlers.child));
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.swap(true, Ordering::AcqRel) {
+        super::os::at_fork(handlers.prepare, handlers.parent, handlers.child);
+    }
 }
 
 /// Lock guards that wait for the end of a fork in a place that other threads may own at other times.

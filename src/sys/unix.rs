@@ -1,7 +1,8 @@
 //! POSIX, with glibc's and Apple's additions.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 /// Which thread: equal for equal threads while both live. No thread-local of ours, hence no destructor.
@@ -17,7 +18,13 @@ impl Thread {
 
 /// Keeps the module that holds this code loaded for ever, whether it is the shared library or a plug-in that the static
 /// one was linked into. In the main program there is nothing to keep.
+///
+/// No lock and no Once: another thread may be in the loader, running a constructor that opens an object.
 pub(crate) fn pin_module() {
+    static PINNED: AtomicBool = AtomicBool::new(false);
+    if PINNED.load(Ordering::Acquire) {
+        return;
+    }
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     let code = pin_module as fn() as *const c_void;
     // SAFETY: `info` is written when the result is not zero, and zeroes are valid for it anyway.
@@ -25,31 +32,23 @@ pub(crate) fn pin_module() {
         libc::dladdr(code, info.as_mut_ptr());
         info.assume_init()
     };
-    if info.dli_fname.is_null() {
-        return;
+    if !info.dli_fname.is_null() {
+        // SAFETY: the name is a C string that lives as long as the module. The handle is kept for ever on purpose.
+        unsafe { libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
     }
-    // SAFETY: the name is a C string that lives as long as the module. The handle is kept for ever on purpose.
-    let handle = unsafe { libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
-    if handle.is_null() {
-        // SAFETY: as above.
-        let path = unsafe { CStr::from_ptr(info.dli_fname) };
-        log::debug!("{} is the program itself, or cannot be pinned", path.to_string_lossy());
-    }
+    PINNED.store(true, Ordering::Release);
 }
 
 /// Has `handler` run when the process exits, before what was registered earlier.
 pub(crate) fn at_exit(handler: extern "C" fn()) {
-    // SAFETY: the handler is code of this module, which is pinned.
-    if unsafe { libc::atexit(handler) } != 0 {
-        log::warn!("no exit handler could be registered");
-    }
+    // SAFETY: the handler is code of this module; glibc forgets it when a module that was not pinned is unloaded. Without
+    // memory for it there is no exit handler, and nothing better to do.
+    unsafe { libc::atexit(handler) };
 }
 
 pub(super) fn at_fork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) {
-    // SAFETY: the handlers are code of this module, which is pinned before anything can be locked for long.
-    if unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) } != 0 {
-        log::warn!("no fork handlers could be registered");
-    }
+    // SAFETY: as for `at_exit`.
+    unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }
 
 /// Starts a thread that blocks all signals: they are the host's, for threads of the host.

@@ -41,6 +41,8 @@ pub(super) struct Forest {
     /// The global object's tree, while it has an object or a transition.
     pub(super) global: Option<u32>,
     runs: u64,
+    /// In a forked child: what this thread owes to transitions of the parent.
+    inherited: Vec<(RunKey, Listener)>,
 }
 
 pub(super) struct Tree {
@@ -144,6 +146,8 @@ pub(super) enum Accepted {
     /// It is in that state already.
     Already,
     Queued,
+    /// Nothing yet: to be asked again with a ticket, which is not to be had under a lock.
+    IfThereIsANotifier,
     /// To be run by the thread that asked.
     Run(RunKey),
     Dispatch(Ticket<Job>, RunKey),
@@ -179,7 +183,7 @@ pub(super) struct Seed<'a> {
 
 impl Forest {
     pub(super) fn new(record: <store::Chosen as store::Store>::Entry) -> Self {
-        Self { record, trees: Slab::new(), identities: HashMap::new(), global: None, runs: 0 }
+        Self { record, trees: Slab::new(), identities: HashMap::new(), global: None, runs: 0, inherited: Vec::new() }
     }
 
     /// The slot of an object that has not ended.
@@ -217,7 +221,8 @@ impl Forest {
         // Its last reference is gone, and its tree is busy or the thread that released it has not come here yet.
         let object = Offline::new(slot.state, slot.capabilities, profile, place);
         let client = Client::try_new(object, faces, None).ok_or(Error::OutOfMemory)?;
-        let ended = self.detach(place);
+        // By whom it ends is another thread, even if this one is in a Notify of it.
+        let ended = self.detach(place, true);
         if let Some(slot) = self.trees.get_mut(tree).and_then(|tree| tree.slots.get_mut(0)) {
             slot.object = Some(client.own());
         }
@@ -281,7 +286,7 @@ impl Forest {
             return Ended::default();
         }
         let place = object.place;
-        let mut ended = self.detach(place);
+        let mut ended = self.detach(place, false);
         let Some(tree) = self.trees.get_mut(place.tree) else { return ended };
         if let Some(slot) = tree.slots.get_mut(place.slot) {
             ended.parent = slot.parent_reference.take();
@@ -294,20 +299,19 @@ impl Forest {
                 }
             }
         }
-        if tree.run.is_none() {
-            self.clear(place);
-        }
+        self.clear(place);
         ended
     }
 
-    /// Takes an object, and its registrations, out of its slot.
-    fn detach(&mut self, place: Place) -> Ended {
+    /// Takes an object, and its registrations, out of its slot. The one that is being told right now is dropped by the
+    /// thread that tells it, unless that one ends the object itself.
+    fn detach(&mut self, place: Place, ended_elsewhere: bool) -> Ended {
         let mut ended = Ended::default();
         let Some(tree) = self.trees.get_mut(place.tree) else { return ended };
         let Some(slot) = tree.slots.get_mut(place.slot) else { return ended };
         if let Some(current) = &mut tree.current {
-            // Told on another thread right now: that one drops it.
-            if current.slot == place.slot && current.thread != Thread::current() && current.owed.is_none() {
+            let elsewhere = ended_elsewhere || current.thread != Thread::current();
+            if current.slot == place.slot && elsewhere && current.owed.is_none() {
                 current.owed = slot.table.remove(current.token);
             }
         }
@@ -317,9 +321,9 @@ impl Forest {
     }
 
     /// Ends a registration. What comes back is to be dropped outside the lock.
-    pub(super) fn unadvise(&mut self, place: Place, token: u32) -> Option<Listener> {
-        let tree = self.trees.get_mut(place.tree)?;
-        let sink = tree.slots.get_mut(place.slot)?.table.remove(token)?;
+    pub(super) fn unadvise(&mut self, object: &Own<Offline>, token: u32) -> Option<Listener> {
+        let sink = self.slot_of(object)?.table.remove(token)?;
+        let tree = self.trees.get_mut(object.place.tree)?;
         match &mut tree.current {
             Some(current) if current.token == token && current.thread != Thread::current() => {
                 current.owed = Some(sink);
@@ -329,14 +333,17 @@ impl Forest {
         }
     }
 
-    /// Accepts or refuses a request to change, as the contract orders the questions.
+    /// Accepts or refuses a request to change, as the contract orders the questions. A ticket that is not needed dismisses
+    /// itself.
     pub(super) fn request(
         &mut self,
-        place: Place,
+        object: &Own<Offline>,
         to: State,
         blocking: bool,
-        reserve: impl Fn() -> Result<Ticket<Job>, Error>,
+        ticket: Option<Ticket<Job>>,
     ) -> Result<Accepted, Error> {
+        let place = object.place;
+        self.slot_of(object).ok_or(Error::Unexpected)?;
         let is_global = self.global == Some(place.tree) && place.slot == 0;
         let tree = self.trees.get_mut(place.tree).ok_or(Error::Unexpected)?;
         let slot = tree.slots.get(place.slot).ok_or(Error::Unexpected)?;
@@ -350,12 +357,16 @@ impl Forest {
         if slot.state == to {
             return Ok(Accepted::Already);
         }
-        let mut plan = Vec::new();
-        plan.try_reserve(tree.slots.len())?;
         // A notifier that is in DONE goes on with what is queued; a caller has to hand it to one.
         let goes_on = tree.run.as_ref().is_some_and(|run| run.runner == Runner::Notifier);
         let inline = blocking || deliver::exiting();
-        let ticket = if goes_on || (inline && tree.run.is_none()) { None } else { Some(reserve()?) };
+        let needs_notifier = !goes_on && (!inline || tree.run.is_some());
+        if needs_notifier && ticket.is_none() {
+            return Ok(Accepted::IfThereIsANotifier);
+        }
+        let ticket = ticket.filter(|_| needs_notifier);
+        let mut plan = Vec::new();
+        plan.try_reserve(tree.slots.len())?;
         if is_global {
             self.record.write(to)?;
         }
@@ -421,6 +432,9 @@ impl Forest {
 
     /// The one who was being told returned. What comes back is to be dropped before anybody else is told.
     pub(super) fn told(&mut self, key: RunKey) -> Option<Listener> {
+        if let Some(index) = self.inherited.iter().position(|(run, _)| *run == key) {
+            return Some(self.inherited.swap_remove(index).1);
+        }
         self.running(key)?.current.take()?.owed
     }
 
@@ -443,8 +457,15 @@ impl Forest {
     pub(super) fn after_fork_in_child(&mut self) {
         for index in self.trees.indices() {
             let Some(tree) = self.trees.get_mut(index) else { continue };
-            // What another thread still owed is never given back: that thread does not exist here.
-            mem::forget(tree.current.take());
+            let key = tree.run.as_ref().map(|run| RunKey { tree: index, run: run.id });
+            if let (Some(key), Some(Current { thread, owed: Some(owed), .. })) = (key, tree.current.take()) {
+                // What another thread still owed is never given back: that thread does not exist here.
+                if thread == Thread::current() && self.inherited.try_reserve(1).is_ok() {
+                    self.inherited.push((key, owed));
+                } else {
+                    mem::forget(owed);
+                }
+            }
             if let Some(Queued { ticket: Some(ticket), .. }) = tree.queued.take() {
                 ticket.abandon();
             }
@@ -472,20 +493,22 @@ impl Forest {
         }
     }
 
-    /// Gives back a slot without object and children, its parent's if that waited for it, and the tree with its last.
+    /// Gives back a slot without object and children, its parent's if that waited for it, and the tree with its last;
+    /// nothing that a transition under way or queued is about, and no tree that has one.
     fn clear(&mut self, place: Place) {
         let Some(tree) = self.trees.get_mut(place.tree) else { return };
         let mut next = Some(place.slot);
         while let Some(index) = next {
             let Some(slot) = tree.slots.get(index) else { break };
-            if slot.object.is_some() || slot.links.first_child.is_some() {
+            let queued = tree.queued.as_ref().is_some_and(|queued| queued.slot == index);
+            if slot.object.is_some() || slot.links.first_child.is_some() || slot.concerned || queued {
                 break;
             }
             next = slot.links.parent;
             tree.unlink(index);
             tree.slots.remove(index);
         }
-        if tree.slots.len() == 0 {
+        if tree.slots.len() == 0 && tree.run.is_none() {
             self.trees.remove(place.tree);
             if self.global == Some(place.tree) {
                 self.global = None;

@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
-use std::sync::{MutexGuard, Once};
+use std::sync::MutexGuard;
+use std::sync::atomic::AtomicBool;
 
 use super::forest::Job;
 use super::registry::Registry;
@@ -13,10 +14,10 @@ use crate::sys;
 
 /// The locks of the process, in the order in which they are taken. The profiles' wait in the registry.
 struct Held {
-    registry: MutexGuard<'static, Registry>,
-    notifiers: HeldNotifiers<Job>,
     #[expect(dead_code, reason = "held until it is dropped")]
     logging: logging::Held,
+    registry: MutexGuard<'static, Registry>,
+    notifiers: HeldNotifiers<Job>,
 }
 
 thread_local! {
@@ -25,9 +26,11 @@ thread_local! {
 }
 
 extern "C" fn prepare() {
+    // Logging first: it may wait for a slow stderr, and nobody else should wait with it.
+    let logging = logging::hold();
     let mut registry = Registry::lock();
     registry.hold_profiles();
-    let held = Held { registry, notifiers: transition::hold_notifiers(), logging: logging::hold() };
+    let held = Held { logging, registry, notifiers: transition::hold_notifiers() };
     HELD.set(Some(ManuallyDrop::new(held)));
 }
 
@@ -47,9 +50,14 @@ extern "C" fn child() {
     }
 }
 
-/// Before anything is locked that a forked child could find locked.
+/// Before the first object.
 pub(super) fn prepare_process() {
-    static ONCE: Once = Once::new();
+    static FIRST_OPEN: AtomicBool = AtomicBool::new(false);
+    handle_fork();
+    deliver::deliver_until_exit(&FIRST_OPEN);
+}
+
+/// Before anything is locked that a forked child could find locked.
+pub(crate) fn handle_fork() {
     sys::install_fork_handlers(&sys::Handlers { prepare, parent, child });
-    ONCE.call_once(deliver::deliver_until_exit);
 }

@@ -29,12 +29,12 @@ impl Sink for Listener {
         }
     }
 
-    fn tell(handle: &Handle, client_token: u32, change: &Change) {
+    fn tell(handle: Handle, client_token: u32, change: &Change) {
         match handle {
             Handle::Com(sink) => sink.notify(&notification(client_token, change)),
             // A closure that panics has been told all the same.
             Handle::Closure(closure) => {
-                let _ = guard("callback", || closure(change));
+                let _ = guard("callback", move || closure(change));
             }
         }
     }

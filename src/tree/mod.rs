@@ -14,6 +14,7 @@ mod registry;
 mod slab;
 mod transition;
 
+pub(crate) use fork::handle_fork;
 pub(crate) use hosting::set_strict_hosting;
 pub(crate) use listener::Listener;
 pub(crate) use object::Offline;

@@ -1,7 +1,6 @@
 //! One offline object: the payload of a COM box.
 
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::forest::Place;
 use super::listener::Listener;
@@ -57,8 +56,9 @@ impl Offline {
         client_token: u32,
         ask: impl FnOnce() -> Result<Listener, Error>,
     ) -> Result<u32, Error> {
-        static BEFORE_STATICS_OF_THE_CLIENT: Once = Once::new();
-        BEFORE_STATICS_OF_THE_CLIENT.call_once(deliver::deliver_until_exit);
+        // Again, as statics of the client that were made since the first open die before what was registered then.
+        static FIRST_ADVISE: AtomicBool = AtomicBool::new(false);
+        deliver::deliver_until_exit(&FIRST_ADVISE);
         this.profile.lock().slot_of(this).ok_or(Error::Unexpected)?.table.promise()?;
         let asked = ask();
         let mut trees = this.profile.lock();
@@ -78,8 +78,8 @@ impl Offline {
     }
 
     /// Ends a registration. Its sink is dropped here, or when its running notification returns.
-    pub(crate) fn unadvise(&self, token: u32) {
-        let ended = self.profile.lock().unadvise(self.place, token);
+    pub(crate) fn unadvise(this: &Own<Self>, token: u32) {
+        let ended = this.profile.lock().unadvise(this, token);
         drop(ended);
     }
 }

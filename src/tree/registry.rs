@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::name::Name;
 use crate::state::Capabilities;
 use crate::store::{self, Entry as _, Store as _};
-use crate::sys::ForkGuards;
+use crate::sys::{self, ForkGuards};
 
 /// What an object is found by within its profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,7 +96,13 @@ impl Registry {
 
 /// Opens the global object, or a named one that stands.
 pub(crate) fn open(name: &Name, identity: &Identity, faces: &'static Faces) -> Result<Client<Offline>, Error> {
-    fork::prepare_process();
+    prepare();
+    let client = find_or_open(name, identity, faces)?;
+    sys::pin_module();
+    Ok(client)
+}
+
+fn find_or_open(name: &Name, identity: &Identity, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     if *identity != Identity::GLOBAL {
         let profile = Registry::find(name).ok_or(Error::NotFound)?;
         return profile.lock().find(identity).ok_or(Error::NotFound);
@@ -116,7 +122,10 @@ pub(crate) fn open(name: &Name, identity: &Identity, faces: &'static Faces) -> R
 
 /// Makes or opens the global object; from now on its profile is hosted.
 pub(crate) fn global(name: &Name, faces: &'static Faces) -> Result<Client<Offline>, Error> {
-    host(name, Capabilities::ALL, faces)
+    prepare();
+    let client = host(name, Capabilities::ALL, faces)?;
+    sys::pin_module();
+    Ok(client)
 }
 
 /// What `create` makes.
@@ -130,8 +139,19 @@ pub(crate) struct Creation<'a> {
 
 /// Makes an object, or opens the one that stands.
 pub(crate) fn create(name: &Name, creation: &Creation, faces: &'static Faces) -> Result<Client<Offline>, Error> {
+    prepare();
+    let client = find_or_create(name, creation, faces)?;
+    sys::pin_module();
+    Ok(client)
+}
+
+/// What the first open, create or global settles for the process.
+fn prepare() {
     fork::prepare_process();
     hosting::is_strict();
+}
+
+fn find_or_create(name: &Name, creation: &Creation, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     let Creation { identity, capabilities, parent, outer } = *creation;
     let of_global_kind = identity.is_some_and(|identity| identity.kind == GUID_GlobalState);
     if parent.is_some() && of_global_kind || outer.is_some() && identity.is_some() {
@@ -154,8 +174,6 @@ pub(crate) fn create(name: &Name, creation: &Creation, faces: &'static Faces) ->
 }
 
 fn host(name: &Name, capabilities: Capabilities, faces: &'static Faces) -> Result<Client<Offline>, Error> {
-    fork::prepare_process();
-    hosting::is_strict();
     open_global(Registry::find_or_add(name)?, faces, |forest| forest.record.host(capabilities))
 }
 
@@ -165,9 +183,14 @@ fn open_global(
     settle: impl FnOnce(&mut Forest) -> Result<(), Error>,
 ) -> Result<Client<Offline>, Error> {
     let mut forest = profile.lock();
-    settle(&mut forest)?;
-    let (client, ended) = forest.open_global(profile, faces)?;
+    let before = forest.record.clone();
+    let opened = settle(&mut forest).and_then(|()| forest.open_global(profile, faces));
+    if opened.is_err() {
+        // Nobody has seen the record that this open would have made.
+        forest.record = before;
+    }
     drop(forest);
+    let (client, ended) = opened?;
     // Perhaps the sinks of one whose last release has not come through yet: client code, outside the lock.
     drop(ended);
     Ok(client)

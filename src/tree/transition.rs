@@ -4,8 +4,8 @@ use super::forest::{Accepted, Cursor, Job, Next, RunKey, Runner, Step};
 use super::listener::Listener;
 use super::object::Offline;
 use super::registry::Profile;
-use crate::com::Own;
-use crate::deliver::{HeldNotifiers, Notifiers};
+use crate::com::{Own, guard};
+use crate::deliver::{self, HeldNotifiers, Notifiers};
 use crate::error::Error;
 use crate::notify::{Phase, Sink};
 use crate::state::State;
@@ -33,8 +33,14 @@ struct Outcome {
 impl Offline {
     pub(crate) fn set_state(this: &Own<Self>, to: State, wait: Wait) -> Result<(), Error> {
         let blocking = wait == Wait::ForCallbacks;
-        let accepted = this.profile.lock().request(this.place, to, blocking, || NOTIFIERS.reserve())?;
+        let mut accepted = this.profile.lock().request(this, to, blocking, None)?;
+        if matches!(accepted, Accepted::IfThereIsANotifier) {
+            // Starting a thread may wait for the loader, and the loader for a constructor that calls us.
+            let ticket = NOTIFIERS.reserve()?;
+            accepted = this.profile.lock().request(this, to, blocking, Some(ticket))?;
+        }
         match accepted {
+            Accepted::IfThereIsANotifier => Err(Error::Unexpected),
             Accepted::Already | Accepted::Queued => Ok(()),
             Accepted::Dispatch(ticket, key) => {
                 ticket.dispatch((this.profile, key));
@@ -90,13 +96,15 @@ fn tell_all(profile: &'static Profile, key: RunKey) -> bool {
         match step {
             Step::PhaseOver => return true,
             Step::Gone => return false,
-            Step::Tell { handle, client_token, change } => Listener::tell(&handle, client_token, &change),
+            // Exit may have come since the lock was given back.
+            Step::Tell { .. } if deliver::exiting() => {}
+            Step::Tell { handle, client_token, change } => Listener::tell(handle, client_token, &change),
         }
         let mut forest = profile.lock();
         if let Some(owed) = forest.told(key) {
             // Dropping it runs client code: nobody else may count as being told meanwhile.
             drop(forest);
-            drop(owed);
+            let _ = guard("callback", || drop(owed));
             forest = profile.lock();
         }
         step = forest.step(key, &mut cursor);
