@@ -336,6 +336,14 @@ static HRESULT sink_query(struct sink *self, const IID *iid, void **out) {
     case QUERY_SUCCEEDS_WITH_NULL:
         *out = NULL;
         return S_OK;
+    case QUERY_S_FALSE_WITH_NULL:
+        *out = NULL;
+        return 1;
+    case QUERY_GIVES_ANOTHER:
+        *out = AS_NOTIFY((struct sink *)self->context);
+        __atomic_add_fetch(&((struct sink *)self->context)->refs, 1, __ATOMIC_SEQ_CST);
+        return S_OK;
+    case QUERY_GIVES_WITH_S_FALSE:
     case QUERY_GIVES:
         break;
     }
@@ -346,7 +354,7 @@ static HRESULT sink_query(struct sink *self, const IID *iid, void **out) {
     }
     *out = AS_NOTIFY(self);
     __atomic_add_fetch(&self->refs, 1, __ATOMIC_SEQ_CST);
-    return S_OK;
+    return self->behaviour == QUERY_GIVES_WITH_S_FALSE ? 1 : S_OK;
 }
 
 static ULONG sink_add_ref(struct sink *self) {

@@ -139,7 +139,15 @@ struct event {
     int sink;       /* the sink's id */
 };
 
-enum query_behaviour { QUERY_GIVES, QUERY_REFUSES, QUERY_REFUSES_WITH_POINTER, QUERY_SUCCEEDS_WITH_NULL };
+enum query_behaviour {
+    QUERY_GIVES,
+    QUERY_GIVES_ANOTHER, /* the sink in `context`, as a tear-off does */
+    QUERY_GIVES_WITH_S_FALSE,
+    QUERY_REFUSES,
+    QUERY_REFUSES_WITH_POINTER,
+    QUERY_SUCCEEDS_WITH_NULL,
+    QUERY_S_FALSE_WITH_NULL
+};
 
 struct sink;
 typedef void (*sink_hook)(struct sink *self, const MAPIOFFLINE_NOTIFY *notification);

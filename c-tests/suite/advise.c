@@ -93,10 +93,10 @@ CASE(sink_is_asked_once_and_kept_by_its_interface) {
 
 CASE(sink_that_refuses) {
     static const enum query_behaviour behaviours[] = {QUERY_REFUSES, QUERY_REFUSES_WITH_POINTER,
-                                                      QUERY_SUCCEEDS_WITH_NULL};
+                                                      QUERY_SUCCEEDS_WITH_NULL, QUERY_S_FALSE_WITH_NULL};
     IMAPIOfflineMgr *object = open_global(profile());
     int index;
-    for (index = 0; index < 3; index++) {
+    for (index = 0; index < 4; index++) {
         struct sink sink;
         MAPIOFFLINE_ADVISEINFO info;
         sink_init(&sink);
@@ -106,6 +106,40 @@ CASE(sink_that_refuses) {
         check_eq(sink.queries, 1);
         check_eq(sink.releases, 0);
     }
+    release_last(object);
+}
+
+CASE(sink_that_succeeds_with_another_code) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    sink_init(&sink);
+    sink.behaviour = QUERY_GIVES_WITH_S_FALSE;
+    advise(object, &sink, 0);
+    check_ok(set_block(object, OFFLINE));
+    check_heard1(&sink, OFFLINE);
+    release_last(object);
+    check_eq(sink_refs(&sink), 1);
+}
+
+CASE(the_interface_is_kept_and_not_the_object_that_gave_it) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink asked;
+    struct sink given;
+    ULONG token;
+    sink_init(&asked);
+    sink_init(&given);
+    asked.behaviour = QUERY_GIVES_ANOTHER;
+    asked.context = &given;
+    token = advise(object, &asked, 0);
+    check_ok(set_block(object, OFFLINE));
+    check_heard1(&given, OFFLINE);
+    check_heard0(&asked);
+    check_eq(sink_refs(&given), 2);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check_eq(sink_refs(&given), 1);
+    check_eq(sink_refs(&asked), 1);
+    check_eq(asked.releases, 0);
+    check_eq(asked.queries, 1);
     release_last(object);
 }
 

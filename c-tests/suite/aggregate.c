@@ -170,6 +170,43 @@ CASE(methods_work_on_both_faces) {
     release_last(outer.inner);
 }
 
+static HRESULT STDMETHODCALLTYPE lazy_query(struct outer *This, const IID *iid, void **out) {
+    (void)This;
+    (void)iid;
+    (void)out; /* not even null */
+    return E_NOINTERFACE;
+}
+
+static const struct outer_vtable lazy_vtable = {lazy_query, outer_add_ref, outer_release};
+
+CASE(delegating_face_gives_null_whatever_the_outer_object_does) {
+    struct outer outer;
+    void *manager = NULL;
+    void *found = (void *)(size_t)POISON;
+    aggregate(&outer, NULL);
+    check_ok(IMAPIOfflineMgr_QueryInterface(outer.inner, REF(IID_IMAPIOfflineMgr), &manager));
+    outer.vtable = &lazy_vtable;
+    check_hr(IMAPIOfflineMgr_QueryInterface((IMAPIOfflineMgr *)manager, REF(IID_IUnknown), &found), E_NOINTERFACE);
+    check(found == NULL);
+    IMAPIOfflineMgr_Release((IMAPIOfflineMgr *)manager);
+    release_last(outer.inner);
+}
+
+CASE(larger_and_misaligned_structures) {
+    struct outer outer;
+    char memory[sizeof(MAPIOFFLINE_AGGREGATEINFO) + 17];
+    MAPIOFFLINE_AGGREGATEINFO aggregated = aggregate_info(&outer);
+    MAPIOFFLINE_CREATEINFO info = create_info(profile());
+    outer.vtable = &vtable;
+    outer.refs = 1;
+    aggregated.ulSize = sizeof(aggregated) + 16;
+    memset(memory, 0xEE, sizeof(memory));
+    memcpy(memory + 1, &aggregated, sizeof(aggregated));
+    info.pAggregateInfo = (MAPIOFFLINE_AGGREGATEINFO *)(void *)(memory + 1);
+    check_ok(lib.create(0, &info, &outer.inner));
+    release_last(outer.inner);
+}
+
 CASE(arguments) {
     struct outer outer;
     MAPIOFFLINE_CREATEINFO info = create_info(profile());

@@ -86,6 +86,17 @@ CASE(global_object_keeps_what_created_it) {
     release_last(opened);
 }
 
+CASE(opened_before_it_was_created_it_keeps_both_capabilities) {
+    IMAPIOfflineMgr *opened = open_global(profile());
+    IMAPIOfflineMgr *made = create_object(profile(), &GUID_GlobalState, MAPIOFFLINE_CAPABILITY_OFFLINE, NULL);
+    ULONG capabilities = 0;
+    check(made == opened);
+    check_ok(IMAPIOfflineMgr_GetCapabilities(made, &capabilities));
+    check_eq(capabilities, BOTH);
+    IMAPIOfflineMgr_Release(made);
+    release_last(opened);
+}
+
 CASE(global_state_with_an_instance_is_an_ordinary_object) {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *global = open_global(profile());

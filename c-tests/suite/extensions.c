@@ -259,6 +259,26 @@ CASE(log_callback_gets_a_line_an_entry) {
     release_last(object);
 }
 
+static void STDMETHODCALLTYPE open_from_line(void *context, ULONG level, const MAPIOFFLINE_CHAR8 *message) {
+    struct log *log = (struct log *)context;
+    (void)level;
+    (void)message;
+    log->lines++;
+    release_last(open_global(profile2()));
+    release_last(create_object(profile2(), &kind, BOTH, NULL));
+}
+
+CASE(log_callback_may_open_and_create) {
+    struct log log;
+    need_extension(set_log);
+    memset(&log, 0, sizeof(log));
+    check_ok(lib.set_log(MAPIOFFLINE_LOG_TRACE, open_from_line, &log));
+    log.lines = 0;
+    release_last(open_global(profile()));
+    check_eq(log.lines, 2);
+    check_ok(lib.set_log(0, NULL, NULL));
+}
+
 CASE(log_callback_arguments) {
     struct log log;
     need_extension(set_log);

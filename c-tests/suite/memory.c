@@ -133,6 +133,39 @@ CASE(open_and_create) {
     check(out_of_memory >= 2);
 }
 
+CASE(global_object_that_could_not_be_created_leaves_no_trace) {
+    int nth;
+    int out_of_memory = 0;
+    skip_under_valgrind();
+    for (nth = 1; nth < MOST; nth++) {
+        IMAPIOfflineMgr *object = NULL;
+        MAPIOFFLINE_CREATEINFO info;
+        wchar_t name[64];
+        ULONG capabilities = 0;
+        HRESULT hr;
+        swprintf(name, 64, L"no trace %d", nth);
+        info = create_info(name);
+        info.pGUID = &GUID_GlobalState;
+        info.ulCapabilities = MAPIOFFLINE_CAPABILITY_OFFLINE;
+        failed = 0;
+        fail_at = nth;
+        hr = lib.create(0, &info, &object);
+        fail_at = 0;
+        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        out_of_memory += hr == E_OUTOFMEMORY;
+        if (object == NULL) {
+            object = open_global(name);
+        }
+        check_ok(IMAPIOfflineMgr_GetCapabilities(object, &capabilities));
+        check_eq(capabilities, hr == S_OK ? MAPIOFFLINE_CAPABILITY_OFFLINE : BOTH);
+        release_last(object);
+        if (!failed) {
+            break;
+        }
+    }
+    check(out_of_memory >= 2);
+}
+
 static struct sink sinks[MOST * 2];
 
 CASE(advise_asks_the_sink_only_when_there_is_room) {

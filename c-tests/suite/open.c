@@ -194,6 +194,33 @@ CASE(many_profiles) {
     }
 }
 
+CASE(misaligned_identifiers_are_accepted) {
+    char memory[sizeof(GUID) + 1];
+    IMAPIOfflineMgr *object = NULL;
+    memcpy(memory + 1, &GUID_GlobalState, sizeof(GUID));
+    check_ok(lib.open(0, profile(), (const GUID *)(void *)(memory + 1), NULL, &object));
+    release_last(object);
+}
+
+CASE(global_export_checks_names) {
+    IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
+    wchar_t name[66];
+    int index;
+    if (lib.global == NULL) {
+        skip_case("the library under test does not export HrGetGlobalOffline");
+        return;
+    }
+    for (index = 0; index < 65; index++) {
+        name[index] = L'n';
+    }
+    name[65] = 0;
+    check_hr(lib.global(name, &object), MAPI_E_NOT_FOUND);
+    check(object == NULL);
+    object = (IMAPIOfflineMgr *)(size_t)POISON;
+    check_hr(lib.global(L"", &object), E_INVALIDARG);
+    check(object == NULL);
+}
+
 CASE(global_export_opens_the_same_object) {
     IMAPIOfflineMgr *first = open_global(profile());
     IMAPIOfflineMgr *second = NULL;

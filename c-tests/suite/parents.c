@@ -312,6 +312,63 @@ static void release_child(struct sink *self, const MAPIOFFLINE_NOTIFY *notificat
     }
 }
 
+static void queue_and_create(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct family *family = (struct family *)self->context;
+    if (notification->NotifyType == DONE && notification->Info.StateChange.ulStateNew == OFFLINE) {
+        check_ok(set_async(family->objects[1], ONLINE)); /* from another object of the tree */
+        check_hr(set_async(family->objects[0], ONLINE), E_PENDING);
+        family->objects[2] = create_object(profile(), NULL, BOTH, family->objects[1]);
+        check_state(family->objects[2], OFFLINE); /* where the running one went, not the queued one */
+        sink_init(&late_sink);
+        advise(family->objects[2], &late_sink, 0);
+    }
+}
+
+CASE(child_made_before_a_queued_transition_is_in_it) {
+    struct family family;
+    struct sink sink;
+    family.objects[0] = open_global(profile());
+    family.objects[1] = create_object(profile(), NULL, BOTH, family.objects[0]);
+    sink_init(&sink);
+    sink.hook = queue_and_create;
+    sink.context = &family;
+    advise(family.objects[0], &sink, 0);
+    check_ok(set_block(family.objects[0], OFFLINE));
+    check_heard1(&late_sink, ONLINE);
+    check_heard1(&sink, OFFLINE);
+    check_state(family.objects[0], OFFLINE);
+    check_state(family.objects[1], ONLINE);
+    check_state(family.objects[2], ONLINE);
+    release_last(family.objects[2]);
+    release_last(family.objects[1]);
+    release_last(family.objects[0]);
+}
+
+static void create_under_the_unconcerned(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct family *family = (struct family *)self->context;
+    IMAPIOfflineMgr *child = create_object(profile(), NULL, BOTH, family->objects[1]);
+    (void)notification;
+    check_state(child, ONLINE);
+    release_last(child);
+    family->checked++;
+}
+
+CASE(child_made_under_a_parent_that_does_not_change) {
+    struct family family;
+    struct sink sink;
+    family.checked = 0;
+    family.objects[0] = open_global(profile());
+    family.objects[1] = create_object(profile(), NULL, MAPIOFFLINE_CAPABILITY_ONLINE, family.objects[0]);
+    sink_init(&sink);
+    sink.hook = create_under_the_unconcerned;
+    sink.context = &family;
+    advise(family.objects[0], &sink, 0);
+    check_ok(set_block(family.objects[0], OFFLINE));
+    check_eq(family.checked, 3);
+    release_last(family.objects[1]);
+    release_last(family.objects[0]);
+}
+
 CASE(child_released_in_a_transition_hears_no_more) {
     struct family family;
     struct sink sink;

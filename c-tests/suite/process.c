@@ -104,6 +104,61 @@ CASE(fork_from_inside_notify) {
     }
 }
 
+/* The only other thread of the child: the one that forked is the library's. */
+static void *check_child(void *context) {
+    struct forking *forking = (struct forking *)context;
+    int before = failures_so_far();
+    ULONG to = forking->phase == START ? OFFLINE : ONLINE;
+    nap(50);
+    check_ok(set_async(forking->object, to));
+    nap(50);
+    check_state(forking->object, to);
+    child_exits(before);
+    return NULL;
+}
+
+static void fork_on_notifier(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct forking *forking = (struct forking *)self->context;
+    if (forking->in_child == 1 && notification->Info.StateChange.ulStateNew == OFFLINE && forking->phase != START) {
+        _exit(96); /* a further phase of the parent's transition */
+    }
+    if (forking->pid == 0 && (int)notification->NotifyType == forking->phase) {
+        forking->pid = fork();
+        if (forking->pid == 0) {
+            pthread_t thread;
+            forking->pid = -1;
+            forking->in_child = 1;
+            check_eq(pthread_create(&thread, NULL, check_child, forking), 0);
+        }
+    }
+}
+
+CASE(fork_from_inside_notify_on_a_notifier) {
+    int phase;
+    for (phase = START; phase <= DONE; phase++) {
+        struct forking forking;
+        struct sink sinks[2];
+        sink_init(&sinks[0]);
+        sink_init(&sinks[1]);
+        sinks[0].hook = fork_on_notifier;
+        sinks[0].context = &forking;
+        forking.object = open_global(profile());
+        forking.phase = phase;
+        forking.pid = 0;
+        forking.in_child = 0;
+        check_ok(set_block(forking.object, ONLINE));
+        advise(forking.object, &sinks[0], 0);
+        advise(forking.object, &sinks[1], 0);
+        check_ok(set_async(forking.object, OFFLINE));
+        check_heard1(&sinks[1], OFFLINE);
+        check_eq(exit_of(forking.pid), 0);
+        while (set_block(forking.object, OFFLINE) == E_PENDING) {
+            nap(1);
+        }
+        release_last(forking.object);
+    }
+}
+
 static void unadvise_in_child(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     struct forking *forking = (struct forking *)self->context;
     if (notification->NotifyType == START) {
@@ -243,6 +298,7 @@ CASE(fork_under_load) {
 static int sink_is_dead;
 
 static void bury_sink(void) {
+    nap(20); /* what was dispatched before the library's handler ran comes to its end */
     __atomic_store_n(&sink_is_dead, 1, __ATOMIC_SEQ_CST);
     nap(100);
 }
@@ -274,9 +330,10 @@ CASE(helper_exits_while_notified) {
     if (!is_child_case()) {
         return;
     }
-    /* As a static constructed before the first Advise is destroyed after the library's handler has run. */
-    atexit(bury_sink);
     object = open_global(profile());
+    /* As a static that is constructed between the first open and the first Advise is destroyed: after the handler that
+     * was registered at Advise, before the one that was at open. */
+    atexit(bury_sink);
     sink_init(&dying_sink);
     dying_sink.hook = never_dead;
     advise(object, &dying_sink, 0);
@@ -296,6 +353,32 @@ CASE(no_notify_begins_after_exit) {
         check(WIFEXITED(status));
         check_eq(WEXITSTATUS(status), 17);
     }
+}
+
+/* A client that opens per query, leaks, and never unadvises. */
+CASE(helper_leaks_and_exits) {
+    int round;
+    if (!is_child_case()) {
+        return;
+    }
+    sink_init(&dying_sink);
+    for (round = 0; round < 10; round++) {
+        advise(open_global(profile()), &dying_sink, 0);
+        create_object(profile(), NULL, BOTH, open_global(profile()));
+    }
+    check_ok(set_async(open_global(profile()), OFFLINE));
+    exit(failures_so_far() == 0 ? 18 : 1);
+}
+
+CASE(a_client_that_leaks_exits_in_peace) {
+    int status;
+    if (under_valgrind()) {
+        skip_case("the child would be another program under valgrind");
+        return;
+    }
+    status = run_case_as_process("process.helper_leaks_and_exits", NULL);
+    check(WIFEXITED(status));
+    check_eq(WEXITSTATUS(status), 18);
 }
 
 /* ---- exceptions ---------------------------------------------------------------------------------------------------- */
@@ -327,8 +410,57 @@ CASE(helper_throws_from_notify) {
     _exit(97);
 }
 
-CASE(exception_from_notify_ends_the_process) {
-    int status;
+#ifdef __cplusplus
+static void throw_from_query(struct sink *self) {
+    (void)self;
+    throw 2;
+}
+static void throw_from_release(struct sink *self) {
+    (void)self;
+    throw 3;
+}
+#endif
+
+CASE(helper_throws_from_query) {
+    if (!is_child_case()) {
+        return;
+    }
+#ifdef __cplusplus
+    struct sink sink;
+    sink_init(&sink);
+    sink.query_hook = throw_from_query;
+    try {
+        advise(open_global(profile()), &sink, 0);
+    } catch (int) {
+        _exit(98);
+    }
+#endif
+    _exit(97);
+}
+
+CASE(helper_throws_from_release) {
+    if (!is_child_case()) {
+        return;
+    }
+#ifdef __cplusplus
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    sink_init(&sink);
+    sink.release_hook = throw_from_release;
+    advise(object, &sink, 0);
+    try {
+        IMAPIOfflineMgr_Release(object);
+    } catch (int) {
+        _exit(98);
+    }
+#endif
+    _exit(97);
+}
+
+CASE(exception_from_a_client_ends_the_process) {
+    static const char *const helpers[] = {"process.helper_throws_from_notify", "process.helper_throws_from_query",
+                                          "process.helper_throws_from_release"};
+    int index;
     if (under_valgrind()) {
         skip_case("the child would be another program under valgrind");
         return;
@@ -337,8 +469,10 @@ CASE(exception_from_notify_ends_the_process) {
     skip_case("C has no exceptions");
     return;
 #endif
-    status = run_case_as_process("process.helper_throws_from_notify", NULL);
-    check(WIFSIGNALED(status));
+    for (index = 0; index < 3; index++) {
+        int status = run_case_as_process(helpers[index], NULL);
+        check(WIFSIGNALED(status));
+    }
 }
 
 /* ---- environment --------------------------------------------------------------------------------------------------- */

@@ -243,6 +243,142 @@ CASE(a_place_that_came_free_is_not_told_early) {
     release_last(scene.object);
 }
 
+static void count_the_ending_object(struct sink *self) {
+    struct scene *scene = (struct scene *)self->context;
+    void *found = NULL;
+    ULONG state = 0;
+    struct sink late;
+    MAPIOFFLINE_ADVISEINFO info;
+    ULONG token = POISON;
+    IMAPIOfflineMgr *other = create_object(profile(), NULL, BOTH, NULL); /* perhaps where the ending one stood */
+    IMAPIOfflineMgr_AddRef(scene->object);
+    IMAPIOfflineMgr_Release(scene->object);
+    if (SUCCEEDED(IMAPIOfflineMgr_QueryInterface(scene->object, REF(IID_IMAPIOffline), &found))) {
+        IMAPIOffline_Release((IMAPIOffline *)found);
+    }
+    check_ok(IMAPIOfflineMgr_GetCurrentState(scene->object, &state));
+    sink_init(&late);
+    info = advise_info(&late, 0);
+    check_hr(IMAPIOfflineMgr_Advise(scene->object, 0, &info, &token), E_UNEXPECTED);
+    check_hr(set_block(scene->object, OFFLINE), E_UNEXPECTED);
+    check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, scene->tokens[0]));
+    check_state(other, ONLINE);
+    release_last(other);
+    scene->done++;
+}
+
+CASE(release_of_a_sink_may_count_the_object_that_ends) {
+    struct scene scene;
+    struct sink sinks[2];
+    int index;
+    scene.object = open_global(profile());
+    scene.done = 0;
+    for (index = 0; index < 2; index++) {
+        sink_init(&sinks[index]);
+        sinks[index].release_hook = count_the_ending_object;
+        sinks[index].context = &scene;
+        scene.tokens[index] = advise(scene.object, &sinks[index], 0);
+    }
+    release_last(scene.object);
+    check_eq(scene.done, 2);
+    check_eq(sink_refs(&sinks[0]), 1);
+}
+
+static void reopen_ended(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    if (notification->NotifyType == START) {
+        IMAPIOfflineMgr *again;
+        release_last(scene->object);
+        again = open_global(profile());
+        check_state(again, ONLINE);
+        check_hr(set_async(again, ONLINE), E_PENDING);
+        scene->object = again;
+    }
+}
+
+CASE(global_object_reopened_from_its_own_notify) {
+    struct scene scene;
+    struct sink sink;
+    scene.object = open_global(profile());
+    sink_init(&sink);
+    sink.hook = reopen_ended;
+    sink.context = &scene;
+    advise(scene.object, &sink, 0);
+    check_ok(set_block(scene.object, OFFLINE));
+    check_eq(sink_count(&sink), 1);
+    check_state(scene.object, OFFLINE);
+    release_last(scene.object);
+}
+
+static const GUID named = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
+
+static void recreate_named(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    IMAPIOfflineMgr *found = NULL;
+    if (notification->NotifyType == START) {
+        release_last(scene->object);
+        check_hr(lib.open(0, profile(), &named, NULL, &found), MAPI_E_NOT_FOUND);
+        scene->object = create_object(profile(), &named, BOTH, NULL);
+        check_state(scene->object, ONLINE);
+        check_ok(set_block(scene->object, OFFLINE)); /* a tree of its own, which is not busy */
+        check_ok(set_block(scene->object, ONLINE));
+    }
+}
+
+CASE(named_object_is_not_found_again_in_its_busy_tree) {
+    struct scene scene;
+    struct sink sink;
+    IMAPIOfflineMgr *found = NULL;
+    scene.object = create_object(profile(), &named, BOTH, NULL);
+    sink_init(&sink);
+    sink.hook = recreate_named;
+    sink.context = &scene;
+    advise(scene.object, &sink, 0);
+    check_ok(set_block(scene.object, OFFLINE));
+    check_eq(sink_count(&sink), 1);
+    check_state(scene.object, ONLINE);
+    check_ok(lib.open(0, profile(), &named, NULL, &found));
+    check(found == scene.object);
+    IMAPIOfflineMgr_Release(found);
+    release_last(scene.object);
+}
+
+static void churn(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct scene *scene = (struct scene *)self->context;
+    int round;
+    if (notification->NotifyType == START) {
+        for (round = 0; round < 1000; round++) {
+            struct sink other;
+            ULONG token;
+            IMAPIOfflineMgr *child = create_object(profile(), NULL, BOTH, scene->object);
+            sink_init(&other);
+            token = advise(child, &other, 0);
+            check_ok(IMAPIOfflineMgr_Unadvise(child, 0, token));
+            token = advise(scene->object, &other, 0);
+            check_ok(IMAPIOfflineMgr_Unadvise(scene->object, 0, token));
+            release_last(child);
+            check_eq(sink_count(&other), 0);
+        }
+        scene->done++;
+    }
+}
+
+CASE(comings_and_goings_in_a_transition) {
+    struct scene scene;
+    struct sink sink;
+    scene.object = open_global(profile());
+    scene.done = 0;
+    sink_init(&sink);
+    sink.hook = churn;
+    sink.context = &scene;
+    advise(scene.object, &sink, 0);
+    check_ok(set_block(scene.object, OFFLINE));
+    check_heard1(&sink, OFFLINE);
+    check_eq(scene.done, 1);
+    check_eq(refs_of(scene.object), 1);
+    release_last(scene.object);
+}
+
 static void call_from_release(struct sink *self) {
     struct scene *scene = (struct scene *)self->context;
     ULONG state = 0;

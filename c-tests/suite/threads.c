@@ -32,6 +32,8 @@ static int library_threads(void) {
 }
 
 static void check_thread(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    pthread_attr_t attributes;
+    size_t stack = 0;
     char name[32] = "";
     sigset_t blocked;
     int signal;
@@ -39,6 +41,10 @@ static void check_thread(struct sink *self, const MAPIOFFLINE_NOTIFY *notificati
     (void)notification;
     pthread_getname_np(pthread_self(), name, sizeof(name));
     check_eq(strcmp(name, "mapioffline"), 0);
+    check_eq(pthread_getattr_np(pthread_self(), &attributes), 0);
+    check_eq(pthread_attr_getstacksize(&attributes, &stack), 0);
+    check(stack <= 1024 * 1024);
+    pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     for (signal = 1; signal < 32; signal++) {
         if (signal != SIGKILL && signal != SIGSTOP) {
@@ -47,7 +53,7 @@ static void check_thread(struct sink *self, const MAPIOFFLINE_NOTIFY *notificati
     }
 }
 
-CASE(notifier_is_named_and_blocks_signals) {
+CASE(notifier_is_named_and_small_and_blocks_signals) {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     sigset_t before;
@@ -156,6 +162,47 @@ CASE(a_notify_that_stays_stalls_its_own_tree_only) {
     gate_open(&pair.go_on);
     check_heard1(&sink, OFFLINE);
     release_last(stalled);
+    release_last(other);
+}
+
+static void stay_in_done(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct pair *pair = (struct pair *)self->context;
+    if (notification->NotifyType == DONE && notification->Info.StateChange.ulStateNew == OFFLINE) {
+        gate_open(&pair->reached);
+        check(gate_wait(&pair->go_on));
+    }
+}
+
+static void *set_offline_with_block(void *context) {
+    check_ok(set_block((IMAPIOfflineMgr *)context, OFFLINE));
+    return NULL;
+}
+
+CASE(notifier_that_is_spoken_for_is_not_idle) {
+    IMAPIOfflineMgr *queued = open_global(profile());
+    IMAPIOfflineMgr *other = open_global(profile2());
+    struct pair pair;
+    struct sink sink;
+    struct sink other_sink;
+    pthread_t thread;
+    gate_init(&pair.reached);
+    gate_init(&pair.go_on);
+    sink_init(&sink);
+    sink_init(&other_sink);
+    sink.hook = stay_in_done;
+    sink.context = &pair;
+    advise(queued, &sink, 0);
+    advise(other, &other_sink, 0);
+    check_eq(pthread_create(&thread, NULL, set_offline_with_block, queued), 0);
+    check(gate_wait(&pair.reached));
+    check_ok(set_async(queued, ONLINE)); /* a notifier waits for this one */
+    check_ok(set_async(other, OFFLINE)); /* and another runs that one */
+    check_heard1(&other_sink, OFFLINE);
+    check_eq(sink_count(&sink), 2);
+    gate_open(&pair.go_on);
+    pthread_join(thread, NULL);
+    check_heard2(&sink, OFFLINE, ONLINE);
+    release_last(queued);
     release_last(other);
 }
 

@@ -1,0 +1,119 @@
+//! The Rust API as a program uses it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
+
+use mapioffline::{Capabilities, Error, GUID_GLOBAL_STATE, Guid, OfflineObject, Phase, State, Subscription};
+
+const KIND: Guid = Guid { Data1: 0xAAAA_AAAA, Data2: 1, Data3: 2, Data4: [3; 8] };
+
+#[test]
+fn the_same_object_is_found_again() {
+    let first = OfflineObject::open("Rust same").unwrap();
+    let second = OfflineObject::open("RUST SAME").unwrap();
+    assert_eq!(first, second);
+    assert_eq!(second.profile(), "Rust same", "the first spelling is the one shown");
+    assert_eq!(second.capabilities(), Capabilities::ALL);
+    assert_eq!(OfflineObject::open_object("Rust same", GUID_GLOBAL_STATE, None).unwrap(), first);
+    assert_eq!(OfflineObject::open_object("Rust same", KIND, None), Err(Error::NotFound));
+}
+
+#[test]
+fn names_are_checked_whole() {
+    for (name, error) in
+        [("", Error::InvalidArgument), ("a\0b", Error::InvalidArgument), (&"n".repeat(65), Error::NotFound)]
+    {
+        assert_eq!(OfflineObject::open(name).unwrap_err(), error, "{name:?}");
+    }
+}
+
+#[test]
+fn a_subscription_hears_until_it_is_dropped() {
+    let object = OfflineObject::open("Rust subscription").unwrap();
+    let (sender, receiver) = channel();
+    let subscription = object.subscribe(move |change| sender.send(*change).unwrap()).unwrap();
+    object.set_state(State::Offline).unwrap();
+    let heard: Vec<_> = receiver.iter().take(3).collect();
+    assert_eq!(heard.iter().map(|change| change.phase).collect::<Vec<_>>(), [Phase::Start, Phase::Change, Phase::Done]);
+    assert!(heard.iter().all(|change| (change.old, change.new) == (State::Online, State::Offline)));
+    drop(subscription);
+    while object.set_state_and_wait(State::Online) == Err(Error::Pending) {}
+    assert!(receiver.try_recv().is_err());
+    assert_eq!(object.state(), State::Online);
+}
+
+#[test]
+fn a_subscription_may_end_itself() {
+    let object = OfflineObject::open("Rust itself").unwrap();
+    let own = Arc::new(std::sync::Mutex::new(None::<Subscription>));
+    let count = Arc::new(AtomicU32::new(0));
+    let (slot, counter) = (own.clone(), count.clone());
+    let subscription = object
+        .subscribe(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            drop(slot.lock().unwrap().take());
+        })
+        .unwrap();
+    *own.lock().unwrap() = Some(subscription);
+    object.set_state_and_wait(State::Offline).unwrap();
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_panic_in_a_callback_or_in_its_drop_stalls_nothing() {
+    struct PanicsWhenDropped;
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("on purpose");
+            }
+        }
+    }
+    let object = OfflineObject::open("Rust panic").unwrap();
+    let panics = object.subscribe(|_| panic!("on purpose")).unwrap();
+    let own = Arc::new(std::sync::Mutex::new(None::<Subscription>));
+    let (slot, bomb) = (own.clone(), PanicsWhenDropped);
+    let ends = object
+        .subscribe(move |_| {
+            let _ = &bomb;
+            drop(slot.lock().unwrap().take());
+        })
+        .unwrap();
+    *own.lock().unwrap() = Some(ends);
+    object.set_state_and_wait(State::Offline).unwrap();
+    object.set_state_and_wait(State::Online).unwrap();
+    drop(panics);
+}
+
+#[test]
+fn created_objects_follow_their_parents() {
+    let profile = OfflineObject::builder("Rust tree").global().create().unwrap();
+    let child = OfflineObject::builder("Rust tree").parent(&profile).identity(KIND, None).create().unwrap();
+    assert_eq!(OfflineObject::open_object("Rust tree", KIND, None).unwrap(), child);
+    profile.set_state_and_wait(State::Offline).unwrap();
+    assert_eq!(child.state(), State::Offline);
+    let limited = OfflineObject::builder("Rust tree").capabilities(Capabilities::NONE).create().unwrap();
+    assert_eq!(limited.set_state(State::Offline), Err(Error::NoSupport));
+    let elsewhere = OfflineObject::builder("Rust other").parent(&profile).create();
+    assert_eq!(elsewhere.unwrap_err(), Error::InvalidArgument);
+}
+
+/// The Rust library installs no logger, whatever the environment says: a Rust program has one of its own.
+#[test]
+fn no_logger_is_installed() {
+    static CHILD: OnceLock<bool> = OnceLock::new();
+    if *CHILD.get_or_init(|| std::env::var_os("MAPIOFFLINE_TEST_CHILD").is_some()) {
+        let object = OfflineObject::open("Rust silent").unwrap();
+        object.set_state_and_wait(State::Offline).unwrap();
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "no_logger_is_installed", "--nocapture"])
+        .env("MAPIOFFLINE_TEST_CHILD", "1")
+        .env("MAPIOFFLINE_LOG", "trace")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
