@@ -37,6 +37,10 @@ pub use error::Error;
 pub use notify::{Change, Phase};
 pub use state::{Capabilities, State};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// A globally unique identifier, laid out as in C.
 pub use abi::GUID as Guid;
 /// The type of a profile's global object, which is the one that [`OfflineObject::open`] opens.

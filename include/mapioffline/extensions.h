@@ -66,8 +66,11 @@ ULONG STDMETHODCALLTYPE MapiOfflineLiveObjects(void);
  * ulLevel: the most talkative level wanted: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line an entry).
  * pfnCallback: see there. pContext: passed on as it is.
  *
- * Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5). Any thread. */
-HRESULT STDMETHODCALLTYPE MapiOfflineSetLogCallback(ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext);
+ * Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust program with a logger of its
+ * own, which gets the lines). Any thread. */
+HRESULT STDMETHODCALLTYPE MapiOfflineSetLogCallback(ULONG ulLevel,
+                                                    MAPIOFFLINE_LOG_CALLBACK pfnCallback,
+                                                    void *pContext);
 
 #ifdef __cplusplus
 }

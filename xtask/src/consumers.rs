@@ -18,6 +18,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     find_package(tools, &work, &prefix)?;
     pkg_config(tools, &work, &prefix)?;
     examples(tools, &work, &prefix)?;
+    readme(tools, &work, &prefix)?;
     subdirectory(tools, &work)
 }
 
@@ -102,6 +103,30 @@ fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
         output(&mut check)?;
     }
     println!("examples against the installed package: 2 passed, 0 failed");
+    Ok(())
+}
+
+/// The README's programs in C and C++, word for word. (The one in Rust is a documentation test.)
+fn readme(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
+    let library = library_folder(prefix)?;
+    let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
+    let flags = output(ask.env("PKG_CONFIG_PATH", library.join("pkgconfig")))?;
+    let text = fs::read_to_string(root().join("README.md"))?;
+    for (compiler, language) in [("cc", "c"), ("c++", "cpp")] {
+        let begin = format!("```{language}\n");
+        let block = text.split_once(&begin).and_then(|(_, rest)| rest.split_once("```"));
+        let (program, _) = block.ok_or_else(|| format!("the README has no program in {language}"))?;
+        let source = work.join(format!("state.{language}"));
+        let binary = work.join(format!("readme-{language}"));
+        fs::write(&source, program)?;
+        let mut compile = command(compiler, ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
+        run(compile.arg(&binary).arg(&source).args(flags.split_whitespace()))?;
+        let printed = output(Command::new(&binary).env("LD_LIBRARY_PATH", &library))?;
+        if printed.trim() != "online" {
+            return Err(format!("the README's program in {language} prints {printed:?}").into());
+        }
+    }
+    println!("the README's programs: 2 passed, 0 failed");
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 //! What a command needs and the machine lacks, it fetches itself and says so: see `tools`.
 
 mod abi;
+#[cfg(test)]
+mod conformance;
 mod consumers;
 mod defects;
 mod demo;

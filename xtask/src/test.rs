@@ -64,13 +64,26 @@ pub(crate) fn definitions() -> Vec<String> {
 }
 
 fn lint() -> Result<()> {
-    for component in ["fmt", "clippy"] {
-        if !succeeds("cargo", &[component, "--version"]) {
-            return Err(format!("cargo {component} is missing: rustup component add {component}").into());
-        }
+    if has_component("fmt")? {
+        run(&mut cargo(["fmt", "--all", "--check"]))?;
     }
-    run(&mut cargo(["fmt", "--all", "--check"]))?;
-    run(&mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]))
+    if has_component("clippy")? {
+        run(&mut cargo(["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// A small installation of Rust may lack it; CI's must not.
+fn has_component(component: &str) -> Result<bool> {
+    let there = succeeds("cargo", &[component, "--version"]);
+    match (there, std::env::var_os("CI")) {
+        (false, Some(_)) => Err(format!("cargo {component} is missing").into()),
+        (false, None) => {
+            println!("SKIPPED: cargo {component} is not installed (rustup component add {component})");
+            Ok(false)
+        }
+        (true, _) => Ok(true),
+    }
 }
 
 fn rust() -> Result<()> {
@@ -99,7 +112,13 @@ fn conformance(tools: &Tools) -> Result<()> {
 }
 
 fn valgrind() -> Result<()> {
-    tools::valgrind()?;
+    if let Err(reason) = tools::valgrind() {
+        if std::env::var_os("CI").is_some() {
+            return Err(reason);
+        }
+        println!("SKIPPED: {reason}");
+        return Ok(());
+    }
     for program in ["suite-c-shared", "suite-cpp-shared", "suite-c-static"] {
         println!("{program}");
         let mut valgrind = command("valgrind", ["--quiet", "--fair-sched=yes", "--error-exitcode=99"]);
