@@ -137,6 +137,7 @@ CASE(global_object_that_could_not_be_created_leaves_no_trace) {
     int nth;
     int out_of_memory = 0;
     skip_under_valgrind();
+    release_last(open_global(profile2()));
     for (nth = 1; nth < MOST; nth++) {
         IMAPIOfflineMgr *object = NULL;
         MAPIOFFLINE_CREATEINFO info;

@@ -1,6 +1,7 @@
 //! The trees of one profile, as plain data under the profile's lock.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem;
 
 use super::listener::{Handle, Listener};
@@ -32,12 +33,16 @@ pub(super) struct RunKey {
 /// What runs on a notifier thread.
 pub(super) type Job = (&'static Profile, RunKey);
 
+/// Without keys of its own: those are thread-local in std, and a thread's first use of them would allocate where nothing can
+/// fail but by abort.
+type Identities = HashMap<Identity, Place, BuildHasherDefault<DefaultHasher>>;
+
 /// All trees of a profile.
 pub(super) struct Forest {
     pub(super) record: <store::Chosen as store::Store>::Entry,
     trees: Slab<Tree>,
     /// Named objects, the global one excepted.
-    pub(super) identities: HashMap<Identity, Place>,
+    pub(super) identities: Identities,
     /// The global object's tree, while it has an object or a transition.
     pub(super) global: Option<u32>,
     runs: u64,
@@ -183,7 +188,14 @@ pub(super) struct Seed<'a> {
 
 impl Forest {
     pub(super) fn new(record: <store::Chosen as store::Store>::Entry) -> Self {
-        Self { record, trees: Slab::new(), identities: HashMap::new(), global: None, runs: 0, inherited: Vec::new() }
+        Self {
+            record,
+            trees: Slab::new(),
+            identities: Identities::default(),
+            global: None,
+            runs: 0,
+            inherited: Vec::new(),
+        }
     }
 
     /// The slot of an object that has not ended.
@@ -295,7 +307,7 @@ impl Forest {
                     self.identities.remove(&identity);
                 }
                 if self.identities.is_empty() {
-                    self.identities = HashMap::new();
+                    self.identities = Identities::default();
                 }
             }
         }

@@ -52,7 +52,7 @@ impl Tools {
         let mut cmake = self.cmake();
         cmake.arg("-S").arg(source).arg("-B").arg(build);
         cmake.arg(format!("-DCMAKE_MAKE_PROGRAM={}", self.ninja.display())).args(definitions);
-        cmake.args(["-Wno-dev", "--log-level=WARNING"]);
+        cmake.arg("--log-level=WARNING");
         run(&mut cmake)
     }
 
