@@ -152,32 +152,29 @@ static int watch(const struct legacy_exports *exports, const wchar_t *profile, s
     return sink->refs == 0 ? 0 : -4;
 }
 
-int legacy_watch_one_change(const struct legacy_exports *exports, const wchar_t *profile) {
+/* `notify` as bits, since clients declare it differently. */
+static int watch_with(const struct legacy_exports *exports, const wchar_t *profile, const void *notify, size_t size,
+                      struct notify_sink *sink) {
     struct notify_vtable vtable;
-    struct notify_sink sink;
-    void(METHOD *notify)(struct notify_sink *, const struct notify_info *) = sink_notify;
-    int failed;
     vtable.query = sink_query;
     vtable.add_ref = sink_add_ref;
     vtable.release = sink_release;
-    memcpy(&vtable.notify, &notify, sizeof(notify));
-    memset(&sink, 0, sizeof(sink));
-    sink.vtable = &vtable;
-    failed = watch(exports, profile, &sink, 1);
+    memcpy(&vtable.notify, notify, size);
+    memset(sink, 0, sizeof(*sink));
+    sink->vtable = &vtable;
+    return watch(exports, profile, sink, 1);
+}
+
+int legacy_watch_one_change(const struct legacy_exports *exports, const wchar_t *profile) {
+    struct notify_sink sink;
+    void(METHOD *notify)(struct notify_sink *, const struct notify_info *) = sink_notify;
+    int failed = watch_with(exports, profile, &notify, sizeof(notify), &sink);
     return failed != 0 ? failed : sink.types;
 }
 
 int legacy_notify_returns_hresult(const struct legacy_exports *exports, const wchar_t *profile) {
-    struct notify_vtable vtable;
     struct notify_sink sink;
     result(METHOD *notify)(struct notify_sink *, const struct notify_info *) = sink_notify_returning;
-    int failed;
-    vtable.query = sink_query;
-    vtable.add_ref = sink_add_ref;
-    vtable.release = sink_release;
-    memcpy(&vtable.notify, &notify, sizeof(notify));
-    memset(&sink, 0, sizeof(sink));
-    sink.vtable = &vtable;
-    failed = watch(exports, profile, &sink, 1);
+    int failed = watch_with(exports, profile, &notify, sizeof(notify), &sink);
     return failed != 0 ? failed : sink.count;
 }

@@ -53,8 +53,9 @@
  *
  * BEFORE INCLUDING IT
  *
- * MAPIOFFLINE_NO_PLATFORM_TYPES     ULONG, HRESULT, BOOL, WCHAR, LPCWSTR, GUID, IID, REFIID and IUnknown are there already
- *                                   (noticed by itself where GUID_DEFINED or __IUnknown_INTERFACE_DEFINED__ says so).
+ * MAPIOFFLINE_NO_PLATFORM_TYPES     ULONG, HRESULT, BOOL, WCHAR, LPCWSTR, GUID, IID, REFIID and IUnknown are there already.
+ *                                   (GUID and IUnknown alone are noticed by GUID_DEFINED and
+ *                                   __IUnknown_INTERFACE_DEFINED__.)
  * MAPIOFFLINE_WCHAR_BITS            16 off Windows makes WCHAR a UTF-16 unit, as -fshort-wchar does by itself; the
  *                                   exports that take LPCWSTR then go to the UTF-16 extensions.
  * MAPIOFFLINE_NO_MAPI_CODES         MAPI_E_... come from another header, perhaps as enumerators.

@@ -4,9 +4,8 @@
 #![allow(clippy::missing_safety_doc, reason = "the documentation is the C header's: pointers are null or as typed")]
 
 use super::convert::{self, Text};
-use super::result::entry;
+use super::result::export;
 use crate::abi::*;
-use crate::logging;
 
 /// Opens an offline object: a profile's global object (GUID_GlobalState and no instance), or one that was made by
 /// HrCreateOfflineObj and is still alive. Opening the same object again gives the same pointer with one more reference.
@@ -24,11 +23,10 @@ pub unsafe extern "system" fn HrOpenOfflineObj(
     pInstance: *const GUID,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{ulReserved:#x}, {pwszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
     // SAFETY: C's contract.
     let body = || unsafe { convert::open(ulReserved, Text::Wide(pwszProfileName), pGUID, pInstance, ppOffline) };
-    entry("HrOpenOfflineObj", arguments, body)
+    export("HrOpenOfflineObj", arguments, body)
 }
 
 /// Makes an offline object, or opens the one that stands under the same type and instance; its parent and capabilities
@@ -47,10 +45,9 @@ pub unsafe extern "system" fn HrCreateOfflineObj(
     pCreateInfo: *mut MAPIOFFLINE_CREATEINFO,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {ppOffline:p}");
     // SAFETY: C's contract.
-    entry("HrCreateOfflineObj", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, None, ppOffline) })
+    export("HrCreateOfflineObj", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, None, ppOffline) })
 }
 
 /// Opens a profile's global object and makes the profile hosted, which strict hosting asks for.
@@ -65,8 +62,7 @@ pub unsafe extern "system" fn HrGetGlobalOffline(
     pwszProfileName: LPCWSTR,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{pwszProfileName:p}, {ppOffline:p}");
     // SAFETY: C's contract.
-    entry("HrGetGlobalOffline", arguments, || unsafe { convert::global(Text::Wide(pwszProfileName), ppOffline) })
+    export("HrGetGlobalOffline", arguments, || unsafe { convert::global(Text::Wide(pwszProfileName), ppOffline) })
 }

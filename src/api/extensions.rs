@@ -8,7 +8,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
 use super::convert::{self, Text};
-use super::result::{entry, trace};
+use super::result::{export, trace};
 use crate::abi::*;
 use crate::error::Error;
 use crate::{com, logging, tree};
@@ -22,11 +22,10 @@ pub unsafe extern "system" fn MapiOfflineOpenUtf16(
     pInstance: *const GUID,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{ulReserved:#x}, {pszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
     // SAFETY: C's contract.
     let body = || unsafe { convert::open(ulReserved, Text::Utf16(pszProfileName), pGUID, pInstance, ppOffline) };
-    entry("MapiOfflineOpenUtf16", arguments, body)
+    export("MapiOfflineOpenUtf16", arguments, body)
 }
 
 /// HrOpenOfflineObj with the name in UTF-8.
@@ -38,11 +37,10 @@ pub unsafe extern "system" fn MapiOfflineOpenUtf8(
     pInstance: *const GUID,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{ulReserved:#x}, {pszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
     // SAFETY: C's contract.
     let body = || unsafe { convert::open(ulReserved, Text::Utf8(pszProfileName), pGUID, pInstance, ppOffline) };
-    entry("MapiOfflineOpenUtf8", arguments, body)
+    export("MapiOfflineOpenUtf8", arguments, body)
 }
 
 /// HrCreateOfflineObj with the name in UTF-16, whatever wchar_t is. pCreateInfo's own pwszProfileName is not read.
@@ -53,11 +51,10 @@ pub unsafe extern "system" fn MapiOfflineCreateUtf16(
     pszProfileName: *const MAPIOFFLINE_CHAR16,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {pszProfileName:p}, {ppOffline:p}");
     let text = Some(Text::Utf16(pszProfileName));
     // SAFETY: C's contract.
-    entry("MapiOfflineCreateUtf16", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
+    export("MapiOfflineCreateUtf16", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
 }
 
 /// HrCreateOfflineObj with the name in UTF-8. pCreateInfo's own pwszProfileName is not read.
@@ -68,11 +65,10 @@ pub unsafe extern "system" fn MapiOfflineCreateUtf8(
     pszProfileName: *const MAPIOFFLINE_CHAR8,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {pszProfileName:p}, {ppOffline:p}");
     let text = Some(Text::Utf8(pszProfileName));
     // SAFETY: C's contract.
-    entry("MapiOfflineCreateUtf8", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
+    export("MapiOfflineCreateUtf8", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
 }
 
 /// HrGetGlobalOffline with the name in UTF-16, whatever wchar_t is.
@@ -81,10 +77,11 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf16(
     pszProfileName: *const MAPIOFFLINE_CHAR16,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{pszProfileName:p}, {ppOffline:p}");
     // SAFETY: C's contract.
-    entry("MapiOfflineGetGlobalUtf16", arguments, || unsafe { convert::global(Text::Utf16(pszProfileName), ppOffline) })
+    export("MapiOfflineGetGlobalUtf16", arguments, || unsafe {
+        convert::global(Text::Utf16(pszProfileName), ppOffline)
+    })
 }
 
 /// HrGetGlobalOffline with the name in UTF-8.
@@ -93,10 +90,9 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf8(
     pszProfileName: *const MAPIOFFLINE_CHAR8,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    logging::init_from_environment();
     let arguments = format_args!("{pszProfileName:p}, {ppOffline:p}");
     // SAFETY: C's contract.
-    entry("MapiOfflineGetGlobalUtf8", arguments, || unsafe { convert::global(Text::Utf8(pszProfileName), ppOffline) })
+    export("MapiOfflineGetGlobalUtf8", arguments, || unsafe { convert::global(Text::Utf8(pszProfileName), ppOffline) })
 }
 
 /// The version of the library that runs, as MAPIOFFLINE_VERSION_NUMBER is that of the header: major << 24 | minor << 16
@@ -153,8 +149,7 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
     pfnCallback: MAPIOFFLINE_LOG_CALLBACK,
     pContext: *mut c_void,
 ) -> HRESULT {
-    logging::init_from_environment();
-    entry("MapiOfflineSetLogCallback", format_args!("{ulLevel:#x}, {pfnCallback:?}, {pContext:p}"), || {
+    export("MapiOfflineSetLogCallback", format_args!("{ulLevel:#x}, {pfnCallback:?}, {pContext:p}"), || {
         let Some(callback) = pfnCallback else {
             return logging::set_callback(None);
         };

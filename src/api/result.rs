@@ -31,6 +31,12 @@ pub(super) fn entry(name: &str, arguments: fmt::Arguments, body: impl FnOnce() -
     hresult
 }
 
+/// Runs an exported function, which may be the first that a process calls.
+pub(super) fn export(name: &str, arguments: fmt::Arguments, body: impl FnOnce() -> Result<(), Error>) -> HRESULT {
+    logging::init_from_environment();
+    entry(name, arguments, body)
+}
+
 /// One line an entry: reporters cannot say what their application did.
 #[inline]
 pub(super) fn trace(name: &str, arguments: fmt::Arguments, result: u32) {
