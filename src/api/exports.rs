@@ -23,7 +23,8 @@ pub unsafe extern "system" fn HrOpenOfflineObj(
     pInstance: *const GUID,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{ulReserved:#x}, {pwszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
+    let arguments =
+        [ulReserved as usize, pwszProfileName as usize, pGUID as usize, pInstance as usize, ppOffline as usize];
     // SAFETY: C's contract.
     let body = || unsafe { convert::open(ulReserved, Text::Wide(pwszProfileName), pGUID, pInstance, ppOffline) };
     export("HrOpenOfflineObj", arguments, body)
@@ -45,7 +46,7 @@ pub unsafe extern "system" fn HrCreateOfflineObj(
     pCreateInfo: *mut MAPIOFFLINE_CREATEINFO,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {ppOffline:p}");
+    let arguments = [ulFlags as usize, pCreateInfo as usize, ppOffline as usize];
     // SAFETY: C's contract.
     export("HrCreateOfflineObj", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, None, ppOffline) })
 }
@@ -62,7 +63,7 @@ pub unsafe extern "system" fn HrGetGlobalOffline(
     pwszProfileName: LPCWSTR,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{pwszProfileName:p}, {ppOffline:p}");
+    let arguments = [pwszProfileName as usize, ppOffline as usize];
     // SAFETY: C's contract.
     export("HrGetGlobalOffline", arguments, || unsafe { convert::global(Text::Wide(pwszProfileName), ppOffline) })
 }

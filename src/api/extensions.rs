@@ -22,7 +22,8 @@ pub unsafe extern "system" fn MapiOfflineOpenUtf16(
     pInstance: *const GUID,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{ulReserved:#x}, {pszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
+    let arguments =
+        [ulReserved as usize, pszProfileName as usize, pGUID as usize, pInstance as usize, ppOffline as usize];
     // SAFETY: C's contract.
     let body = || unsafe { convert::open(ulReserved, Text::Utf16(pszProfileName), pGUID, pInstance, ppOffline) };
     export("MapiOfflineOpenUtf16", arguments, body)
@@ -37,7 +38,8 @@ pub unsafe extern "system" fn MapiOfflineOpenUtf8(
     pInstance: *const GUID,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{ulReserved:#x}, {pszProfileName:p}, {pGUID:p}, {pInstance:p}, {ppOffline:p}");
+    let arguments =
+        [ulReserved as usize, pszProfileName as usize, pGUID as usize, pInstance as usize, ppOffline as usize];
     // SAFETY: C's contract.
     let body = || unsafe { convert::open(ulReserved, Text::Utf8(pszProfileName), pGUID, pInstance, ppOffline) };
     export("MapiOfflineOpenUtf8", arguments, body)
@@ -51,7 +53,7 @@ pub unsafe extern "system" fn MapiOfflineCreateUtf16(
     pszProfileName: *const MAPIOFFLINE_CHAR16,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {pszProfileName:p}, {ppOffline:p}");
+    let arguments = [ulFlags as usize, pCreateInfo as usize, pszProfileName as usize, ppOffline as usize];
     let text = Some(Text::Utf16(pszProfileName));
     // SAFETY: C's contract.
     export("MapiOfflineCreateUtf16", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
@@ -65,7 +67,7 @@ pub unsafe extern "system" fn MapiOfflineCreateUtf8(
     pszProfileName: *const MAPIOFFLINE_CHAR8,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{ulFlags:#x}, {pCreateInfo:p}, {pszProfileName:p}, {ppOffline:p}");
+    let arguments = [ulFlags as usize, pCreateInfo as usize, pszProfileName as usize, ppOffline as usize];
     let text = Some(Text::Utf8(pszProfileName));
     // SAFETY: C's contract.
     export("MapiOfflineCreateUtf8", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
@@ -77,7 +79,7 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf16(
     pszProfileName: *const MAPIOFFLINE_CHAR16,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{pszProfileName:p}, {ppOffline:p}");
+    let arguments = [pszProfileName as usize, ppOffline as usize];
     // SAFETY: C's contract.
     export("MapiOfflineGetGlobalUtf16", arguments, || unsafe {
         convert::global(Text::Utf16(pszProfileName), ppOffline)
@@ -90,7 +92,7 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf8(
     pszProfileName: *const MAPIOFFLINE_CHAR8,
     ppOffline: *mut *mut IMAPIOfflineMgr,
 ) -> HRESULT {
-    let arguments = format_args!("{pszProfileName:p}, {ppOffline:p}");
+    let arguments = [pszProfileName as usize, ppOffline as usize];
     // SAFETY: C's contract.
     export("MapiOfflineGetGlobalUtf8", arguments, || unsafe { convert::global(Text::Utf8(pszProfileName), ppOffline) })
 }
@@ -99,14 +101,14 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf8(
 /// | patch. Never fails. Any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineVersion() -> ULONG {
-    trace("MapiOfflineVersion", format_args!(""), VERSION);
+    trace("MapiOfflineVersion", [], VERSION);
     VERSION
 }
 
 /// The version of the library that runs, as "major.minor.patch": ASCII, never freed. Never fails. Any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineVersionString() -> *const c_char {
-    trace("MapiOfflineVersionString", format_args!(""), VERSION);
+    trace("MapiOfflineVersionString", [], VERSION);
     VERSION_STRING.as_ptr().cast()
 }
 
@@ -117,7 +119,7 @@ pub extern "system" fn MapiOfflineVersionString() -> *const c_char {
 pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
     logging::init_from_environment();
     tree::set_strict_hosting(fStrict != 0);
-    trace("MapiOfflineSetStrictHosting", format_args!("{fStrict:#x}"), 0);
+    trace("MapiOfflineSetStrictHosting", [fStrict as u32 as usize], 0);
 }
 
 /// How many objects of the library are in memory in this process, those that only a running transition still holds
@@ -125,7 +127,7 @@ pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
     let live = com::live_objects();
-    trace("MapiOfflineLiveObjects", format_args!(""), live);
+    trace("MapiOfflineLiveObjects", [], live);
     live
 }
 
@@ -149,26 +151,30 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
     pfnCallback: MAPIOFFLINE_LOG_CALLBACK,
     pContext: *mut c_void,
 ) -> HRESULT {
-    export("MapiOfflineSetLogCallback", format_args!("{ulLevel:#x}, {pfnCallback:?}, {pContext:p}"), || {
-        let Some(callback) = pfnCallback else {
-            return logging::set_callback(None);
-        };
-        let level = match ulLevel {
-            1 => log::LevelFilter::Error,
-            2 => log::LevelFilter::Warn,
-            3 => log::LevelFilter::Info,
-            4 => log::LevelFilter::Debug,
-            5 => log::LevelFilter::Trace,
-            _ => return Err(Error::InvalidArgument),
-        };
-        let context = Context(pContext);
-        let forward = move |level: log::Level, message: &str| {
-            let text = CString::new(message).unwrap_or_default();
-            // SAFETY: C's contract for the callback and its context.
-            com::ends_process_on_unwind(|| unsafe { callback(context.pointer(), level as ULONG, text.as_ptr()) });
-        };
-        logging::set_callback(Some((Arc::new(forward), level)))
-    })
+    export(
+        "MapiOfflineSetLogCallback",
+        [ulLevel as usize, pfnCallback.map_or(0, |callback| callback as usize), pContext as usize],
+        || {
+            let Some(callback) = pfnCallback else {
+                return logging::set_callback(None);
+            };
+            let level = match ulLevel {
+                1 => log::LevelFilter::Error,
+                2 => log::LevelFilter::Warn,
+                3 => log::LevelFilter::Info,
+                4 => log::LevelFilter::Debug,
+                5 => log::LevelFilter::Trace,
+                _ => return Err(Error::InvalidArgument),
+            };
+            let context = Context(pContext);
+            let forward = move |level: log::Level, message: &str| {
+                let text = CString::new(message).unwrap_or_default();
+                // SAFETY: C's contract for the callback and its context.
+                com::ends_process_on_unwind(|| unsafe { callback(context.pointer(), level as ULONG, text.as_ptr()) });
+            };
+            logging::set_callback(Some((Arc::new(forward), level)))
+        },
+    )
 }
 
 /// What the host wants back.

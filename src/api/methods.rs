@@ -192,21 +192,21 @@ impl<F: Unknown> Slots<F> {
                 E_INVALIDARG
             }
         };
-        trace("QueryInterface", format_args!("{this:p}, {riid:p}, {out:p}"), result as u32);
+        trace("QueryInterface", [this as usize, riid as usize, out as usize], result as u32);
         result
     }
 
     unsafe extern "system" fn add_ref(this: This) -> ULONG {
         // SAFETY: C's contract for this.
         let count = unsafe { F::add_ref(this) };
-        trace("AddRef", format_args!("{this:p}"), count);
+        trace("AddRef", [this as usize], count);
         count
     }
 
     unsafe extern "system" fn release(this: This) -> ULONG {
         // SAFETY: C's contract for this. What a panic leaves undone is leaked, not released twice.
         let count = crate::com::guard("Release", || unsafe { F::release(this) }).unwrap_or(0);
-        trace("Release", format_args!("{this:p}"), count);
+        trace("Release", [this as usize], count);
         count
     }
 
@@ -217,7 +217,7 @@ impl<F: Unknown> Slots<F> {
         state: ULONG,
         reserved: *mut c_void,
     ) -> HRESULT {
-        let arguments = format_args!("{this:p}, {flags:#x}, {mask:#x}, {state:#x}, {reserved:p}");
+        let arguments = [this as usize, flags as usize, mask as usize, state as usize, reserved as usize];
         entry("SetCurrentState", arguments, || {
             if flags & !MAPIOFFLINE_FLAG_BLOCK != 0 {
                 return Err(Error::UnknownFlags);
@@ -245,12 +245,17 @@ impl<F: Unknown> Slots<F> {
         Self::traced_get("GetCurrentState", this, out, result)
     }
 
-    /// Out of the way of the one load that these methods are.
+    /// The one load that these methods are, and one branch when nobody traces.
     #[inline]
     fn traced_get(name: &str, this: This, out: *mut ULONG, result: Result<(), Error>) -> HRESULT {
+        #[cold]
+        #[inline(never)]
+        fn traced(name: &str, this: usize, out: usize, hresult: HRESULT) {
+            trace(name, [this, out], hresult as u32);
+        }
         let hresult = result.map_or_else(Error::hresult, |()| S_OK);
         if logging::tracing() {
-            trace(name, format_args!("{this:p}, {out:p}"), hresult as u32);
+            traced(name, this as usize, out as usize, hresult);
         }
         hresult
     }
@@ -261,7 +266,7 @@ impl<F: Unknown> Slots<F> {
         info: *mut MAPIOFFLINE_ADVISEINFO,
         token: *mut ULONG,
     ) -> HRESULT {
-        entry("Advise", format_args!("{this:p}, {flags:#x}, {info:p}, {token:p}"), || {
+        entry("Advise", [this as usize, flags as usize, info as usize, token as usize], || {
             // SAFETY: C's contract for this, info and token. The reference outlasts a last release by the asked sink.
             unsafe {
                 convert::write_number(token, 0)?;
@@ -274,7 +279,7 @@ impl<F: Unknown> Slots<F> {
     }
 
     unsafe extern "system" fn unadvise(this: This, flags: ULONG, token: ULONG) -> HRESULT {
-        entry("Unadvise", format_args!("{this:p}, {flags:#x}, {token:#x}"), || {
+        entry("Unadvise", [this as usize, flags as usize, token as usize], || {
             // SAFETY: C's contract for this. The reference outlasts what the sink's Release does.
             let object = unsafe { F::object(this) }.own();
             Offline::unadvise(&object, token);
@@ -283,7 +288,7 @@ impl<F: Unknown> Slots<F> {
     }
 
     unsafe extern "system" fn placeholder(this: This) -> HRESULT {
-        trace("Placeholder", format_args!("{this:p}"), MAPI_E_NO_SUPPORT as u32);
+        trace("Placeholder", [this as usize], MAPI_E_NO_SUPPORT as u32);
         MAPI_E_NO_SUPPORT
     }
 }

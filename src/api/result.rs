@@ -1,7 +1,5 @@
 //! The one place where results become HRESULTs, and the frame around every entry.
 
-use std::fmt;
-
 use crate::abi::*;
 use crate::com::guard;
 use crate::error::Error;
@@ -23,29 +21,42 @@ impl Error {
     }
 }
 
-/// Runs an entry: no panic leaves it, and its trace line is written when it returns.
-pub(super) fn entry(name: &str, arguments: fmt::Arguments, body: impl FnOnce() -> Result<(), Error>) -> HRESULT {
+/// Runs an entry: no panic leaves it, and its trace line, with its arguments as `words`, is written when it returns.
+pub(super) fn entry<const N: usize>(
+    name: &str,
+    words: [usize; N],
+    body: impl FnOnce() -> Result<(), Error>,
+) -> HRESULT {
     let result = guard(name, body).unwrap_or(Err(Error::Unexpected));
     let hresult = result.map_or_else(Error::hresult, |()| S_OK);
-    trace(name, arguments, hresult as u32);
+    trace(name, words, hresult as u32);
     hresult
 }
 
 /// Runs an exported function, which may be the first that a process calls.
-pub(super) fn export(name: &str, arguments: fmt::Arguments, body: impl FnOnce() -> Result<(), Error>) -> HRESULT {
+pub(super) fn export<const N: usize>(
+    name: &str,
+    words: [usize; N],
+    body: impl FnOnce() -> Result<(), Error>,
+) -> HRESULT {
     logging::init_from_environment();
-    entry(name, arguments, body)
+    entry(name, words, body)
 }
 
-/// One line an entry: reporters cannot say what their application did.
+/// One line an entry: reporters cannot say what their application did. Off, it is one branch; all else is out of its way.
 #[inline]
-pub(super) fn trace(name: &str, arguments: fmt::Arguments, result: u32) {
-    #[cold]
-    fn write(name: &str, arguments: fmt::Arguments, result: u32) {
-        // The logger may be client code; a panic in ours must not leave either.
-        let _ = guard(name, || log::trace!("{name}({arguments}) -> {result:#x}"));
-    }
+pub(super) fn trace<const N: usize>(name: &str, words: [usize; N], result: u32) {
     if logging::tracing() {
-        write(name, arguments, result);
+        write_trace(name, words, result);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn write_trace<const N: usize>(name: &str, words: [usize; N], result: u32) {
+    // The logger may be client code; a panic in ours must not leave either.
+    let _ = guard(name, || {
+        let words = words.map(|word| format!("{word:#x}"));
+        log::trace!("{name}({}) -> {result:#x}", words.join(", "));
+    });
 }
