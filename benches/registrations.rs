@@ -1,4 +1,5 @@
-//! What Advise and Unadvise cost with none and with a million registrations standing, through the C ABI.
+//! What Advise and Unadvise cost with none and with a million registrations standing, and what telling them costs, through
+//! the C ABI.
 //!
 //! Ratios within one run, medians of repetitions that alternate; exits with 1 when a bound is missed in three runs in a
 //! row. `cargo bench --bench registrations`
@@ -18,6 +19,9 @@ const REPETITIONS: usize = 5;
 /// At most so many times what it costs with none.
 const NEWEST_BOUND: f64 = 2.0;
 const RANDOM_BOUND: f64 = 6.0;
+/// Telling is linear: a callback of a million costs at most so many times one of a thousand.
+const FEW: usize = 1000;
+const TELLING_BOUND: f64 = 2.0;
 
 unsafe extern "system" {
     fn MapiOfflineOpenUtf8(
@@ -31,6 +35,7 @@ unsafe extern "system" {
 
 type Advise = unsafe extern "system" fn(*mut c_void, u32, *const AdviseInfo, *mut u32) -> i32;
 type Unadvise = unsafe extern "system" fn(*mut c_void, u32, u32) -> i32;
+type SetCurrentState = unsafe extern "system" fn(*mut c_void, u32, u32, u32, *mut c_void) -> i32;
 type Release = unsafe extern "system" fn(*mut c_void) -> u32;
 
 #[repr(C)]
@@ -65,6 +70,7 @@ struct Manager {
     advise: Advise,
     unadvise: Unadvise,
     release: Release,
+    set_current_state: SetCurrentState,
     info: AdviseInfo,
 }
 
@@ -75,12 +81,13 @@ impl Manager {
         let result =
             unsafe { MapiOfflineOpenUtf8(0, c"bench".as_ptr().cast(), &GUID_GLOBAL_STATE, null(), &mut object) };
         assert_eq!(result, 0, "the profile opens");
-        // SAFETY: the slots of IMAPIOfflineMgr: 2 Release, 7 Advise, 8 Unadvise.
+        // SAFETY: the slots of IMAPIOfflineMgr: 2 Release, 3 SetCurrentState, 7 Advise, 8 Unadvise.
         unsafe {
             let vtable = *object.cast::<*const *const c_void>();
             Self {
                 object,
                 release: std::mem::transmute::<*const c_void, Release>(*vtable.add(2)),
+                set_current_state: std::mem::transmute::<*const c_void, SetCurrentState>(*vtable.add(3)),
                 advise: std::mem::transmute::<*const c_void, Advise>(*vtable.add(7)),
                 unadvise: std::mem::transmute::<*const c_void, Unadvise>(*vtable.add(8)),
                 info: AdviseInfo {
@@ -106,6 +113,17 @@ impl Manager {
     fn unadvise(&self, token: u32) {
         // SAFETY: the object is alive.
         unsafe { (self.unadvise)(self.object, 0, token) };
+    }
+
+    /// Nanoseconds a callback, in a transition to offline and one back.
+    fn telling(&self, standing: usize) -> f64 {
+        let start = Instant::now();
+        for state in [1, 2] {
+            // SAFETY: the object is alive; BLOCK.
+            let result = unsafe { (self.set_current_state)(self.object, 0x2000, 3, state, null_mut()) };
+            assert_eq!(result, 0, "SetCurrentState succeeds");
+        }
+        start.elapsed().as_secs_f64() * 1e9 / (2 * 3 * standing) as f64
     }
 
     /// Nanoseconds for Advise and Unadvise of the newest token.
@@ -153,13 +171,18 @@ fn run() -> bool {
     let vtable = [query as *const c_void, count as *const c_void, count as *const c_void, notify as *const c_void];
     let mut sink = Sink { vtable: &vtable };
     let (mut none, mut newest, mut random) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut telling_few, mut telling_all) = (Vec::new(), Vec::new());
     for _ in 0..REPETITIONS {
         let empty = Manager::open(&mut sink);
         empty.newest(); // warm
         none.push(empty.newest());
         drop(empty);
         let full = Manager::open(&mut sink);
-        let mut tokens: Vec<u32> = (0..STANDING).map(|_| full.advise()).collect();
+        let mut tokens: Vec<u32> = (0..FEW).map(|_| full.advise()).collect();
+        full.telling(FEW); // warm
+        telling_few.push(full.telling(FEW));
+        tokens.extend((FEW..STANDING).map(|_| full.advise()));
+        telling_all.push(full.telling(STANDING));
         newest.push(full.newest());
         random.push(full.random(&mut tokens));
     }
@@ -168,7 +191,11 @@ fn run() -> bool {
     println!("  none standing                     {none:7.1} ns    1.00");
     println!("  {STANDING} standing, newest token  {newest:7.1} ns    {:.2}  (at most {NEWEST_BOUND})", newest / none);
     println!("  {STANDING} standing, random token  {random:7.1} ns    {:.2}  (at most {RANDOM_BOUND})", random / none);
-    newest <= NEWEST_BOUND * none && random <= RANDOM_BOUND * none
+    let (few, all) = (median(telling_few), median(telling_all));
+    println!("One callback of a transition:");
+    println!("  of {FEW}                           {few:7.1} ns    1.00");
+    println!("  of {STANDING}                        {all:7.1} ns    {:.2}  (at most {TELLING_BOUND})", all / few);
+    newest <= NEWEST_BOUND * none && random <= RANDOM_BOUND * none && all <= TELLING_BOUND * few
 }
 
 fn main() -> ExitCode {

@@ -119,7 +119,7 @@ fn valgrind() -> Result<()> {
         println!("SKIPPED: {reason}");
         return Ok(());
     }
-    for program in ["suite-c-shared", "suite-cpp-shared", "suite-c-static"] {
+    for program in ["suite-c-shared", "suite-cpp-shared", "suite-c-static", "suite-cpp-static"] {
         println!("{program}");
         let mut valgrind = command("valgrind", ["--quiet", "--fair-sched=yes", "--error-exitcode=99"]);
         valgrind.args(["--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible"]);
