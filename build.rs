@@ -5,7 +5,7 @@ fn main() {
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     if os == "linux" {
         // Clients record this name, so that a library with another ABI is never loaded in its place.
-        // Keep in sync with SOVERSION in CMakeLists.txt; xtask compares both with the built library.
+        // Keep in sync with MAPIOFFLINE_SOVERSION in CMakeLists.txt; `cargo xtask test abi` looks at the built library.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libmapioffline.so.0");
         // Clients close their handle before the last use of an object, and notifier threads outlive it.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");

@@ -14,7 +14,6 @@
 struct library lib;
 
 static struct test_case *cases;
-static struct test_case *running;
 static int failures;
 static const char *skipped;
 static const char *program;
@@ -66,7 +65,6 @@ static void load_library(void) {
     take(&lib.set_strict, dlsym(handle, "MapiOfflineSetStrictHosting"));
     take(&lib.set_log, dlsym(handle, "MapiOfflineSetLogCallback"));
     take(&lib.live_objects, dlsym(handle, "MapiOfflineLiveObjects"));
-    lib.path = path;
 }
 
 #else
@@ -202,7 +200,6 @@ static int run_case(struct test_case *test) {
     char name[128];
     failures = 0;
     skipped = NULL;
-    running = test;
     full_name(test, name, sizeof(name));
     swprintf(profile_name[0], 64, L"%.3s.%.58s", name, test->name);
     swprintf(profile_name[1], 64, L"%.3s.%.57s 2", name, test->name);

@@ -43,8 +43,6 @@ struct library {
     void(STDMETHODCALLTYPE *set_strict)(BOOL);
     HRESULT(STDMETHODCALLTYPE *set_log)(ULONG, MAPIOFFLINE_LOG_CALLBACK, void *);
     ULONG(STDMETHODCALLTYPE *live_objects)(void);
-    /* The file it was loaded from, or null when it is linked. */
-    const char *path;
 };
 extern struct library lib;
 

@@ -1,9 +1,11 @@
 # Builds the library with cargo, and says where it is and what a static link of it needs.
 
-find_program(MAPIOFFLINE_CARGO cargo HINTS "$ENV{HOME}/.cargo/bin" REQUIRED)
+find_program(MAPIOFFLINE_CARGO cargo PATHS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin" REQUIRED)
 
 # What rustc prints for --print native-static-libs; `cargo xtask test` compares the two.
 set(MAPIOFFLINE_NATIVE_LIBRARIES gcc_s util rt pthread m dl c)
+# As flags: bare names would be taken for targets of that name in somebody else's project.
+list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE MAPIOFFLINE_NATIVE_FLAGS)
 
 # A target mapioffline_cargo_PROFILE that builds the shared and the static library. Cargo itself knows whether there is
 # anything to do, so it is asked each time; the libraries are copied only when they changed.

@@ -19,8 +19,15 @@ install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION "${CMAKE_INSTALL_DATADIR}/l
 # The way from the folder of the .pc file back to the prefix.
 file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
-list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE pc_private)
-list(JOIN pc_private " " pc_private)
+list(JOIN MAPIOFFLINE_NATIVE_FLAGS " " pc_private)
+foreach(kind LIB INCLUDE)
+    # Distributions may give absolute ones.
+    if(IS_ABSOLUTE "${CMAKE_INSTALL_${kind}DIR}")
+        set(pc_${kind} "${CMAKE_INSTALL_${kind}DIR}")
+    else()
+        set(pc_${kind} "\${prefix}/${CMAKE_INSTALL_${kind}DIR}")
+    endif()
+endforeach()
 configure_file(cmake/mapioffline.pc.in mapioffline.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
     COMPONENT Development)

@@ -48,7 +48,7 @@
  * Unloading, exit, fork.  From the first open on the library stays loaded whatever is done with its handle. Once exit
  * handlers run nothing is notified any more. In a forked child no transition is under way.
  *
- * Errors.  HRESULTs, by name where each function is declared. After a failure every out pointer is null.
+ * Errors.  HRESULTs, by name where each function and each method is declared. After a failure every out pointer is null.
  *
  *
  * BEFORE INCLUDING IT
@@ -85,6 +85,21 @@
 #include "mapioffline/exports.h"
 #include "mapioffline/extensions.h"
 #include "mapioffline/wide.h"
+
+/* Fails to compile where an option (-fshort-enums) or an open #pragma pack gives another layout than the ABI's. */
+typedef char mapioffline_enums_are_ints[sizeof(MAPIOFFLINE_NOTIFY_TYPE) == sizeof(int) &&
+                                                sizeof(MAPIOFFLINE_CALLBACK_TYPE) == sizeof(int)
+                                            ? 1
+                                            : -1];
+typedef char mapioffline_structures_are_not_packed[sizeof(MAPIOFFLINE_NOTIFY) == 24 &&
+                                                           sizeof(MAPIOFFLINE_ADVISEINFO) ==
+                                                               (sizeof(void *) == 8 ? 32 : 24) &&
+                                                           sizeof(MAPIOFFLINE_CREATEINFO) ==
+                                                               (sizeof(void *) == 8 ? 72 : 40) &&
+                                                           sizeof(MAPIOFFLINE_AGGREGATEINFO) ==
+                                                               (sizeof(void *) == 8 ? 24 : 12)
+                                                       ? 1
+                                                       : -1];
 
 #if defined(MAPIOFFLINE_HROPENOFFLINEOBJ_FUNCTION)
 typedef HRESULT(STDMETHODCALLTYPE HROPENOFFLINEOBJ)(ULONG ulReserved, LPCWSTR pwszProfileName, const GUID *pGUID,

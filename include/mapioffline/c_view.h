@@ -15,9 +15,20 @@ struct IMAPIOfflineVtbl {
     HRESULT (STDMETHODCALLTYPE *QueryInterface)(struct IMAPIOffline *This, REFIID riid, void **ppvObject);
     ULONG (STDMETHODCALLTYPE *AddRef)(struct IMAPIOffline *This);
     ULONG (STDMETHODCALLTYPE *Release)(struct IMAPIOffline *This);
+    /* Asks for a state. ulFlags: MAPIOFFLINE_FLAG_DEFAULT (returns at once, another thread tells) or MAPIOFFLINE_FLAG_BLOCK
+     * (tells on this thread and returns afterwards). ulMask: MAPIOFFLINE_STATE_OFFLINE_MASK. ulState: MAPIOFFLINE_STATE_ONLINE
+     * or _OFFLINE. pReserved: null. Returns, in the order in which it asks: MAPI_E_UNKNOWN_FLAGS; E_INVALIDARG;
+     * MAPI_E_NO_SUPPORT (the capability is lacking); E_PENDING (a transition of the tree is under way); S_OK (also when it is
+     * in that state); E_OUTOFMEMORY; E_FAIL (no thread could be started; or, with BLOCK, this is a child that was forked from
+     * a callback before the change); E_UNEXPECTED (the object is ending). (Reference: imapioffline-setcurrentstate.) */
     HRESULT (STDMETHODCALLTYPE *SetCurrentState)(struct IMAPIOffline *This, ULONG ulFlags, ULONG ulMask, ULONG ulState, void *pReserved);
+    /* Gives the states that the object can be changed to: MAPIOFFLINE_CAPABILITY_OFFLINE and _ONLINE, each or none. Returns S_OK;
+     * E_INVALIDARG (null pointer). One atomic load. (Reference: imapioffline-getcapabilities.) */
     HRESULT (STDMETHODCALLTYPE *GetCapabilities)(struct IMAPIOffline *This, ULONG *pulCapabilities);
+    /* Gives MAPIOFFLINE_STATE_ONLINE or _OFFLINE. Returns S_OK; E_INVALIDARG (null pointer). One atomic load. (Reference:
+     * imapioffline-getcurrentstate.) */
     HRESULT (STDMETHODCALLTYPE *GetCurrentState)(struct IMAPIOffline *This, ULONG *pulState);
+    /* Not supported: MAPI_E_NO_SUPPORT. */
     HRESULT (STDMETHODCALLTYPE *Placeholder1)(struct IMAPIOffline *This);
 };
 
@@ -27,7 +38,7 @@ struct IMAPIOfflineMgr {
     const struct IMAPIOfflineMgrVtbl *lpVtbl;
 };
 
-/* The slots of IMAPIOfflineMgr. */
+/* The slots of IMAPIOfflineMgr. The first seven are as in IMAPIOffline. */
 struct IMAPIOfflineMgrVtbl {
     HRESULT (STDMETHODCALLTYPE *QueryInterface)(struct IMAPIOfflineMgr *This, REFIID riid, void **ppvObject);
     ULONG (STDMETHODCALLTYPE *AddRef)(struct IMAPIOfflineMgr *This);
@@ -36,10 +47,16 @@ struct IMAPIOfflineMgrVtbl {
     HRESULT (STDMETHODCALLTYPE *GetCapabilities)(struct IMAPIOfflineMgr *This, ULONG *pulCapabilities);
     HRESULT (STDMETHODCALLTYPE *GetCurrentState)(struct IMAPIOfflineMgr *This, ULONG *pulState);
     HRESULT (STDMETHODCALLTYPE *Placeholder1)(struct IMAPIOfflineMgr *This);
+    /* Registers a sink. ulFlags: MAPIOFFLINE_ADVISE_DEFAULT. pulAdviseToken: receives the token, never 0; 0 after a failure. Returns
+     * S_OK; E_INVALIDARG (flags, a null pointer, a structure that is not right); E_NOINTERFACE (pCallback does not give an
+     * IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, unless tokens ran out); E_UNEXPECTED (the object ended while
+     * the sink was asked). (Reference: imapiofflinemgr-advise.) */
     HRESULT (STDMETHODCALLTYPE *Advise)(struct IMAPIOfflineMgr *This,
                                         ULONG ulFlags,
                                         MAPIOFFLINE_ADVISEINFO *pAdviseInfo,
                                         ULONG *pulAdviseToken);
+    /* Ends a registration; see "Registrations" in the manual. Returns S_OK, always. ulFlags is ignored. (Reference:
+     * imapiofflinemgr-unadvise.) */
     HRESULT (STDMETHODCALLTYPE *Unadvise)(struct IMAPIOfflineMgr *This, ULONG ulFlags, ULONG ulAdviseToken);
     HRESULT (STDMETHODCALLTYPE *Placeholder2)(struct IMAPIOfflineMgr *This);
     HRESULT (STDMETHODCALLTYPE *Placeholder3)(struct IMAPIOfflineMgr *This);
@@ -61,6 +78,8 @@ struct IMAPIOfflineNotifyVtbl {
     HRESULT (STDMETHODCALLTYPE *QueryInterface)(struct IMAPIOfflineNotify *This, REFIID riid, void **ppvObject);
     ULONG (STDMETHODCALLTYPE *AddRef)(struct IMAPIOfflineNotify *This);
     ULONG (STDMETHODCALLTYPE *Release)(struct IMAPIOfflineNotify *This);
+    /* Hears of one phase of a transition. Called with no lock of the library held; any method may be called from it, the last
+     * Release included. No exception may leave it. (Reference: imapiofflinenotify-notify.) */
     void (STDMETHODCALLTYPE *Notify)(struct IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *pNotifyInfo);
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Codes and flags in MAPI's spelling. Included by mapioffline.h. Keep in sync with src/abi/mod.rs; c-tests/abi.c checks
+/* Codes and flags in MAPI's spelling. Included by mapioffline.h. Keep in sync with src/abi/mod.rs; c-tests/suite/abi.c checks
  * each value. (Reference: mapi-constants.) */
 #ifndef MAPIOFFLINE_CODES_H
 #define MAPIOFFLINE_CODES_H

@@ -18,6 +18,17 @@
 #ifndef STDMETHODCALLTYPE
 #define STDMETHODCALLTYPE
 #endif
+/* Fails to compile ("conflicting types") where another header made STDMETHODCALLTYPE a convention that is not the
+ * platform's C convention, as Wine's headers do: the library would be called wrongly. Build such a client as a Windows
+ * program instead. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+void mapioffline_stdmethodcalltype_is_not_the_c_convention(void);
+void STDMETHODCALLTYPE mapioffline_stdmethodcalltype_is_not_the_c_convention(void);
+#ifdef __cplusplus
+}
+#endif
 
 #ifndef MAPIOFFLINE_WCHAR_BITS
 #if defined(__SIZEOF_WCHAR_T__) && __SIZEOF_WCHAR_T__ == 2
@@ -71,11 +82,19 @@ typedef GUID IID;
 #ifndef __IUnknown_INTERFACE_DEFINED__
 #define __IUnknown_INTERFACE_DEFINED__
 #if defined(__cplusplus) && !defined(CINTERFACE)
+/* No virtual destructor: it would be a slot. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+#endif
 struct IUnknown {
     virtual HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **ppvObject) = 0;
     virtual ULONG STDMETHODCALLTYPE AddRef() = 0;
     virtual ULONG STDMETHODCALLTYPE Release() = 0;
 };
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 #else
 typedef struct IUnknown IUnknown;
 typedef struct IUnknownVtbl {
@@ -89,6 +108,13 @@ struct IUnknown {
 #endif
 #endif /* __IUnknown_INTERFACE_DEFINED__ */
 
+#ifndef TRUE
+#define TRUE 1
+#endif
+#ifndef FALSE
+#define FALSE 0
+#endif
+
 #endif /* MAPIOFFLINE_NO_PLATFORM_TYPES */
 
 #ifndef SUCCEEDED
@@ -96,12 +122,6 @@ struct IUnknown {
 #endif
 #ifndef FAILED
 #define FAILED(hr) ((HRESULT)(hr) < 0)
-#endif
-#ifndef TRUE
-#define TRUE 1
-#endif
-#ifndef FALSE
-#define FALSE 0
 #endif
 
 #endif /* _WIN32 */

@@ -1,4 +1,4 @@
-//! The contract's layouts, asserted when the library is compiled. c-tests/abi.c asserts them for the header.
+//! The contract's layouts, asserted when the library is compiled. c-tests/suite/abi.c asserts them for the header.
 
 use std::mem::{offset_of, size_of};
 

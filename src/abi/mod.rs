@@ -73,7 +73,7 @@ pub(crate) const IID_IMAPIOfflineNotify: GUID =
 /// The type of a profile's global object.
 pub const GUID_GlobalState: GUID = guid(0xFBEF_FD93, 0xB11F, 0x4094, [0x84, 0x2B, 0x96, 0xDC, 0xD3, 0x1E, 0x63, 0xD1]);
 
-// Keep in sync with include/mapioffline/codes.h; c-tests/abi.c compares each with what a C compiler sees.
+// Keep in sync with include/mapioffline/codes.h; c-tests/suite/abi.c compares each with what a C compiler sees.
 pub(crate) const S_OK: HRESULT = 0;
 pub(crate) const E_NOINTERFACE: HRESULT = 0x8000_4002_u32 as HRESULT;
 pub(crate) const E_PENDING: HRESULT = 0x8000_000A_u32 as HRESULT;

@@ -192,7 +192,7 @@ impl Context {
     }
 }
 
-/// Keep in sync with include/mapioffline/version.h: `cargo xtask header` writes both from Cargo.toml.
+/// From Cargo.toml, as is include/mapioffline/version.h (`cargo xtask header`); extensions.versions_agree compares them.
 const VERSION: ULONG = number(env!("CARGO_PKG_VERSION_MAJOR")) << 24
     | number(env!("CARGO_PKG_VERSION_MINOR")) << 16
     | number(env!("CARGO_PKG_VERSION_PATCH"));

@@ -12,7 +12,7 @@ pub(crate) fn guard<R>(entry: &str, body: impl FnOnce() -> R) -> Option<R> {
         Err(panic) => {
             // The payload's own drop might panic again.
             std::mem::forget(panic);
-            log::error!("{entry}: internal fault, E_UNEXPECTED");
+            log::error!("{entry}: a panic was caught, E_UNEXPECTED");
             None
         }
     }

@@ -194,7 +194,7 @@ impl<S: Sink> Table<S> {
         self.last_page.1.tokens &= !(1 << offset);
     }
 
-    /// Drops the holes at the end, and all of them when they outnumber the living.
+    /// Drops the holes at the end, and all of them when they are half as many as the living.
     fn sweep(&mut self) {
         // While a transition iterates, what takes part in it stays where it is.
         let fixed = self.running.unwrap_or(0);

@@ -88,7 +88,7 @@ fn pkg_config(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The README's programs against the installed package, by the README's commands.
+/// The monitors against the installed package, by the README's commands.
 fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
     let library = library_folder(prefix)?;
     let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);

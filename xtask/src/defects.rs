@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::run::{cargo, command, output, run};
+use crate::run::{cargo, command, run};
 use crate::{Result, root, target, test};
 
 /// How long a case may take to fail: a lock held during Notify makes it hang.
@@ -23,6 +23,7 @@ struct Defect {
 pub(crate) fn check() -> Result<()> {
     let defects = read()?;
     let copy = target().join("defects/tree");
+    fs::create_dir_all(&copy)?;
     copy_sources(&copy)?;
     println!("{} defects; first the library without any", defects.len());
     build(&copy)?;
@@ -67,23 +68,27 @@ fn read() -> Result<Vec<Defect>> {
 
 /// What the library is built from, as it is in the work tree. Files that did not change stay untouched, for cargo.
 fn copy_sources(copy: &Path) -> Result<()> {
-    let listed = output(&mut command("git", ["ls-files", "--cached", "--others", "--exclude-standard"]))?;
-    let wanted = |file: &&str| {
-        file.starts_with("src/")
-            || ["Cargo.toml", "Cargo.lock", "build.rs"].contains(file)
-            || file.starts_with("xtask/")
-            || file.starts_with("benches/")
-    };
     if copy.join("src").exists() {
         fs::remove_dir_all(copy.join("src"))?;
     }
-    for file in listed.lines().filter(wanted) {
-        let (from, to) = (root().join(file), copy.join(file));
-        let text = fs::read(&from)?;
-        fs::create_dir_all(to.parent().ok_or("a file without a folder")?)?;
-        if fs::read(&to).ok().as_ref() != Some(&text) {
-            fs::write(&to, text)?;
+    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "xtask", "benches", "tests"] {
+        copy_changed(&root().join(part), &copy.join(part))?;
+    }
+    Ok(())
+}
+
+fn copy_changed(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            copy_changed(&from.join(&name), &to.join(&name))?;
         }
+        return Ok(());
+    }
+    let text = fs::read(from)?;
+    if fs::read(to).ok().as_ref() != Some(&text) {
+        fs::write(to, text)?;
     }
     Ok(())
 }

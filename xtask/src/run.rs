@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::Result;
 
-/// A command, and its words for error messages.
+/// A command that runs in the checkout.
 pub(crate) fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(crate::root());
@@ -36,7 +36,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     }
 }
 
-/// Runs it, with everything into `log` and only the lines that `shown` likes to the terminal.
+/// Runs it, with its standard output into `log` and only the lines that `shown` likes to the terminal. Its errors come as
+/// they come.
 pub(crate) fn run_filtered(command: &mut Command, log: &Path, shown: impl Fn(&str) -> bool) -> Result<()> {
     let mut file = File::create(log)?;
     let words = words(command);
@@ -49,11 +50,7 @@ pub(crate) fn run_filtered(command: &mut Command, log: &Path, shown: impl Fn(&st
         }
     }
     let status = child.wait()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{words}: {status}; all of its output is in {}", log.display()).into())
-    }
+    if status.success() { Ok(()) } else { Err(format!("{words}: {status}; its output is in {}", log.display()).into()) }
 }
 
 /// Whether it can be run at all, and succeeds.

@@ -101,7 +101,7 @@ fn conformance(tools: &Tools) -> Result<()> {
     let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "-j", "2", "--test-dir"]);
     ctest.arg(build_folder());
     let log = target().join("conformance.log");
-    // A thousand lines that say "Passed" hide the others; every fiftieth shows that it goes on.
+    // A thousand lines that say "Passed" hide the others; every hundredth shows that it goes on.
     run_filtered(&mut ctest, &log, |line| {
         let number = line.trim_start().split('/').next().and_then(|n| n.parse::<u32>().ok());
         match number {

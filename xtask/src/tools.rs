@@ -91,7 +91,7 @@ fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
         "pkgconf" => "pkgconf>=2,<4",
         other => other,
     });
-    pip.args(["--root-user-action", "ignore", "--target"]).arg(folder).args(pinned);
+    pip.env("PIP_ROOT_USER_ACTION", "ignore").arg("--target").arg(folder).args(pinned);
     run(&mut pip)
 }
 
