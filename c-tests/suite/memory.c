@@ -7,9 +7,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <wchar.h>
 
 static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
+
+/* Bytes that are allocated in the whole process. */
+static long bytes;
 
 /* Which allocation of the armed thread fails; 0 none. */
 static __thread int fail_at;
@@ -30,6 +34,7 @@ extern "C" {
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
+void __libc_free(void *memory);
 
 #ifdef __cplusplus
 #define NOTHROW throw()
@@ -37,14 +42,35 @@ void *__libc_realloc(void *memory, size_t size);
 #define NOTHROW
 #endif
 
+static void *counted(void *memory) {
+    if (memory != NULL) {
+        __atomic_add_fetch(&bytes, (long)malloc_usable_size(memory), __ATOMIC_SEQ_CST);
+    }
+    return memory;
+}
+
+static void uncounted(void *memory) {
+    if (memory != NULL) {
+        __atomic_sub_fetch(&bytes, (long)malloc_usable_size(memory), __ATOMIC_SEQ_CST);
+    }
+}
+
 void *malloc(size_t size) NOTHROW {
-    return fails() ? NULL : __libc_malloc(size);
+    return fails() ? NULL : counted(__libc_malloc(size));
 }
 void *calloc(size_t count, size_t size) NOTHROW {
-    return fails() ? NULL : __libc_calloc(count, size);
+    return fails() ? NULL : counted(__libc_calloc(count, size));
 }
 void *realloc(void *memory, size_t size) NOTHROW {
-    return fails() ? NULL : __libc_realloc(memory, size);
+    if (fails()) {
+        return NULL;
+    }
+    uncounted(memory);
+    return counted(__libc_realloc(memory, size));
+}
+void free(void *memory) NOTHROW {
+    uncounted(memory);
+    __libc_free(memory);
 }
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) NOTHROW {
     typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -262,6 +288,51 @@ CASE(a_transition_allocates_nothing) {
     check_heard1(&child_sink, OFFLINE);
     release_last(child);
     release_last(object);
+}
+
+struct chain {
+    IMAPIOfflineMgr *object;
+    IMAPIOfflineMgr *child;
+    int length;
+    long after_a_few;
+};
+
+/* One child a transition: made in DONE, gone in the next START, with another request always queued. */
+static void go_on(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct chain *chain = (struct chain *)self->context;
+    if (notification->NotifyType == START && chain->child != NULL) {
+        release_last(chain->child);
+        chain->child = NULL;
+    }
+    if (notification->NotifyType == DONE && ++chain->length < 3000) {
+        if (chain->length == 100) {
+            chain->after_a_few = __atomic_load_n(&bytes, __ATOMIC_SEQ_CST);
+        }
+        chain->child = create_object(profile(), NULL, BOTH, chain->object);
+        check_ok(set_async(chain->object, notification->Info.StateChange.ulStateOld));
+    }
+}
+
+CASE(a_chain_of_transitions_gathers_nothing) {
+    struct chain chain;
+    struct sink sink;
+    skip_under_valgrind();
+    chain.object = open_global(profile());
+    chain.child = NULL;
+    chain.length = 0;
+    chain.after_a_few = 0;
+    sink_init(&sink);
+    sink.hook = go_on;
+    sink.context = &chain;
+    advise(chain.object, &sink, 0);
+    check_ok(set_async(chain.object, OFFLINE));
+    check(sink_wait(&sink, 3 * 3000));
+    check(chain.after_a_few > 0);
+    check(__atomic_load_n(&bytes, __ATOMIC_SEQ_CST) - chain.after_a_few < 16 * 1024);
+    while (set_block(chain.object, ONLINE) == E_PENDING) {
+        nap(1);
+    }
+    release_last(chain.object);
 }
 
 CASE(no_thread_to_be_had) {

@@ -56,6 +56,8 @@ pub(super) struct Tree {
     queued: Option<Queued>,
     /// The notification that runs, if any.
     current: Option<Current>,
+    /// There may be slots whose objects ended and that wait for the transition to be over.
+    waiting: bool,
 }
 
 /// One object's place in its tree. Links are indices of slots.
@@ -264,7 +266,7 @@ impl Forest {
         let place = Place { tree: self.trees.next(), slot: 0 };
         let (client, slot) = Slot::new(seed, state, place)?;
         slots.insert(slot);
-        self.trees.insert(Tree { slots, run: None, queued: None, current: None });
+        self.trees.insert(Tree { slots, run: None, queued: None, current: None, waiting: false });
         Ok(client)
     }
 
@@ -312,6 +314,9 @@ impl Forest {
             }
         }
         self.clear(place);
+        if let Some(tree) = self.trees.get_mut(place.tree) {
+            tree.waiting |= tree.slots.get(place.slot).is_some_and(|slot| slot.object.is_none());
+        }
         ended
     }
 
@@ -454,14 +459,16 @@ impl Forest {
     pub(super) fn finish(&mut self, key: RunKey, here: Runner) -> Next {
         let Some(tree) = self.running(key) else { return Next::Gone };
         tree.come_to_rest();
-        if let Some(queued) = tree.queued.take() {
+        // Before the next one begins, or a chain of queued ones would gather what ended on its way.
+        self.clear_ended(key.tree);
+        let queued = self.trees.get_mut(key.tree).and_then(|tree| tree.queued.take());
+        if let Some(queued) = queued {
             return match self.begin(key.tree, queued, here) {
                 Some((key, Some(ticket))) => Next::Dispatch(ticket, key),
                 Some((key, None)) => Next::Continue(key),
                 None => Next::Gone,
             };
         }
-        self.clear_ended(key.tree);
         Next::Nothing
     }
 
@@ -498,10 +505,18 @@ impl Forest {
 
     /// Gives back the slots of objects that ended while their tree was busy.
     fn clear_ended(&mut self, tree: u32) {
-        let Some(slots) = self.trees.get(tree).map(|tree| tree.slots.indices()) else { return };
+        let Some(busy) = self.trees.get_mut(tree) else { return };
+        if !mem::take(&mut busy.waiting) {
+            return;
+        }
+        let slots = busy.slots.indices();
         // A parent that cannot go yet goes with its last child, in whatever order the indices are.
         for slot in slots {
             self.clear(Place { tree, slot });
+        }
+        // What a queued transition is about waits on.
+        if let Some(busy) = self.trees.get_mut(tree) {
+            busy.waiting = busy.queued.is_some();
         }
     }
 
