@@ -293,6 +293,17 @@ HRESULT set_state(IMAPIOfflineMgr *object, ULONG flags, ULONG state) {
     return IMAPIOfflineMgr_SetCurrentState(object, flags, MAPIOFFLINE_STATE_OFFLINE_MASK, state, NULL);
 }
 
+void *set_offline_with_block(void *context) {
+    check_ok(set_block((IMAPIOfflineMgr *)context, OFFLINE));
+    return NULL;
+}
+
+void set_when_idle(IMAPIOfflineMgr *object, ULONG state) {
+    while (set_block(object, state) == E_PENDING) {
+        nap(1);
+    }
+}
+
 MAPIOFFLINE_CREATEINFO create_info(const wchar_t *name) {
     MAPIOFFLINE_CREATEINFO info;
     memset(&info, 0, sizeof(info));

@@ -94,6 +94,13 @@ void skip_case(const char *reason);
     } while (0)
 /* Under valgrind, where the case cannot show anything. */
 int under_valgrind(void);
+#define skip_under_valgrind(reason)                                                                                    \
+    do {                                                                                                               \
+        if (under_valgrind()) {                                                                                        \
+            skip_case(reason);                                                                                         \
+            return;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
 /* A count for a loop: less under valgrind. */
 int often(int times);
 /* Runs this program again with a case of it, and gives its exit status as waitpid does. */
@@ -115,6 +122,10 @@ ULONG refs_of(IMAPIOfflineMgr *object);
 HRESULT set_state(IMAPIOfflineMgr *object, ULONG flags, ULONG state);
 #define set_block(object, state) set_state(object, MAPIOFFLINE_FLAG_BLOCK, state)
 #define set_async(object, state) set_state(object, MAPIOFFLINE_FLAG_DEFAULT, state)
+/* The body of a thread: sets the object in `context` offline, with BLOCK. */
+void *set_offline_with_block(void *context);
+/* Sets a state with BLOCK as soon as no transition is under way. */
+void set_when_idle(IMAPIOfflineMgr *object, ULONG state);
 /* A structure that is right for `name`, both capabilities, anonymous. */
 MAPIOFFLINE_CREATEINFO create_info(const wchar_t *name);
 IMAPIOfflineMgr *create_at(const char *file, int line, const wchar_t *name, const GUID *kind, ULONG capabilities,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::sys;
+use crate::sys::{self, lock};
 
 /// How long the idle notifier waits for work.
 const IDLE: Duration = Duration::from_secs(5);
@@ -177,11 +177,6 @@ impl<J> HeldNotifiers<J> {
     pub(crate) fn abandon_idle(&mut self) {
         mem::forget(self.0.take());
     }
-}
-
-/// A panic under a lock is a bug elsewhere; it must not become a second one here.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

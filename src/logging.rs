@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
@@ -116,7 +116,7 @@ impl Log for Router {
 }
 
 fn lock() -> MutexGuard<'static, Target> {
-    TARGET.lock().unwrap_or_else(PoisonError::into_inner)
+    sys::lock(&TARGET)
 }
 
 /// Holds logging still around a fork.

@@ -91,18 +91,13 @@ CASE(advises_only_when_it_has_capabilities) {
     release_last(object);
 }
 
-static void *set_with_block(void *context) {
-    check_ok(set_block((IMAPIOfflineMgr *)context, OFFLINE));
-    return NULL;
-}
-
 CASE(sets_with_block_from_a_worker) {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     pthread_t worker;
     sink_init(&sink);
     advise(object, &sink, 0);
-    check_eq(pthread_create(&worker, NULL, set_with_block, object), 0);
+    check_eq(pthread_create(&worker, NULL, set_offline_with_block, object), 0);
     pthread_join(worker, NULL);
     check_heard1(&sink, OFFLINE);
     check(pthread_equal(sink.events[0].thread, worker));

@@ -91,16 +91,12 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 #define MOST 200
 
-#define skip_under_valgrind()                                                                                          \
-    if (under_valgrind()) {                                                                                            \
-        skip_case("valgrind has its own malloc in front of this one");                                                 \
-        return;                                                                                                        \
-    }
+#define valgrinds_malloc "valgrind has its own malloc in front of this one"
 
 CASE(open_and_create) {
     int nth;
     int out_of_memory = 0;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     release_last(open_global(profile2())); /* what is set up once may be small and of std's */
     for (nth = 1; nth < MOST; nth++) {
         IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
@@ -162,7 +158,7 @@ CASE(open_and_create) {
 CASE(global_object_that_could_not_be_created_leaves_no_trace) {
     int nth;
     int out_of_memory = 0;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     release_last(open_global(profile2()));
     for (nth = 1; nth < MOST; nth++) {
         IMAPIOfflineMgr *object = NULL;
@@ -200,7 +196,7 @@ CASE(advise_asks_the_sink_only_when_there_is_room) {
     int count = 0;
     int out_of_memory = 0;
     int index;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     object = open_global(profile());
     for (index = 0; index < MOST * 2; index++) {
         MAPIOFFLINE_ADVISEINFO info;
@@ -239,7 +235,7 @@ CASE(set_state_with_block) {
     struct sink sink;
     int nth;
     int out_of_memory = 0;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     object = open_global(profile());
     sink_init(&sink);
     advise(object, &sink, 0);
@@ -272,7 +268,7 @@ CASE(a_transition_allocates_nothing) {
     IMAPIOfflineMgr *child;
     struct sink sink;
     struct sink child_sink;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     object = open_global(profile());
     child = create_object(profile(), NULL, BOTH, object);
     sink_init(&sink);
@@ -316,7 +312,7 @@ static void go_on(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
 CASE(a_chain_of_transitions_gathers_nothing) {
     struct chain chain;
     struct sink sink;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     chain.object = open_global(profile());
     chain.child = NULL;
     chain.length = 0;
@@ -329,16 +325,14 @@ CASE(a_chain_of_transitions_gathers_nothing) {
     check(sink_wait(&sink, 3 * 3000));
     check(chain.after_a_few > 0);
     check(__atomic_load_n(&bytes, __ATOMIC_SEQ_CST) - chain.after_a_few < 16 * 1024);
-    while (set_block(chain.object, ONLINE) == E_PENDING) {
-        nap(1);
-    }
+    set_when_idle(chain.object, ONLINE);
     release_last(chain.object);
 }
 
 CASE(no_thread_to_be_had) {
     IMAPIOfflineMgr *object;
     struct sink sink;
-    skip_under_valgrind();
+    skip_under_valgrind(valgrinds_malloc);
     object = open_global(profile());
     sink_init(&sink);
     advise(object, &sink, 0);

@@ -29,18 +29,14 @@ CASE(forked_child_finds_the_state_and_goes_on) {
     advise(object, &sink, 0);
     check_ok(set_async(object, OFFLINE));
     check_heard1(&sink, OFFLINE);
-    while (set_block(object, OFFLINE) == E_PENDING) {
-        nap(1);
-    }
+    set_when_idle(object, OFFLINE);
     child = fork();
     if (child == 0) {
         int before = failures_so_far();
         check_state(object, OFFLINE);
         check_ok(set_async(object, ONLINE)); /* with a thread of its own */
         check_heard2(&sink, OFFLINE, ONLINE);
-        while (set_block(object, OFFLINE) == E_PENDING) {
-            nap(1);
-        }
+        set_when_idle(object, OFFLINE);
         child_exits(before);
     }
     check_eq(exit_of(child), 0);
@@ -152,9 +148,7 @@ CASE(fork_from_inside_notify_on_a_notifier) {
         check_ok(set_async(forking.object, OFFLINE));
         check_heard1(&sinks[1], OFFLINE);
         check_eq(exit_of(forking.pid), 0);
-        while (set_block(forking.object, OFFLINE) == E_PENDING) {
-            nap(1);
-        }
+        set_when_idle(forking.object, OFFLINE);
         release_last(forking.object);
     }
 }
@@ -287,9 +281,7 @@ CASE(fork_under_load) {
     for (index = 0; index < 2; index++) {
         pthread_join(threads[index], NULL);
     }
-    while (set_block(load.object, ONLINE) == E_PENDING) {
-        nap(1);
-    }
+    set_when_idle(load.object, ONLINE);
     release_last(load.object);
 }
 
@@ -344,10 +336,7 @@ CASE(helper_exits_while_notified) {
 
 CASE(no_notify_begins_after_exit) {
     int round;
-    if (under_valgrind()) {
-        skip_case("the child would be another program under valgrind");
-        return;
-    }
+    skip_under_valgrind("the child would be another program under valgrind");
     for (round = 0; round < 10; round++) {
         int status = run_case_as_process("process.helper_exits_while_notified", NULL);
         check(WIFEXITED(status));
@@ -372,10 +361,7 @@ CASE(helper_leaks_and_exits) {
 
 CASE(a_client_that_leaks_exits_in_peace) {
     int status;
-    if (under_valgrind()) {
-        skip_case("the child would be another program under valgrind");
-        return;
-    }
+    skip_under_valgrind("the child would be another program under valgrind");
     status = run_case_as_process("process.helper_leaks_and_exits", NULL);
     check(WIFEXITED(status));
     check_eq(WEXITSTATUS(status), 18);
@@ -461,10 +447,7 @@ CASE(exception_from_a_client_ends_the_process) {
     static const char *const helpers[] = {"process.helper_throws_from_notify", "process.helper_throws_from_query",
                                           "process.helper_throws_from_release"};
     int index;
-    if (under_valgrind()) {
-        skip_case("the child would be another program under valgrind");
-        return;
-    }
+    skip_under_valgrind("the child would be another program under valgrind");
 #ifndef __cplusplus
     skip_case("C has no exceptions");
     return;
@@ -492,10 +475,7 @@ CASE(helper_strict_by_environment) {
 
 CASE(strict_hosting_by_environment) {
     int status;
-    if (under_valgrind()) {
-        skip_case("the child would be another program under valgrind");
-        return;
-    }
+    skip_under_valgrind("the child would be another program under valgrind");
     need_extension(set_strict);
     status = run_case_as_process("process.helper_strict_by_environment", "MAPIOFFLINE_STRICT=1");
     check(WIFEXITED(status));
@@ -533,10 +513,7 @@ static void log_of_helper(const char *environment, char *buffer, size_t size) {
 
 CASE(silent_unless_asked) {
     static char text[65536];
-    if (under_valgrind()) {
-        skip_case("the child would be another program under valgrind");
-        return;
-    }
+    skip_under_valgrind("the child would be another program under valgrind");
     need_extension(set_log);
     log_of_helper(NULL, text, sizeof(text));
     check_eq(strlen(text), 0);

@@ -221,9 +221,7 @@ CASE(busy_is_pending_from_another_thread) {
         gate_open(&blocker.go_on);
         check_heard1(&sink, to);
         check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
-        while (set_block(object, to) == E_PENDING) {
-            nap(1);
-        }
+        set_when_idle(object, to);
         to = ONLINE;
     }
     release_last(object);
@@ -251,11 +249,6 @@ CASE(one_request_is_queued_during_done) {
     release_last(object);
 }
 
-static void *block_offline(void *context) {
-    check_ok(set_block((IMAPIOfflineMgr *)context, OFFLINE));
-    return NULL;
-}
-
 CASE(queued_behind_a_block_call_another_thread_runs_it) {
     IMAPIOfflineMgr *object = open_global(profile());
     struct blocker blocker;
@@ -263,7 +256,7 @@ CASE(queued_behind_a_block_call_another_thread_runs_it) {
     pthread_t thread;
     blocker_init(&blocker, &sink, object, DONE);
     advise(object, &sink, 0);
-    check_eq(pthread_create(&thread, NULL, block_offline, object), 0);
+    check_eq(pthread_create(&thread, NULL, set_offline_with_block, object), 0);
     check(gate_wait(&blocker.reached));
     check_ok(set_async(object, ONLINE));
     gate_open(&blocker.go_on);
@@ -379,9 +372,7 @@ CASE(global_object_is_found_again_in_its_busy_tree) {
     check_hr(set_async(object, ONLINE), E_PENDING);
     advise(object, &late, 0);
     gate_open(&blocker.go_on);
-    while (set_block(object, OFFLINE) == E_PENDING) {
-        nap(1);
-    }
+    set_when_idle(object, OFFLINE);
     check_state(object, OFFLINE);
     check_heard0(&late);
     check_eq(sink_count(&sink), 1);

@@ -1,6 +1,6 @@
 //! The process-wide map of profiles, and the ways in: open, create, global.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use once_cell::sync::Lazy;
 
@@ -56,13 +56,13 @@ impl Profile {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Forest> {
-        self.forest.lock().unwrap_or_else(PoisonError::into_inner)
+        sys::lock(&self.forest)
     }
 }
 
 impl Registry {
     pub(super) fn lock() -> MutexGuard<'static, Self> {
-        REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+        sys::lock(&REGISTRY)
     }
 
     /// Takes the lock of every profile. They are taken one by one elsewhere, so any order does.
