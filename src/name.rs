@@ -40,6 +40,7 @@ impl Name {
     }
 
     /// Scans UTF-32 (a `wchar_t` of 32 bits) up to the first zero. A surrogate is malformed, paired or not.
+    #[cfg(any(not(windows), test))]
     pub(crate) fn from_utf32(units: impl IntoIterator<Item = u32>) -> Result<Self, Error> {
         let mut name = Self::EMPTY;
         let mut units = units.into_iter();

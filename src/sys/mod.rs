@@ -3,8 +3,13 @@
 mod fork;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
+
 #[cfg(unix)]
 use unix as os;
+#[cfg(windows)]
+use windows as os;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -50,10 +50,10 @@ extern "C" fn child() {
     }
 }
 
-/// Before the first object.
-pub(super) fn prepare_process() {
+/// With the first object: the code stays loaded from now on, so that the exit handler may point to it.
+pub(super) fn stay_until_exit() {
     static FIRST_OPEN: AtomicBool = AtomicBool::new(false);
-    handle_fork();
+    sys::pin_module();
     deliver::deliver_until_exit(&FIRST_OPEN);
 }
 

@@ -98,7 +98,7 @@ impl Registry {
 pub(crate) fn open(name: &Name, identity: &Identity, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     prepare();
     let client = find_or_open(name, identity, faces)?;
-    sys::pin_module();
+    fork::stay_until_exit();
     Ok(client)
 }
 
@@ -124,7 +124,7 @@ fn find_or_open(name: &Name, identity: &Identity, faces: &'static Faces) -> Resu
 pub(crate) fn global(name: &Name, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     prepare();
     let client = host(name, Capabilities::ALL, faces)?;
-    sys::pin_module();
+    fork::stay_until_exit();
     Ok(client)
 }
 
@@ -141,13 +141,13 @@ pub(crate) struct Creation<'a> {
 pub(crate) fn create(name: &Name, creation: &Creation, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     prepare();
     let client = find_or_create(name, creation, faces)?;
-    sys::pin_module();
+    fork::stay_until_exit();
     Ok(client)
 }
 
-/// What the first open, create or global settles for the process.
+/// What the first open, create or global settles for the process, whether it succeeds or not.
 fn prepare() {
-    fork::prepare_process();
+    fork::handle_fork();
     hosting::is_strict();
 }
 

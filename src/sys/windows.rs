@@ -1,0 +1,95 @@
+//! Windows 10 and later.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use windows_sys::Win32::Foundation::HMODULE;
+use windows_sys::Win32::System::LibraryLoader::{
+    GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN,
+    GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, GetModuleHandleA, GetModuleHandleExW, GetProcAddress,
+};
+use windows_sys::Win32::System::Threading::GetCurrentThreadId;
+use windows_sys::core::PCWSTR;
+
+/// Which thread: equal for equal threads while both live. No thread-local of ours, hence no destructor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Thread(u32);
+
+impl Thread {
+    pub(crate) fn current() -> Self {
+        // SAFETY: has no preconditions.
+        Self(unsafe { GetCurrentThreadId() })
+    }
+}
+
+/// The module that holds this code: the DLL, or the plug-in or program that the static library was linked into.
+fn own_module(flags: u32) -> HMODULE {
+    let mut module = ptr::null_mut();
+    let code = own_module as fn(u32) -> HMODULE as PCWSTR;
+    // SAFETY: with FROM_ADDRESS the name is an address in the module. It fails for none of ours; null says so then.
+    unsafe { GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | flags, code, &raw mut module) };
+    module
+}
+
+/// Keeps the module that holds this code loaded for ever.
+pub(crate) fn pin_module() {
+    static PINNED: AtomicBool = AtomicBool::new(false);
+    if !PINNED.load(Ordering::Acquire) {
+        own_module(GET_MODULE_HANDLE_EX_FLAG_PIN);
+        PINNED.store(true, Ordering::Release);
+    }
+}
+
+/// Has `handler` run when the process exits, before what was registered earlier: it may run more than once. The module is
+/// pinned before this is called.
+///
+/// A DLL's own exit handlers run when its threads are dead already, long after the program's statics. So the handler is
+/// registered with the C runtimes that the program may have come with, whose exit() is where its statics die.
+pub(crate) fn at_exit(handler: extern "C" fn()) {
+    type Register = unsafe extern "C" fn(extern "C" fn()) -> *mut c_void;
+    const RUNTIMES: [(&CStr, &CStr); 2] = [(c"ucrtbase.dll", c"_crt_atexit"), (c"msvcrt.dll", c"_onexit")];
+    for (library, function) in RUNTIMES {
+        // SAFETY: names are C strings. Both functions take a function without arguments; neither cares for its result.
+        unsafe {
+            let runtime = GetModuleHandleA(library.as_ptr().cast());
+            if runtime.is_null() {
+                continue;
+            }
+            if let Some(register) = GetProcAddress(runtime, function.as_ptr().cast()) {
+                std::mem::transmute::<unsafe extern "system" fn() -> isize, Register>(register)(handler);
+            }
+        }
+    }
+    // A program that has its C runtime, and this library, inside itself.
+    // SAFETY: null asks for the program's module.
+    if ptr::eq(own_module(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT), unsafe { GetModuleHandleA(ptr::null()) }) {
+        unsafe extern "C" {
+            fn atexit(handler: extern "C" fn()) -> c_int;
+        }
+        // SAFETY: the handler is code of this program.
+        unsafe { atexit(handler) };
+    }
+}
+
+/// Windows has no fork.
+pub(super) fn at_fork(_: extern "C" fn(), _: extern "C" fn(), _: extern "C" fn()) {}
+
+/// Windows has no signals.
+pub(crate) fn spawn_with_signals_blocked(
+    builder: std::thread::Builder,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    builder.spawn(body)
+}
+
+/// Large pages are a privilege there.
+pub(crate) fn prefer_large_pages<T>(_: &mut [MaybeUninit<T>]) {}
+
+/// An environment variable. No program runs with more rights than the user who set it.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
