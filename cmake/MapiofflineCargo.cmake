@@ -2,41 +2,86 @@
 
 find_program(MAPIOFFLINE_CARGO cargo PATHS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin" REQUIRED)
 
-# What rustc prints for --print native-static-libs; `cargo xtask test` compares the two.
-set(MAPIOFFLINE_NATIVE_LIBRARIES gcc_s util rt pthread m dl c)
+# Rust's name for what is compiled for: nothing where cargo's own choice is right.
+if(NOT CMAKE_CROSSCOMPILING AND NOT WIN32)
+    set(default_target "")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86|x86)$")
+    if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+        set(default_target "i686")
+    else()
+        set(default_target "x86_64")
+    endif()
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+    set(default_target "aarch64")
+else()
+    set(default_target "${CMAKE_SYSTEM_PROCESSOR}")
+endif()
+if(NOT default_target STREQUAL "")
+    if(WIN32)
+        string(APPEND default_target "-pc-windows-gnu")
+    else()
+        string(APPEND default_target "-unknown-linux-gnu")
+    endif()
+endif()
+set(MAPIOFFLINE_CARGO_TARGET "${default_target}" CACHE STRING "Rust's name for the platform that is built for")
+
+# What rustc prints for --print native-static-libs; `cargo xtask test` and `cargo xtask platforms` compare the two.
+if(WIN32)
+    set(MAPIOFFLINE_NATIVE_LIBRARIES kernel32 ntdll userenv ws2_32 dbghelp)
+else()
+    set(MAPIOFFLINE_NATIVE_LIBRARIES gcc_s util rt pthread m dl c)
+endif()
 # As flags: bare names would be taken for targets of that name in somebody else's project.
 list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE MAPIOFFLINE_NATIVE_FLAGS)
 
-# A target mapioffline_cargo_PROFILE that builds the shared and the static library. Cargo itself knows whether there is
-# anything to do, so it is asked each time; the libraries are copied only when they changed.
+# A target mapioffline_cargo_PROFILE that builds the static library and, except on Windows, the shared one. Cargo itself
+# knows whether there is anything to do, so it is asked each time; the libraries are copied only when they changed.
 #
-# Sets, for the profile `release`: MAPIOFFLINE_SHARED_LIBRARY (under its full name, with the usual links beside it) and
-# MAPIOFFLINE_STATIC_LIBRARY; for others the same with _PROFILE behind.
+# Sets, for the profile `release`: MAPIOFFLINE_STATIC_LIBRARY and, except on Windows, MAPIOFFLINE_SHARED_LIBRARY (under its
+# full name, with the usual links beside it); for others the same with _PROFILE behind.
 function(mapioffline_cargo_build profile)
     set(out "${PROJECT_BINARY_DIR}/${profile}")
-    set(full "libmapioffline.so.${MAPIOFFLINE_VERSION}")
+    set(built "${MAPIOFFLINE_CARGO_TARGET_DIR}/${profile}")
+    set(environment "CARGO_TARGET_DIR=${MAPIOFFLINE_CARGO_TARGET_DIR}")
     separate_arguments(arguments NATIVE_COMMAND "${MAPIOFFLINE_CARGO_ARGS}")
+    if(NOT MAPIOFFLINE_CARGO_TARGET STREQUAL "")
+        set(built "${MAPIOFFLINE_CARGO_TARGET_DIR}/${MAPIOFFLINE_CARGO_TARGET}/${profile}")
+        list(APPEND arguments --target ${MAPIOFFLINE_CARGO_TARGET})
+        string(TOUPPER "${MAPIOFFLINE_CARGO_TARGET}" upper)
+        string(REPLACE "-" "_" upper "${upper}")
+        list(APPEND environment "CARGO_TARGET_${upper}_LINKER=${CMAKE_C_COMPILER}")
+    endif()
+    if(WIN32)
+        # The DLL is linked by the C compiler, which is told the names to export: see MapiofflineWindows.cmake.
+        set(what rustc --crate-type staticlib)
+        set(shared_commands)
+        set(shared_files)
+    else()
+        set(what build)
+        set(full "libmapioffline.so.${MAPIOFFLINE_VERSION}")
+        set(shared_files "${out}/${full}")
+        set(shared_commands
+            COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${built}/libmapioffline.so" "${out}/${full}"
+            COMMAND "${CMAKE_COMMAND}" -E create_symlink "${full}" "${out}/libmapioffline.so.${MAPIOFFLINE_SOVERSION}"
+            COMMAND "${CMAKE_COMMAND}" -E create_symlink
+                "libmapioffline.so.${MAPIOFFLINE_SOVERSION}" "${out}/libmapioffline.so")
+    endif()
     add_custom_target(mapioffline_cargo_${profile} ALL
-        COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${MAPIOFFLINE_CARGO_TARGET_DIR}"
-            "${MAPIOFFLINE_CARGO}" build --package mapioffline --lib --profile ${profile} --locked ${arguments}
+        COMMAND "${CMAKE_COMMAND}" -E env ${environment}
+            "${MAPIOFFLINE_CARGO}" ${what} --package mapioffline --lib --profile ${profile} --locked ${arguments}
         COMMAND "${CMAKE_COMMAND}" -E make_directory "${out}"
-        COMMAND "${CMAKE_COMMAND}" -E copy_if_different
-            "${MAPIOFFLINE_CARGO_TARGET_DIR}/${profile}/libmapioffline.so" "${out}/${full}"
-        COMMAND "${CMAKE_COMMAND}" -E copy_if_different
-            "${MAPIOFFLINE_CARGO_TARGET_DIR}/${profile}/libmapioffline.a" "${out}/libmapioffline.a"
-        COMMAND "${CMAKE_COMMAND}" -E create_symlink "${full}" "${out}/libmapioffline.so.${MAPIOFFLINE_SOVERSION}"
-        COMMAND "${CMAKE_COMMAND}" -E create_symlink
-            "libmapioffline.so.${MAPIOFFLINE_SOVERSION}" "${out}/libmapioffline.so"
-        BYPRODUCTS "${out}/${full}" "${out}/libmapioffline.a"
+        COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${built}/libmapioffline.a" "${out}/libmapioffline.a"
+        ${shared_commands}
+        BYPRODUCTS ${shared_files} "${out}/libmapioffline.a"
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
         COMMENT "Building mapioffline (${profile}) with cargo"
         USES_TERMINAL
         VERBATIM)
     set(suffix "")
-    if(NOT profile STREQUAL "release")
+    if(NOT profile STREQUAL MAPIOFFLINE_CARGO_PROFILE)
         string(TOUPPER "_${profile}" suffix)
         string(REPLACE "-" "_" suffix "${suffix}")
     endif()
-    set(MAPIOFFLINE_SHARED_LIBRARY${suffix} "${out}/${full}" PARENT_SCOPE)
+    set(MAPIOFFLINE_SHARED_LIBRARY${suffix} "${shared_files}" PARENT_SCOPE)
     set(MAPIOFFLINE_STATIC_LIBRARY${suffix} "${out}/libmapioffline.a" PARENT_SCOPE)
 endfunction()

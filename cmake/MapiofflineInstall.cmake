@@ -6,12 +6,25 @@ install(FILES include/mapioffline.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" CO
 install(DIRECTORY include/mapioffline DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT Development
     FILES_MATCHING PATTERN "*.h")
 
-get_filename_component(build_folder "${MAPIOFFLINE_SHARED_LIBRARY}" DIRECTORY)
-install(PROGRAMS "${MAPIOFFLINE_SHARED_LIBRARY}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime)
-install(FILES "${build_folder}/libmapioffline.so.${MAPIOFFLINE_SOVERSION}"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime)
-install(FILES "${build_folder}/libmapioffline.so" "${MAPIOFFLINE_STATIC_LIBRARY}"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
+if(WIN32)
+    install(TARGETS mapioffline_shared
+        RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT Runtime
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
+    install(FILES "${MAPIOFFLINE_STATIC_LIBRARY}" ${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
+    if(MAPIOFFLINE_FORWARDERS)
+        # Never into bin: there they would hide Outlook's own from every program. See docs/porting.md.
+        install(FILES "$<TARGET_FILE:msmapi32>" "$<TARGET_FILE:olmapi32>"
+            DESTINATION "${CMAKE_INSTALL_LIBDIR}/mapioffline/outlook-names" COMPONENT Runtime)
+    endif()
+else()
+    get_filename_component(build_folder "${MAPIOFFLINE_SHARED_LIBRARY}" DIRECTORY)
+    install(PROGRAMS "${MAPIOFFLINE_SHARED_LIBRARY}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime)
+    install(FILES "${build_folder}/libmapioffline.so.${MAPIOFFLINE_SOVERSION}"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime)
+    install(FILES "${build_folder}/libmapioffline.so" "${MAPIOFFLINE_STATIC_LIBRARY}"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
+endif()
 
 install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/mapioffline"
     COMPONENT Runtime)
@@ -35,7 +48,7 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.pc" DESTINATION "${CMAKE_
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mapioffline")
 configure_package_config_file(cmake/mapiofflineConfig.cmake.in mapiofflineConfig.cmake
     INSTALL_DESTINATION "${package_folder}"
-    PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+    PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_BINDIR)
 # Before 1.0 a new minor version may change anything; afterwards a new major one.
 write_basic_package_version_file(mapiofflineConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES

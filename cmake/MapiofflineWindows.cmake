@@ -1,0 +1,62 @@
+# The DLL: the static library, linked by the C compiler with the names of windows/*.def, a version resource, and nothing
+# but system DLLs. Its import libraries, and the forwarders under the names that old clients load.
+
+if(NOT MINGW)
+    message(FATAL_ERROR "mapioffline.dll is built with mingw-w64; MSVC's clients link its mapioffline.lib")
+endif()
+enable_language(RC)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    set(windows_cpu x86)
+    set(windows_machine i386)
+    set(symbol_prefix _)
+else()
+    set(windows_cpu x64)
+    set(windows_machine i386:x86-64)
+    set(symbol_prefix "")
+endif()
+
+set(windows_def "${PROJECT_SOURCE_DIR}/windows/mapioffline-${windows_cpu}.def")
+string(REPLACE "." "," MAPIOFFLINE_VERSION_COMMAS "${PROJECT_VERSION}.0")
+configure_file(windows/mapioffline.rc.in mapioffline.rc @ONLY)
+
+# The names to the left are in the DLL under their own symbols; the linker takes from the static library what it is asked for.
+file(STRINGS "${windows_def}" def_names REGEX "^    [A-Za-z0-9@]+$")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${windows_def}")
+list(TRANSFORM def_names STRIP)
+list(TRANSFORM def_names PREPEND "LINKER:--undefined=${symbol_prefix}" OUTPUT_VARIABLE wanted_symbols)
+
+add_library(mapioffline_shared SHARED "${windows_def}" "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.rc")
+set_target_properties(mapioffline_shared PROPERTIES
+    OUTPUT_NAME mapioffline PREFIX "" IMPORT_PREFIX lib LINKER_LANGUAGE C
+    LINK_DEPENDS "${windows_def};${MAPIOFFLINE_STATIC_LIBRARY}")
+# Everything that is not a system DLL goes in; and nothing that tells one build from the next.
+target_link_options(mapioffline_shared PRIVATE ${wanted_symbols} -static -static-libgcc
+    LINKER:--gc-sections LINKER:--strip-all LINKER:--no-insert-timestamp LINKER:--dynamicbase LINKER:--nxcompat)
+target_link_libraries(mapioffline_shared PRIVATE "${MAPIOFFLINE_STATIC_LIBRARY}" ${MAPIOFFLINE_NATIVE_FLAGS})
+
+# For MSVC's linker. It takes a tool of LLVM's to make one, which not everybody has.
+find_program(MAPIOFFLINE_DLLTOOL NAMES llvm-dlltool llvm-dlltool-22 llvm-dlltool-21 llvm-dlltool-20 llvm-dlltool-19)
+if(MAPIOFFLINE_DLLTOOL)
+    set(MAPIOFFLINE_MSVC_IMPORT_LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.lib")
+    add_custom_command(OUTPUT "${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}"
+        COMMAND "${MAPIOFFLINE_DLLTOOL}" -m ${windows_machine} -d "${windows_def}" -D mapioffline.dll
+            -l "${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}"
+        DEPENDS "${windows_def}"
+        VERBATIM)
+    add_custom_target(mapioffline_msvc_import_library ALL DEPENDS "${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}")
+else()
+    message(STATUS "mapioffline.lib, for MSVC's linker, is not made: there is no llvm-dlltool")
+endif()
+
+# DLLs under the names of Outlook's that hand every call on to mapioffline.dll, so that there is one registry of profiles.
+if(MAPIOFFLINE_FORWARDERS)
+    foreach(name msmapi32 olmapi32)
+        add_library(${name} SHARED windows/forwarder.c "windows/forwarder.def")
+        set_target_properties(${name} PROPERTIES PREFIX ""
+            ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/outlook-names"
+            RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/outlook-names"
+            LINK_DEPENDS "${PROJECT_SOURCE_DIR}/windows/forwarder.def")
+        target_link_options(${name} PRIVATE -nostdlib LINKER:--strip-all LINKER:--no-insert-timestamp
+            LINKER:--dynamicbase LINKER:--nxcompat)
+    endforeach()
+endif()
