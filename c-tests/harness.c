@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "harness.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-#include <wchar.h>
 
 struct library lib;
 
@@ -25,46 +17,40 @@ static wchar_t profile_name[2][64];
 #ifdef CONFORMANCE_LOADED
 
 /* Old clients look for the decorated name first. */
-static void *find(void *handle, const char *decorated, const char *plain) {
-    void *found = dlsym(handle, decorated);
-    return found != NULL ? found : dlsym(handle, plain);
-}
-
-/* ISO C has no cast from an object pointer to a function pointer; copying the bits is what POSIX means. */
-static void take(void *slot, void *found) {
-    memcpy(slot, &found, sizeof(found));
+static void *find(void *module, const char *decorated, const char *plain) {
+    void *found = module_symbol(module, decorated);
+    return found != NULL ? found : module_symbol(module, plain);
 }
 
 static void load_library(void) {
     const char *path = getenv("MAPIOFFLINE_TEST_LIBRARY");
-    void *handle;
+    void *module;
     if (path == NULL) {
         fprintf(stderr, "MAPIOFFLINE_TEST_LIBRARY is not set: give the path of the library to test\n");
         exit(2);
     }
-    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
-        fprintf(stderr, "%s\n", dlerror());
+    module = module_load(path);
+    if (module == NULL) {
         exit(2);
     }
-    take(&lib.open, find(handle, "HrOpenOfflineObj@20", "HrOpenOfflineObj"));
-    take(&lib.create, find(handle, "HrCreateOfflineObj@12", "HrCreateOfflineObj"));
-    take(&lib.global, find(handle, "HrGetGlobalOffline@8", "HrGetGlobalOffline"));
+    take_function(&lib.open, find(module, "HrOpenOfflineObj@20", "HrOpenOfflineObj"));
+    take_function(&lib.create, find(module, "HrCreateOfflineObj@12", "HrCreateOfflineObj"));
+    take_function(&lib.global, find(module, "HrGetGlobalOffline@8", "HrGetGlobalOffline"));
     if (lib.open == NULL || lib.create == NULL) {
         fprintf(stderr, "%s does not export HrOpenOfflineObj and HrCreateOfflineObj\n", path);
         exit(2);
     }
-    take(&lib.open16, dlsym(handle, "MapiOfflineOpenUtf16"));
-    take(&lib.open8, dlsym(handle, "MapiOfflineOpenUtf8"));
-    take(&lib.create16, dlsym(handle, "MapiOfflineCreateUtf16"));
-    take(&lib.create8, dlsym(handle, "MapiOfflineCreateUtf8"));
-    take(&lib.global16, dlsym(handle, "MapiOfflineGetGlobalUtf16"));
-    take(&lib.global8, dlsym(handle, "MapiOfflineGetGlobalUtf8"));
-    take(&lib.version, dlsym(handle, "MapiOfflineVersion"));
-    take(&lib.version_string, dlsym(handle, "MapiOfflineVersionString"));
-    take(&lib.set_strict, dlsym(handle, "MapiOfflineSetStrictHosting"));
-    take(&lib.set_log, dlsym(handle, "MapiOfflineSetLogCallback"));
-    take(&lib.live_objects, dlsym(handle, "MapiOfflineLiveObjects"));
+    take_function(&lib.open16, module_symbol(module, "MapiOfflineOpenUtf16"));
+    take_function(&lib.open8, module_symbol(module, "MapiOfflineOpenUtf8"));
+    take_function(&lib.create16, module_symbol(module, "MapiOfflineCreateUtf16"));
+    take_function(&lib.create8, module_symbol(module, "MapiOfflineCreateUtf8"));
+    take_function(&lib.global16, module_symbol(module, "MapiOfflineGetGlobalUtf16"));
+    take_function(&lib.global8, module_symbol(module, "MapiOfflineGetGlobalUtf8"));
+    take_function(&lib.version, module_symbol(module, "MapiOfflineVersion"));
+    take_function(&lib.version_string, module_symbol(module, "MapiOfflineVersionString"));
+    take_function(&lib.set_strict, module_symbol(module, "MapiOfflineSetStrictHosting"));
+    take_function(&lib.set_log, module_symbol(module, "MapiOfflineSetLogCallback"));
+    take_function(&lib.live_objects, module_symbol(module, "MapiOfflineLiveObjects"));
 }
 
 #else
@@ -112,8 +98,10 @@ void register_case(struct test_case *test) {
 
 /* "open.starts_online" of c-tests/suite/open.c */
 static const char *full_name(const struct test_case *test, char *buffer, size_t size) {
-    const char *slash = strrchr(test->file, '/');
-    const char *file = slash != NULL ? slash + 1 : test->file;
+    const char *file = test->file + strlen(test->file);
+    while (file > test->file && file[-1] != '/' && file[-1] != '\\') {
+        file--;
+    }
     snprintf(buffer, size, "%.*s.%s", (int)strcspn(file, "."), file, test->name);
     return buffer;
 }
@@ -164,35 +152,23 @@ int often(int times) {
     return under_valgrind() && times > 20 ? times / 20 : times;
 }
 
-void nap(int milliseconds) {
-    struct timespec time;
-    time.tv_sec = milliseconds / 1000;
-    time.tv_nsec = (long)(milliseconds % 1000) * 1000000;
-    while (nanosleep(&time, &time) != 0 && errno == EINTR) {
-    }
-}
-
 int is_child_case(void) {
     return getenv("MAPIOFFLINE_TEST_CHILD") != NULL;
 }
 
-int run_case_as_process(const char *name, const char *environment) {
-    int status = -1;
-    pid_t child = fork();
-    if (child == 0) {
-        char copy[256];
-        putenv((char *)"MAPIOFFLINE_TEST_CHILD=1");
-        if (environment != NULL) {
-            snprintf(copy, sizeof(copy), "%s", environment);
-            putenv(copy);
-        }
-        execl(program, program, name, (char *)NULL);
-        _exit(127);
+int run_case_as_process(const char *name, const char *environment, const char *errors) {
+    set_environment("MAPIOFFLINE_TEST_CHILD", "1");
+    return run_process(program, name, environment, errors);
+}
+
+/* A profile of a case: "ope.starts_online". */
+static void name_profile(wchar_t *wide, const char *subject, const char *name, const char *suffix) {
+    char text[64];
+    size_t index;
+    snprintf(text, sizeof(text), "%.3s.%.57s%s", subject, name, suffix);
+    for (index = 0; index <= strlen(text); index++) {
+        wide[index] = (wchar_t)text[index];
     }
-    if (child > 0) {
-        waitpid(child, &status, 0);
-    }
-    return status;
 }
 
 /* Exit status: 0 passed, 1 failed, 77 skipped. */
@@ -201,8 +177,8 @@ static int run_case(struct test_case *test) {
     failures = 0;
     skipped = NULL;
     full_name(test, name, sizeof(name));
-    swprintf(profile_name[0], 64, L"%.3s.%.58s", name, test->name);
-    swprintf(profile_name[1], 64, L"%.3s.%.57s 2", name, test->name);
+    name_profile(profile_name[0], name, test->name, "");
+    name_profile(profile_name[1], name, test->name, " 2");
     if (strlen(test->name) > 57) {
         fprintf(stderr, "%s: the name of a case goes into a profile's name; this one is too long\n", name);
         return 1;
@@ -213,7 +189,7 @@ static int run_case(struct test_case *test) {
         return 77;
     }
     if (!all_objects_gone()) {
-        fprintf(stderr, "%s: %u objects are still in memory\n", name, live_objects());
+        fprintf(stderr, "%s: %u objects are still in memory\n", name, (unsigned)live_objects());
         failures++;
     }
     printf("%s: %s\n", name, failures == 0 ? "passed" : "FAILED");

@@ -11,7 +11,10 @@
 
 #include <mapioffline.h>
 
+#include "platform.h"
+
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,11 +106,10 @@ int under_valgrind(void);
     } while (0)
 /* A count for a loop: less under valgrind. */
 int often(int times);
-/* Runs this program again with a case of it, and gives its exit status as waitpid does. */
-int run_case_as_process(const char *name, const char *environment);
+/* Runs this program again with a case of it: see run_process. */
+int run_case_as_process(const char *name, const char *environment, const char *errors);
 /* Set when this process was started by run_case_as_process. */
 int is_child_case(void);
-void nap(int milliseconds);
 int failures_so_far(void);
 
 /* ---- objects ------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 # Runs a monitor through session.txt, and looks for what a person would look for.
 
-execute_process(COMMAND "${MONITOR}" "Example" INPUT_FILE "${SESSION}"
+list(REMOVE_ITEM MONITOR "") # what it runs under, if anything
+execute_process(COMMAND ${MONITOR} "Example" INPUT_FILE "${SESSION}"
     OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE result)
 message("${output}${errors}")
 if(NOT result EQUAL 0)
@@ -16,7 +17,7 @@ foreach(expected
         message(FATAL_ERROR "the output lacks: ${expected}")
     endif()
 endforeach()
-execute_process(COMMAND "${MONITOR}" "" INPUT_FILE "${SESSION}" OUTPUT_QUIET ERROR_VARIABLE errors RESULT_VARIABLE result)
+execute_process(COMMAND ${MONITOR} "" INPUT_FILE "${SESSION}" OUTPUT_QUIET ERROR_VARIABLE errors RESULT_VARIABLE result)
 if(result EQUAL 0 OR NOT errors MATCHES "cannot open profile")
     message(FATAL_ERROR "an empty profile name is not refused: ${result} ${errors}")
 endif()

@@ -2,25 +2,13 @@
 /* Prints what abi/layout-*.txt holds: sizes and offsets, and each interface's slots as its own view calls them. */
 #include <mapioffline.h>
 
+#include "../echo.h"
+
 #include <stddef.h>
 #include <stdio.h>
 
 #define SIZE(type) printf("%s size %u\n", #type, (unsigned)sizeof(type))
 #define MEMBER(type, member) printf("%s.%s %u\n", #type, #member, (unsigned)offsetof(type, member))
-
-/* Every slot gives and notes its number; what it is called with is nothing to it. */
-static HRESULT last;
-#define ECHO(number)                                                                                                   \
-    static HRESULT STDMETHODCALLTYPE echo_##number(void) {                                                             \
-        return last = number;                                                                                          \
-    }
-ECHO(0) ECHO(1) ECHO(2) ECHO(3) ECHO(4) ECHO(5) ECHO(6) ECHO(7)
-ECHO(8) ECHO(9) ECHO(10) ECHO(11) ECHO(12) ECHO(13) ECHO(14) ECHO(15)
-
-typedef HRESULT(STDMETHODCALLTYPE *slot)(void);
-static const slot slots[16] = {echo_0, echo_1, echo_2,  echo_3,  echo_4,  echo_5,  echo_6,  echo_7,
-                               echo_8, echo_9, echo_10, echo_11, echo_12, echo_13, echo_14, echo_15};
-static const slot *object = slots;
 
 #ifdef __cplusplus
 #define REF(iid) iid
@@ -63,11 +51,11 @@ static void manager_slots(IMAPIOfflineMgr *echo) {
 static void notify_slots(IMAPIOfflineNotify *echo) {
     UNKNOWN(IMAPIOfflineNotify);
     IMAPIOfflineNotify_Notify(echo, NULL);
-    SLOT(IMAPIOfflineNotify, Notify, last);
+    SLOT(IMAPIOfflineNotify, Notify, echo_last);
 }
 
 int main(void) {
-    void *echo = (void *)&object;
+    void *echo = (void *)&echo_manager;
     SIZE(MAPIOFFLINE_ADVISEINFO);
     MEMBER(MAPIOFFLINE_ADVISEINFO, ulSize);
     MEMBER(MAPIOFFLINE_ADVISEINFO, ulClientToken);
@@ -99,6 +87,6 @@ int main(void) {
     MEMBER(MAPIOFFLINE_AGGREGATEINFO, pRefTrackRoot);
     offline_slots((IMAPIOffline *)echo);
     manager_slots((IMAPIOfflineMgr *)echo);
-    notify_slots((IMAPIOfflineNotify *)echo);
+    notify_slots((IMAPIOfflineNotify *)(void *)&echo_sink);
     return 0;
 }

@@ -2,9 +2,6 @@
 /* The exports that only this library has. (decisions) */
 #include "../harness.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
 static size_t spell16(const wchar_t *name, MAPIOFFLINE_CHAR16 *out) {
@@ -135,23 +132,21 @@ CASE(utf8_names) {
 }
 
 CASE(utf8_name_is_read_no_further_than_193_bytes) {
-    long page = sysconf(_SC_PAGESIZE);
-    char *pages;
-    char *name;
+    char *memory;
     int index;
     need_extension(open8);
-    pages = (char *)mmap(NULL, (size_t)page * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check_eq(mprotect(pages + page, (size_t)page, PROT_NONE), 0);
-    name = pages + page - 193;
-    for (index = 0; index < 64; index++) {
-        memcpy(name + 3 * index, "\xE2\x82\xAC", 3);
+    memory = (char *)memory_before_a_wall(193);
+    if (!check(memory != NULL)) {
+        return;
     }
-    name[192] = 'x';
-    check_hr(open8(name), MAPI_E_NOT_FOUND);
-    name = pages + page - 65;
-    memset(name, 'n', 65);
-    check_hr(open8(name), MAPI_E_NOT_FOUND);
-    munmap(pages, (size_t)page * 2);
+    for (index = 0; index < 64; index++) {
+        memcpy(memory + 3 * index, "\xE2\x82\xAC", 3);
+    }
+    memory[192] = 'x';
+    check_hr(open8(memory), MAPI_E_NOT_FOUND);
+    memset(memory + 193 - 65, 'n', 65);
+    check_hr(open8(memory + 193 - 65), MAPI_E_NOT_FOUND);
+    free_memory_before_a_wall(memory, 193);
 }
 
 CASE(versions_agree) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Fork, exit, exceptions, environment: what the library does to its process. */
+/* What a forked child finds. */
 #include "../harness.h"
+
+#ifndef _WIN32
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -285,243 +287,17 @@ CASE(fork_under_load) {
     release_last(load.object);
 }
 
-/* ---- exit: the client never unadvises, and its sink dies before the library ---------------------------------------- */
+#else /* Windows has no fork; CMake finds the cases above */
 
-static int sink_is_dead;
-
-static void bury_sink(void) {
-    nap(20); /* what was dispatched before the library's handler ran comes to its end */
-    __atomic_store_n(&sink_is_dead, 1, __ATOMIC_SEQ_CST);
-    nap(100);
-}
-
-static void never_dead(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
-    (void)self;
-    (void)notification;
-    if (__atomic_load_n(&sink_is_dead, __ATOMIC_SEQ_CST)) {
-        _exit(99);
+#define WITHOUT_FORK(name) \
+    CASE(name) { \
+        skip_case("Windows has no fork"); \
     }
-}
+WITHOUT_FORK(forked_child_finds_the_state_and_goes_on)
+WITHOUT_FORK(fork_from_inside_notify)
+WITHOUT_FORK(fork_from_inside_notify_on_a_notifier)
+WITHOUT_FORK(forked_child_may_end_everything_from_notify)
+WITHOUT_FORK(queued_transition_does_not_cross_a_fork)
+WITHOUT_FORK(fork_under_load)
 
-static void *flip_for_ever(void *context) {
-    ULONG to = OFFLINE;
-    for (;;) {
-        if (set_async((IMAPIOfflineMgr *)context, to) == S_OK) {
-            to ^= MAPIOFFLINE_STATE_OFFLINE_MASK;
-        }
-    }
-    return NULL;
-}
-
-static struct sink dying_sink;
-
-/* Run as a process of its own. */
-CASE(helper_exits_while_notified) {
-    IMAPIOfflineMgr *object;
-    pthread_t thread;
-    if (!is_child_case()) {
-        return;
-    }
-    object = open_global(profile());
-    /* As a static that is constructed between the first open and the first Advise is destroyed: after the handler that
-     * was registered at Advise, before the one that was at open. */
-    atexit(bury_sink);
-    sink_init(&dying_sink);
-    dying_sink.hook = never_dead;
-    advise(object, &dying_sink, 0);
-    pthread_create(&thread, NULL, flip_for_ever, object);
-    nap(30);
-    exit(17);
-}
-
-CASE(no_notify_begins_after_exit) {
-    int round;
-    skip_under_valgrind("the child would be another program under valgrind");
-    for (round = 0; round < 10; round++) {
-        int status = run_case_as_process("process.helper_exits_while_notified", NULL);
-        check(WIFEXITED(status));
-        check_eq(WEXITSTATUS(status), 17);
-    }
-}
-
-/* A client that opens per query, leaks, and never unadvises. */
-CASE(helper_leaks_and_exits) {
-    int round;
-    if (!is_child_case()) {
-        return;
-    }
-    sink_init(&dying_sink);
-    for (round = 0; round < 10; round++) {
-        advise(open_global(profile()), &dying_sink, 0);
-        create_object(profile(), NULL, BOTH, open_global(profile()));
-    }
-    check_ok(set_async(open_global(profile()), OFFLINE));
-    exit(failures_so_far() == 0 ? 18 : 1);
-}
-
-CASE(a_client_that_leaks_exits_in_peace) {
-    int status;
-    skip_under_valgrind("the child would be another program under valgrind");
-    status = run_case_as_process("process.helper_leaks_and_exits", NULL);
-    check(WIFEXITED(status));
-    check_eq(WEXITSTATUS(status), 18);
-}
-
-/* ---- exceptions ---------------------------------------------------------------------------------------------------- */
-
-#ifdef __cplusplus
-static void throw_something(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
-    (void)self;
-    (void)notification;
-    throw 1;
-}
 #endif
-
-CASE(helper_throws_from_notify) {
-    if (!is_child_case()) {
-        return;
-    }
-#ifdef __cplusplus
-    IMAPIOfflineMgr *object = open_global(profile());
-    struct sink sink;
-    sink_init(&sink);
-    sink.hook = throw_something;
-    advise(object, &sink, 0);
-    try {
-        set_block(object, OFFLINE);
-    } catch (int) {
-        _exit(98); /* it must not come through */
-    }
-#endif
-    _exit(97);
-}
-
-#ifdef __cplusplus
-static void throw_from_query(struct sink *self) {
-    (void)self;
-    throw 2;
-}
-static void throw_from_release(struct sink *self) {
-    (void)self;
-    throw 3;
-}
-#endif
-
-CASE(helper_throws_from_query) {
-    if (!is_child_case()) {
-        return;
-    }
-#ifdef __cplusplus
-    struct sink sink;
-    sink_init(&sink);
-    sink.query_hook = throw_from_query;
-    try {
-        advise(open_global(profile()), &sink, 0);
-    } catch (int) {
-        _exit(98);
-    }
-#endif
-    _exit(97);
-}
-
-CASE(helper_throws_from_release) {
-    if (!is_child_case()) {
-        return;
-    }
-#ifdef __cplusplus
-    IMAPIOfflineMgr *object = open_global(profile());
-    struct sink sink;
-    sink_init(&sink);
-    sink.release_hook = throw_from_release;
-    advise(object, &sink, 0);
-    try {
-        IMAPIOfflineMgr_Release(object);
-    } catch (int) {
-        _exit(98);
-    }
-#endif
-    _exit(97);
-}
-
-CASE(exception_from_a_client_ends_the_process) {
-    static const char *const helpers[] = {"process.helper_throws_from_notify", "process.helper_throws_from_query",
-                                          "process.helper_throws_from_release"};
-    int index;
-    skip_under_valgrind("the child would be another program under valgrind");
-#ifndef __cplusplus
-    skip_case("C has no exceptions");
-    return;
-#endif
-    for (index = 0; index < 3; index++) {
-        int status = run_case_as_process(helpers[index], NULL);
-        check(WIFSIGNALED(status));
-    }
-}
-
-/* ---- environment --------------------------------------------------------------------------------------------------- */
-
-CASE(helper_strict_by_environment) {
-    IMAPIOfflineMgr *object = NULL;
-    if (!is_child_case()) {
-        return;
-    }
-    check_hr(lib.open(0, profile(), &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
-    check(object == NULL);
-    object = create_object(profile(), &GUID_GlobalState, BOTH, NULL);
-    release_last(object);
-    object = open_global(profile());
-    release_last(object);
-}
-
-CASE(strict_hosting_by_environment) {
-    int status;
-    skip_under_valgrind("the child would be another program under valgrind");
-    need_extension(set_strict);
-    status = run_case_as_process("process.helper_strict_by_environment", "MAPIOFFLINE_STRICT=1");
-    check(WIFEXITED(status));
-    check_eq(WEXITSTATUS(status), 0);
-}
-
-CASE(helper_logs) {
-    IMAPIOfflineMgr *object;
-    if (!is_child_case()) {
-        return;
-    }
-    object = open_global(profile());
-    check_state(object, ONLINE);
-    release_last(object);
-}
-
-/* Runs the helper with its stderr in a buffer. */
-static void log_of_helper(const char *environment, char *buffer, size_t size) {
-    FILE *file = tmpfile();
-    int saved = dup(2);
-    size_t length;
-    memset(buffer, 0, size);
-    if (!check(file != NULL)) {
-        return;
-    }
-    dup2(fileno(file), 2);
-    check_eq(run_case_as_process("process.helper_logs", environment), 0);
-    dup2(saved, 2);
-    close(saved);
-    rewind(file);
-    length = fread(buffer, 1, size - 1, file);
-    buffer[length] = 0;
-    fclose(file);
-}
-
-CASE(silent_unless_asked) {
-    static char text[65536];
-    skip_under_valgrind("the child would be another program under valgrind");
-    need_extension(set_log);
-    log_of_helper(NULL, text, sizeof(text));
-    check_eq(strlen(text), 0);
-    log_of_helper("MAPIOFFLINE_LOG=error", text, sizeof(text));
-    check_eq(strlen(text), 0);
-    log_of_helper("MAPIOFFLINE_LOG=trace", text, sizeof(text));
-    check(strstr(text, "HrOpenOfflineObj(0x0, 0x") != NULL);
-    check(strstr(text, "GetCurrentState(0x") != NULL);
-    check(strstr(text, "Release(0x") != NULL);
-    check(strstr(text, "-> 0x0") != NULL);
-}

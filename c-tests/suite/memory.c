@@ -1,93 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Out of memory, out of threads. This program's malloc and pthread_create stand in front of the C library's. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+/* Out of memory, out of threads. */
 #include "../harness.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <malloc.h>
+#include "../shortage.h"
+
 #include <wchar.h>
 
 static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
-
-/* Bytes that are allocated in the whole process. */
-static long bytes;
-
-/* Which allocation of the armed thread fails; 0 none. */
-static __thread int fail_at;
-static __thread int failed;
-static int refuse_threads;
-
-static int fails(void) {
-    if (fail_at != 0 && --fail_at == 0) {
-        failed = 1;
-        return 1;
-    }
-    return 0;
-}
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *memory, size_t size);
-void __libc_free(void *memory);
-
-#ifdef __cplusplus
-#define NOTHROW throw()
-#else
-#define NOTHROW
-#endif
-
-static void *counted(void *memory) {
-    if (memory != NULL) {
-        __atomic_add_fetch(&bytes, (long)malloc_usable_size(memory), __ATOMIC_SEQ_CST);
-    }
-    return memory;
-}
-
-static void uncounted(void *memory) {
-    if (memory != NULL) {
-        __atomic_sub_fetch(&bytes, (long)malloc_usable_size(memory), __ATOMIC_SEQ_CST);
-    }
-}
-
-void *malloc(size_t size) NOTHROW {
-    return fails() ? NULL : counted(__libc_malloc(size));
-}
-void *calloc(size_t count, size_t size) NOTHROW {
-    return fails() ? NULL : counted(__libc_calloc(count, size));
-}
-void *realloc(void *memory, size_t size) NOTHROW {
-    if (fails()) {
-        return NULL;
-    }
-    uncounted(memory);
-    return counted(__libc_realloc(memory, size));
-}
-void free(void *memory) NOTHROW {
-    uncounted(memory);
-    __libc_free(memory);
-}
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) NOTHROW {
-    typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    static void *real;
-    create call;
-    if (__atomic_load_n(&refuse_threads, __ATOMIC_SEQ_CST)) {
-        return EAGAIN;
-    }
-    if (real == NULL) {
-        real = dlsym(RTLD_NEXT, "pthread_create");
-    }
-    memcpy(&call, &real, sizeof(call));
-    return call(thread, attributes, body, argument);
-}
-#ifdef __cplusplus
-}
-#endif
 
 #define MOST 200
 
@@ -102,11 +21,11 @@ CASE(open_and_create) {
         IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
         wchar_t name[64];
         HRESULT hr;
+        int failed;
         swprintf(name, 64, L"out of memory %d", nth);
-        failed = 0;
-        fail_at = nth;
+        shortage_begin(nth);
         hr = lib.open(0, name, &GUID_GlobalState, NULL, &object);
-        fail_at = 0;
+        failed = shortage_end();
         check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
         check((object == NULL) == (hr != S_OK));
         out_of_memory += hr == E_OUTOFMEMORY;
@@ -128,12 +47,12 @@ CASE(open_and_create) {
         IMAPIOfflineMgr *found = NULL;
         MAPIOFFLINE_CREATEINFO info = create_info(profile());
         HRESULT hr;
+        int failed;
         info.pGUID = &kind;
         info.pParent = parent;
-        failed = 0;
-        fail_at = nth;
+        shortage_begin(nth);
         hr = lib.create(0, &info, &object);
-        fail_at = 0;
+        failed = shortage_end();
         check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
         out_of_memory += hr == E_OUTOFMEMORY;
         if (hr != S_OK) {
@@ -166,14 +85,14 @@ CASE(global_object_that_could_not_be_created_leaves_no_trace) {
         wchar_t name[64];
         ULONG capabilities = 0;
         HRESULT hr;
+        int failed;
         swprintf(name, 64, L"no trace %d", nth);
         info = create_info(name);
         info.pGUID = &GUID_GlobalState;
         info.ulCapabilities = MAPIOFFLINE_CAPABILITY_OFFLINE;
-        failed = 0;
-        fail_at = nth;
+        shortage_begin(nth);
         hr = lib.create(0, &info, &object);
-        fail_at = 0;
+        failed = shortage_end();
         check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
         out_of_memory += hr == E_OUTOFMEMORY;
         if (object == NULL) {
@@ -202,12 +121,12 @@ CASE(advise_asks_the_sink_only_when_there_is_room) {
         MAPIOFFLINE_ADVISEINFO info;
         ULONG token = POISON;
         HRESULT hr;
+        int failed;
         sink_init(&sinks[index]);
         info = advise_info(&sinks[index], 0);
-        failed = 0;
-        fail_at = 1;
+        shortage_begin(1);
         hr = IMAPIOfflineMgr_Advise(object, 0, &info, &token);
-        fail_at = 0;
+        failed = shortage_end();
         check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
         if (hr != S_OK) {
             out_of_memory++;
@@ -241,10 +160,10 @@ CASE(set_state_with_block) {
     advise(object, &sink, 0);
     for (nth = 1; nth < MOST; nth++) {
         HRESULT hr;
-        failed = 0;
-        fail_at = nth;
+        int failed;
+        shortage_begin(nth);
         hr = set_block(object, to);
-        fail_at = 0;
+        failed = shortage_end();
         check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
         out_of_memory += hr == E_OUTOFMEMORY;
         check_state(object, failed ? to ^ MAPIOFFLINE_STATE_OFFLINE_MASK : to);
@@ -260,7 +179,7 @@ CASE(set_state_with_block) {
 static void starve(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     (void)self;
     (void)notification;
-    fail_at = 1; /* from here on nothing can be allocated on this thread */
+    shortage_begin(1); /* from here on nothing can be allocated on this thread */
 }
 
 CASE(a_transition_allocates_nothing) {
@@ -276,10 +195,8 @@ CASE(a_transition_allocates_nothing) {
     sink.hook = starve;
     advise(object, &sink, 0);
     advise(child, &child_sink, 0);
-    failed = 0;
     check_ok(set_block(object, OFFLINE));
-    fail_at = 0;
-    check_eq(failed, 0);
+    check_eq(shortage_end(), 0);
     check_heard1(&sink, OFFLINE);
     check_heard1(&child_sink, OFFLINE);
     release_last(child);
@@ -302,7 +219,7 @@ static void go_on(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     }
     if (notification->NotifyType == DONE && ++chain->length < 3000) {
         if (chain->length == 100) {
-            chain->after_a_few = __atomic_load_n(&bytes, __ATOMIC_SEQ_CST);
+            chain->after_a_few = bytes_in_use();
         }
         chain->child = create_object(profile(), NULL, BOTH, chain->object);
         check_ok(set_async(chain->object, notification->Info.StateChange.ulStateOld));
@@ -324,7 +241,7 @@ CASE(a_chain_of_transitions_gathers_nothing) {
     check_ok(set_async(chain.object, OFFLINE));
     check(sink_wait(&sink, 3 * 3000));
     check(chain.after_a_few > 0);
-    check(__atomic_load_n(&bytes, __ATOMIC_SEQ_CST) - chain.after_a_few < 16 * 1024);
+    check(bytes_in_use() - chain.after_a_few < 16 * 1024);
     set_when_idle(chain.object, ONLINE);
     release_last(chain.object);
 }
@@ -336,12 +253,12 @@ CASE(no_thread_to_be_had) {
     object = open_global(profile());
     sink_init(&sink);
     advise(object, &sink, 0);
-    __atomic_store_n(&refuse_threads, 1, __ATOMIC_SEQ_CST);
+    shortage_of_threads(1);
     check_hr(set_async(object, OFFLINE), E_FAIL);
     check_state(object, ONLINE);
     check_ok(set_block(object, OFFLINE));
     check_heard1(&sink, OFFLINE);
-    __atomic_store_n(&refuse_threads, 0, __ATOMIC_SEQ_CST);
+    shortage_of_threads(0);
     check_ok(set_async(object, ONLINE));
     check_heard2(&sink, OFFLINE, ONLINE);
     release_last(object);

@@ -2,7 +2,9 @@
 /* A plug-in of some host: the static library is inside, and only this function is visible. */
 #include <mapioffline.h>
 
-#if defined(__GNUC__)
+#if defined(_WIN32)
+#define VISIBLE __declspec(dllexport)
+#elif defined(__GNUC__)
 #define VISIBLE __attribute__((visibility("default")))
 #else
 #define VISIBLE

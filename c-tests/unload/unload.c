@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What happens when a client closes its handle: before its last use, in another thread, a thousand times. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <mapioffline.h>
 
-#include <dlfcn.h>
+#include "../platform.h"
+
 #include <pthread.h>
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 typedef HRESULT(STDMETHODCALLTYPE *open_function)(ULONG, LPCWSTR, const GUID *, const GUID *, IMAPIOfflineMgr **);
 typedef HRESULT (*plugin_function)(LPCWSTR, const GUID *, IMAPIOfflineMgr *, IMAPIOfflineMgr **);
@@ -69,118 +69,88 @@ static void change(IMAPIOfflineMgr *object) {
     advise(object, &token);
     for (tries = 0; IMAPIOfflineMgr_SetCurrentState(object, 0, 3, state ^ 3, NULL) == E_PENDING; tries++) {
         require(tries < 10000);
-        usleep(100);
+        nap(1);
     }
     for (tries = 0; __atomic_load_n(&heard, __ATOMIC_SEQ_CST) < before + 3; tries++) {
-        require(tries < 100000);
-        usleep(50);
+        require(tries < 10000);
+        nap(1);
     }
     require(IMAPIOfflineMgr_Unadvise(object, 0, token) == S_OK);
 }
 
-/* ---- memory and threads of this process ---------------------------------------------------------------------------- */
-
-static long status_of(const char *field) {
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[256];
-    long value = -1;
-    require(file != NULL);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, field, strlen(field)) == 0) {
-            value = atol(line + strlen(field) + 1);
-        }
-    }
-    fclose(file);
-    return value;
-}
-
-static int mapped(const char *path) {
-    FILE *file = fopen("/proc/self/maps", "r");
-    const char *name = strrchr(path, '/') + 1;
-    char line[4096];
-    int found = 0;
-    require(file != NULL);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        found = found || strstr(line, name) != NULL;
-    }
-    fclose(file);
-    return found;
-}
-
 /* ---- cases --------------------------------------------------------------------------------------------------------- */
 
-static void *load(const char *path, int mode, const char *name, void *function) {
-    void *handle = dlopen(path, RTLD_NOW | mode);
+typedef void *(*load_function)(const char *path);
+
+static void *load(const char *path, load_function how, const char *name, void *function) {
+    void *module = how(path);
     void *found;
-    if (handle == NULL) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(1);
-    }
-    found = dlsym(handle, name);
+    require(module != NULL);
+    found = module_symbol(module, name);
     require(found != NULL);
-    memcpy(function, &found, sizeof(found));
-    return handle;
+    take_function(function, found);
+    return module;
 }
 
-static IMAPIOfflineMgr *open_and_close_handle(const char *path, int mode) {
+static IMAPIOfflineMgr *open_and_close_handle(const char *path, load_function how) {
     IMAPIOfflineMgr *object = NULL;
     void *handle;
     if (path == library) {
         open_function open;
-        handle = load(path, mode, "HrOpenOfflineObj", &open);
+        handle = load(path, how, "HrOpenOfflineObj", &open);
         require(open(0, L"Unload", &GUID_GlobalState, NULL, &object) == S_OK);
     } else {
         plugin_function open;
-        handle = load(path, mode, "plugin_open", &open);
+        handle = load(path, how, "plugin_open", &open);
         require(open(L"Unload", &GUID_GlobalState, NULL, &object) == S_OK);
     }
     require(object != NULL);
-    require(dlclose(handle) == 0);
+    require(module_close(handle));
     return object;
 }
 
 struct round {
     const char *path;
-    int mode;
+    load_function how;
 };
 
 static void *one_round(void *context) {
     struct round *round = (struct round *)context;
-    IMAPIOfflineMgr *object = open_and_close_handle(round->path, round->mode);
+    IMAPIOfflineMgr *object = open_and_close_handle(round->path, round->how);
     change(object);
     require(IMAPIOfflineMgr_Release(object) == 0);
     return NULL;
 }
 
 /* Each time in a thread of its own, which ends. */
-static void a_thousand_times(const char *path, int mode) {
+static void a_thousand_times(const char *path, load_function how) {
     struct round round;
     long before = 0;
     long after;
     int index;
     round.path = path;
-    round.mode = mode;
+    round.how = how;
     for (index = 0; index < 1000; index++) {
         pthread_t thread;
         require(pthread_create(&thread, NULL, one_round, &round) == 0);
         require(pthread_join(thread, NULL) == 0);
         if (index == 199) {
-            before = status_of("VmRSS:");
+            before = memory_of_process();
         }
     }
-    after = status_of("VmRSS:");
-    printf("resident after 200 rounds %ld KiB, after 1000 %ld KiB; %ld threads\n", before, after, status_of("Threads:"));
+    after = memory_of_process();
+    printf("memory after 200 rounds %ld KiB, after 1000 %ld KiB; %d threads\n", before, after, threads_of_process());
     require(after - before < 512);
-    require(status_of("Threads:") <= 3);
+    require(threads_of_process() <= 3);
 }
 
 static void query_close_use(const char *path) {
-    IMAPIOfflineMgr *manager = open_and_close_handle(path, RTLD_LOCAL);
+    IMAPIOfflineMgr *manager = open_and_close_handle(path, module_load);
     void *offline = NULL;
     ULONG state = 0;
     require(IMAPIOfflineMgr_QueryInterface(manager, &IID_IMAPIOffline, &offline) == S_OK);
     require(IMAPIOfflineMgr_Release(manager) == 1);
-    require(mapped(path));
+    require(module_is_mapped(path));
     require(IMAPIOffline_GetCurrentState((IMAPIOffline *)offline, &state) == S_OK);
     require(state == MAPIOFFLINE_STATE_ONLINE);
     change(manager);
@@ -191,27 +161,34 @@ static void query_close_use(const char *path) {
 static void plugin_failed_open(void) {
     IMAPIOfflineMgr *object = NULL;
     plugin_function open;
-    void *handle = load(plugin, RTLD_LOCAL, "plugin_open", &open);
-    pid_t child;
-    int status = -1;
+    void *handle = load(plugin, module_load, "plugin_open", &open);
     require(open(L"Unload", &unknown_kind, NULL, &object) == MAPI_E_NOT_FOUND);
     require(object == NULL);
-    require(dlclose(handle) == 0);
-    printf("the plug-in is %s\n", mapped(plugin) ? "still mapped" : "gone");
+    require(module_close(handle));
+    printf("the plug-in is %s\n", module_is_mapped(plugin) ? "still mapped" : "gone");
+    /* main returns, and exit handlers run */
+}
+
+static void plugin_failed_open_then_fork(void) {
+#ifndef _WIN32
+    pid_t child;
+    int status = -1;
+    plugin_failed_open();
     child = fork();
     if (child == 0) {
         exit(7);
     }
     require(waitpid(child, &status, 0) == child);
     require(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+#endif
 }
 
 static void two_copies(void) {
-    IMAPIOfflineMgr *first = open_and_close_handle(library, RTLD_LOCAL);
-    IMAPIOfflineMgr *second = open_and_close_handle(plugin, RTLD_LOCAL);
+    IMAPIOfflineMgr *first = open_and_close_handle(library, module_load);
+    IMAPIOfflineMgr *second = open_and_close_handle(plugin, module_load);
     IMAPIOfflineMgr *child = NULL;
     plugin_function open;
-    void *handle = load(plugin, RTLD_LOCAL, "plugin_open", &open);
+    void *handle = load(plugin, module_load, "plugin_open", &open);
     ULONG state = 0;
     require(first != second);
     change(first);
@@ -225,7 +202,7 @@ static void two_copies(void) {
     require(IMAPIOfflineMgr_Release(child) == 0);
     require(IMAPIOfflineMgr_Release(first) == 0);
     require(IMAPIOfflineMgr_Release(second) == 0);
-    dlclose(handle);
+    module_close(handle);
 }
 
 int main(int argc, char **argv) {
@@ -233,17 +210,19 @@ int main(int argc, char **argv) {
     library = argv[2];
     plugin = argv[3];
     if (strcmp(argv[1], "local-1000") == 0) {
-        a_thousand_times(library, RTLD_LOCAL);
+        a_thousand_times(library, module_load);
     } else if (strcmp(argv[1], "global-1000") == 0) {
-        a_thousand_times(library, RTLD_GLOBAL);
+        a_thousand_times(library, module_load_for_all);
     } else if (strcmp(argv[1], "query-close-use") == 0) {
         query_close_use(library);
     } else if (strcmp(argv[1], "plugin-1000") == 0) {
-        a_thousand_times(plugin, RTLD_LOCAL);
+        a_thousand_times(plugin, module_load);
     } else if (strcmp(argv[1], "plugin-query-close-use") == 0) {
         query_close_use(plugin);
     } else if (strcmp(argv[1], "plugin-failed-open") == 0) {
         plugin_failed_open();
+    } else if (strcmp(argv[1], "plugin-failed-open-then-fork") == 0) {
+        plugin_failed_open_then_fork();
     } else if (strcmp(argv[1], "two-copies") == 0) {
         two_copies();
     } else {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Watches a profile's state and sets it: commands on standard input, notifications on standard output. */
-#define _POSIX_C_SOURCE 200809L
 #include <mapioffline.h>
 
 #include <stdio.h>
@@ -36,16 +35,14 @@ static ULONG STDMETHODCALLTYPE Sink_Release(IMAPIOfflineNotify *This) {
 /* Called on a thread of the library, or on the one that sets the state with MAPIOFFLINE_FLAG_BLOCK. */
 static void STDMETHODCALLTYPE Sink_Notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *pNotifyInfo) {
     static const char *const phases[] = {"?", "START", "STATECHANGE", "DONE"};
-    struct timespec now;
-    struct tm local;
+    time_t now = time(NULL);
     char clock[16];
     (void)This;
-    clock_gettime(CLOCK_REALTIME, &now);
-    localtime_r(&now.tv_sec, &local);
-    strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-    printf("%s.%03ld  %-11s  %s -> %s  (client token %u)\n", clock, now.tv_nsec / 1000000,
-           phases[(unsigned)pNotifyInfo->NotifyType & 3], name_of(pNotifyInfo->Info.StateChange.ulStateOld),
-           name_of(pNotifyInfo->Info.StateChange.ulStateNew), pNotifyInfo->ulClientToken);
+    strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now)); /* one sink, never told on two threads at once */
+    /* ULONG is unsigned long on Windows and unsigned int elsewhere. */
+    printf("%s  %-11s  %s -> %s  (client token %u)\n", clock, phases[(unsigned)pNotifyInfo->NotifyType & 3],
+           name_of(pNotifyInfo->Info.StateChange.ulStateOld), name_of(pNotifyInfo->Info.StateChange.ulStateNew),
+           (unsigned)pNotifyInfo->ulClientToken);
     fflush(stdout);
 }
 

@@ -22,7 +22,8 @@ std::string hex(HRESULT hr) {
     return text;
 }
 
-bool operator==(const GUID &a, const GUID &b) {
+// An operator== would meet that of the Windows headers.
+bool is(REFIID a, REFIID b) {
     return std::memcmp(&a, &b, sizeof(a)) == 0;
 }
 
@@ -30,7 +31,7 @@ bool operator==(const GUID &a, const GUID &b) {
 class Sink final : public IMAPIOfflineNotify {
 public:
     HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **object) override {
-        if (riid == IID_IMAPIOfflineNotify || riid == IID_IUnknown) {
+        if (is(riid, IID_IMAPIOfflineNotify) || is(riid, IID_IUnknown)) {
             AddRef();
             *object = static_cast<IMAPIOfflineNotify *>(this);
             return S_OK;
@@ -63,7 +64,7 @@ public:
         const auto &change = notification->Info.StateChange;
         std::printf("%s.%03d  %-11s  %s -> %s  (client token %u)\n", clock, static_cast<int>(whole % 1000),
                     phases[static_cast<unsigned>(notification->NotifyType) & 3], name_of(change.ulStateOld),
-                    name_of(change.ulStateNew), notification->ulClientToken);
+                    name_of(change.ulStateNew), static_cast<unsigned>(notification->ulClientToken));
         std::fflush(stdout);
     }
 

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "platform.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *load(const char *path, int mode) {
+    void *module = dlopen(path, RTLD_NOW | mode);
+    if (module == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+    }
+    return module;
+}
+
+void *module_load(const char *path) {
+    return load(path, RTLD_LOCAL);
+}
+
+void *module_load_for_all(const char *path) {
+    return load(path, RTLD_GLOBAL);
+}
+
+void *module_symbol(void *module, const char *name) {
+    return dlsym(module, name);
+}
+
+int module_close(void *module) {
+    return dlclose(module) == 0;
+}
+
+int module_is_mapped(const char *path) {
+    FILE *file = fopen("/proc/self/maps", "r");
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    char line[4096];
+    int found = 0;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        found = found || strstr(line, name) != NULL;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found;
+}
+
+void take_function(void *function, void *symbol) {
+    memcpy(function, &symbol, sizeof(symbol));
+}
+
+int run_process(const char *program, const char *argument, const char *environment, const char *errors) {
+    /* What programs of this platform run under, if the machine is of another. */
+    const char *emulator = getenv("MAPIOFFLINE_TEST_EMULATOR");
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        char copy[256];
+        if (environment != NULL) {
+            snprintf(copy, sizeof(copy), "%s", environment);
+            putenv(copy);
+        }
+        if (errors != NULL) {
+            int file = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+            dup2(file, 2);
+            close(file);
+        }
+        if (emulator != NULL && emulator[0] != 0) {
+            execl(emulator, emulator, program, argument, (char *)NULL);
+        } else {
+            execl(program, program, argument, (char *)NULL);
+        }
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
+        return NOT_STARTED;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : ENDED_BY_A_FAULT;
+}
+
+void set_environment(const char *name, const char *value) {
+    setenv(name, value, 1);
+}
+
+unsigned long process_id(void) {
+    return (unsigned long)getpid();
+}
+
+void end_process(int status) {
+    _exit(status);
+}
+
+void nap(int milliseconds) {
+    struct timespec time;
+    time.tv_sec = milliseconds / 1000;
+    time.tv_nsec = (long)(milliseconds % 1000) * 1000000;
+    while (nanosleep(&time, &time) != 0 && errno == EINTR) {
+    }
+}
+
+static int count_threads(const char *name_wanted) {
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *task;
+    int count = 0;
+    while (tasks != NULL && (task = readdir(tasks)) != NULL) {
+        char path[300];
+        char name[32] = "";
+        FILE *comm;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+        comm = task->d_name[0] != '.' ? fopen(path, "r") : NULL;
+        if (comm != NULL) {
+            count += fgets(name, sizeof(name), comm) != NULL && (name_wanted == NULL || strcmp(name, name_wanted) == 0);
+            fclose(comm);
+        }
+    }
+    if (tasks != NULL) {
+        closedir(tasks);
+    }
+    return count;
+}
+
+int threads_of_process(void) {
+    return count_threads(NULL);
+}
+
+int threads_of_library(void) {
+    return count_threads("mapioffline\n");
+}
+
+void name_of_thread(char *name, size_t size) {
+    pthread_getname_np(pthread_self(), name, size);
+}
+
+size_t stack_of_thread(void) {
+    pthread_attr_t attributes;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstacksize(&attributes, &size);
+        pthread_attr_destroy(&attributes);
+    }
+    return size;
+}
+
+static size_t in_pages(size_t size) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (size + page - 1) / page * page;
+}
+
+void *memory_before_a_wall(size_t size) {
+    size_t whole = in_pages(size);
+    size_t wall = in_pages(1);
+    char *memory = (char *)mmap(NULL, whole + wall, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if ((void *)memory == MAP_FAILED || mprotect(memory + whole, wall, PROT_NONE) != 0) {
+        return NULL;
+    }
+    return memory + whole - size;
+}
+
+void free_memory_before_a_wall(void *memory, size_t size) {
+    size_t whole = in_pages(size);
+    munmap((char *)memory + size - whole, whole + in_pages(1));
+}
+
+long memory_of_process(void) {
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long value = -1;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "VmRSS:", 6) == 0) {
+            value = atol(line + 6);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return value;
+}
