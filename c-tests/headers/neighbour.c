@@ -28,7 +28,9 @@ struct IMAPIOfflineMgr;
 struct MAPIOFFLINE_CREATEINFO;
 
 /* What DEFINE_GUID makes without INITGUID. */
-#ifdef __cplusplus
+#ifdef DEFINE_GUID
+/* The Windows headers have it. */
+#elif defined(__cplusplus)
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) extern "C" const GUID name
 #else
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) extern const GUID name

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* STDMETHODCALLTYPE as Wine's headers have it on x86-64: must not compile. */
+/* STDMETHODCALLTYPE as Wine's headers have it, without being Wine's: must not compile. */
+#ifdef __i386__
+#define STDMETHODCALLTYPE __attribute__((stdcall))
+#elif defined(__x86_64__)
 #define STDMETHODCALLTYPE __attribute__((ms_abi))
+#else
+#error "there is no other convention here"
+#endif
 #include <mapioffline.h>

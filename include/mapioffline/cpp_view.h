@@ -5,9 +5,9 @@
 #define MAPIOFFLINE_CPP_VIEW_H
 
 #if defined(_MSC_VER)
-#define MAPIOFFLINE_UUID(uuid) __declspec(uuid(uuid))
+#define MAPIOFFLINE_UUID(text) __declspec(uuid(text))
 #else
-#define MAPIOFFLINE_UUID(uuid)
+#define MAPIOFFLINE_UUID(text)
 #endif
 
 /* No virtual destructors: they would be slots. */

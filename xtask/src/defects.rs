@@ -14,10 +14,11 @@ use crate::{Result, root, target, test};
 /// How long a case may take to fail: a lock held during Notify makes it hang.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Defect {
-    name: String,
-    patch: PathBuf,
-    case: String,
+pub(crate) struct Defect {
+    pub(crate) name: String,
+    pub(crate) patch: PathBuf,
+    /// The case that must fail.
+    pub(crate) case: String,
 }
 
 pub(crate) fn check() -> Result<()> {
@@ -49,7 +50,7 @@ pub(crate) fn check() -> Result<()> {
     if unseen.is_empty() { Ok(()) } else { Err(format!("not seen by the suite: {}", unseen.join(", ")).into()) }
 }
 
-fn read() -> Result<Vec<Defect>> {
+pub(crate) fn read() -> Result<Vec<Defect>> {
     let mut defects = Vec::new();
     for entry in fs::read_dir(root().join("c-tests/defects"))? {
         let patch = entry?.path();
@@ -67,11 +68,13 @@ fn read() -> Result<Vec<Defect>> {
 }
 
 /// What the library is built from, as it is in the work tree. Files that did not change stay untouched, for cargo.
-fn copy_sources(copy: &Path) -> Result<()> {
+pub(crate) fn copy_sources(copy: &Path) -> Result<()> {
     if copy.join("src").exists() {
         fs::remove_dir_all(copy.join("src"))?;
     }
-    for part in ["Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "xtask", "benches", "tests"] {
+    let cargo = ["Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "xtask", "benches", "tests"];
+    let cmake = ["CMakeLists.txt", "cmake", "windows", "include", "LICENSE-MIT", "LICENSE-APACHE"];
+    for part in cargo.iter().chain(&cmake) {
         copy_changed(&root().join(part), &copy.join(part))?;
     }
     Ok(())
@@ -93,13 +96,13 @@ fn copy_changed(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn apply(copy: &Path, patch: &Path, reverse: bool) -> Result<()> {
+pub(crate) fn apply(copy: &Path, patch: &Path, reverse: bool) -> Result<()> {
     let mut git = command("git", ["apply", "--whitespace=nowarn"]);
     if reverse {
         git.arg("--reverse");
     }
     // In a checkout git would take the paths for the checkout's own.
-    git.arg(patch).current_dir(copy).env("GIT_CEILING_DIRECTORIES", target().join("defects"));
+    git.arg(patch).current_dir(copy).env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(copy));
     run(&mut git).map_err(|error| format!("{} no longer applies: {error}", patch.display()).into())
 }
 

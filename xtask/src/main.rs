@@ -1,4 +1,4 @@
-//! What is done to mapioffline: `cargo xtask demo | test | header`.
+//! What is done to mapioffline: `cargo xtask demo | test | platforms | header`.
 //!
 //! What a command needs and the machine lacks, it fetches itself and says so: see `tools`.
 
@@ -9,6 +9,7 @@ mod consumers;
 mod defects;
 mod demo;
 mod header;
+mod platforms;
 mod run;
 mod test;
 mod tools;
@@ -26,6 +27,10 @@ usage: cargo xtask COMMAND
   demo            build the library and the C++ monitor, and run it through a short session
   test            run everything: lints, Rust tests, golden files, the conformance suite, consumers, valgrind, defects
   test PART...    run some parts only; `test --list` names them
+  platforms       build for every platform, run the suite on those that can run here, prove the others from their
+                  compilers' output, and print a table
+  platforms PART...
+                  some of that only; `platforms --list` names the parts
   header          write the generated part of include/mapioffline/ anew
 ";
 
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
     let result = match words[..] {
         ["demo"] => demo::demo(),
         ["test", ref parts @ ..] => test::test(parts),
+        ["platforms", ref parts @ ..] => platforms::platforms(parts),
         ["header"] => header::write(&root(), version()),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

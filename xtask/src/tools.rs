@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{command, output, run, succeeds};
+use crate::run::{command, output, run, run_filtered, succeeds};
 use crate::{Result, target};
 
 /// The build tools.
@@ -101,13 +101,33 @@ pub(crate) fn valgrind() -> Result<()> {
 }
 
 fn debian_package(package: &str, what: &str) -> Result<()> {
+    install_debian_packages(&[package], what)
+}
+
+/// Installs those of the packages that are missing, and says so.
+pub(crate) fn debian_packages(packages: &[&str], what: &str) -> Result<()> {
+    let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
+    if missing.is_empty() { Ok(()) } else { install_debian_packages(&missing, what) }
+}
+
+fn is_installed(package: &str) -> bool {
+    let status = Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Status}", package]).output();
+    status.is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn install_debian_packages(packages: &[&str], what: &str) -> Result<()> {
+    let list = packages.join(" ");
     let is_root = output(&mut command("id", ["-u"])).is_ok_and(|id| id.trim() == "0");
     if !is_root || !succeeds("apt-get", &["--version"]) {
-        return Err(format!("{package} ({what}) is missing: install it, or run this as root on Debian").into());
+        return Err(format!("missing for {what}: {list}; install it, or run this as root on Debian").into());
     }
-    println!("installing the Debian package {package}: {what}");
+    println!("installing Debian packages for {what}: {list}");
     let mut apt = command("apt-get", ["update", "-qq"]);
-    run(apt.env("DEBIAN_FRONTEND", "noninteractive"))?;
-    let mut apt = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends", package]);
-    run(apt.env("DEBIAN_FRONTEND", "noninteractive"))
+    if let Err(error) = run(apt.env("DEBIAN_FRONTEND", "noninteractive")) {
+        // A mirror in the middle of its own update; what is wanted may be there all the same.
+        println!("{error}; going on with the lists that are there");
+    }
+    let mut apt = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends"]);
+    let log = target().join("debian-packages.log");
+    run_filtered(apt.args(packages).env("DEBIAN_FRONTEND", "noninteractive"), &log, |_| false)
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Compiled as C and as C++ for platforms that cannot run here; `cargo xtask platforms proofs` reads what the compiler made
+ * of it: layouts, vtables, and how each slot and each export is called. */
+#include <mapioffline.h>
+
+#ifdef __cplusplus
+#define CALL(object, method) (object)->method
+#define ARGUMENTS(...) (__VA_ARGS__)
+#define REF(iid) iid
+
+/* A class that has methods without bodies has a vtable only where something constructs it. */
+struct offline_probe : IMAPIOffline {
+    offline_probe();
+};
+offline_probe::offline_probe() {}
+struct manager_probe : IMAPIOfflineMgr {
+    manager_probe();
+};
+manager_probe::manager_probe() {}
+struct notify_probe : IMAPIOfflineNotify {
+    notify_probe();
+};
+notify_probe::notify_probe() {}
+
+extern "C" {
+#else
+#define CALL(object, method) (object)->lpVtbl->method
+#define ARGUMENTS(...) (object, __VA_ARGS__)
+#define REF(iid) &iid
+#endif
+
+/* One function a slot, by its name: what it calls is what the golden file says. */
+#define SLOT(interface, method, result, arguments)                                                                     \
+    result call_##interface##_##method(interface *object);                                                             \
+    result call_##interface##_##method(interface *object) {                                                            \
+        return CALL(object, method) arguments;                                                                         \
+    }
+#ifdef __cplusplus
+#define NONE ()
+#else
+#define NONE (object)
+#endif
+
+#define UNKNOWN(interface)                                                                                             \
+    SLOT(interface, QueryInterface, HRESULT, ARGUMENTS(REF(IID_IUnknown), 0))                                          \
+    SLOT(interface, AddRef, ULONG, NONE)                                                                               \
+    SLOT(interface, Release, ULONG, NONE)
+#define OFFLINE(interface)                                                                                             \
+    UNKNOWN(interface)                                                                                                 \
+    SLOT(interface, SetCurrentState, HRESULT, ARGUMENTS(0, 0, 0, 0))                                                   \
+    SLOT(interface, GetCapabilities, HRESULT, ARGUMENTS(0))                                                            \
+    SLOT(interface, GetCurrentState, HRESULT, ARGUMENTS(0))                                                            \
+    SLOT(interface, Placeholder1, HRESULT, NONE)
+
+OFFLINE(IMAPIOffline)
+OFFLINE(IMAPIOfflineMgr)
+SLOT(IMAPIOfflineMgr, Advise, HRESULT, ARGUMENTS(0, 0, 0))
+SLOT(IMAPIOfflineMgr, Unadvise, HRESULT, ARGUMENTS(0, 0))
+SLOT(IMAPIOfflineMgr, Placeholder2, HRESULT, NONE)
+SLOT(IMAPIOfflineMgr, Placeholder3, HRESULT, NONE)
+SLOT(IMAPIOfflineMgr, Placeholder4, HRESULT, NONE)
+SLOT(IMAPIOfflineMgr, Placeholder5, HRESULT, NONE)
+SLOT(IMAPIOfflineMgr, Placeholder6, HRESULT, NONE)
+SLOT(IMAPIOfflineMgr, Placeholder7, HRESULT, NONE)
+SLOT(IMAPIOfflineMgr, Placeholder8, HRESULT, NONE)
+UNKNOWN(IMAPIOfflineNotify)
+SLOT(IMAPIOfflineNotify, Notify, void, ARGUMENTS(0))
+
+/* Every export, and every structure by value so that its layout is settled. */
+HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *advise, MAPIOFFLINE_NOTIFY *notify,
+                     MAPIOFFLINE_AGGREGATEINFO *aggregate, IMAPIOfflineMgr **object);
+HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *advise, MAPIOFFLINE_NOTIFY *notify,
+                     MAPIOFFLINE_AGGREGATEINFO *aggregate, IMAPIOfflineMgr **object) {
+    MAPIOFFLINE_CREATEINFO a = *create;
+    MAPIOFFLINE_ADVISEINFO b = *advise;
+    MAPIOFFLINE_NOTIFY c = *notify;
+    MAPIOFFLINE_AGGREGATEINFO d = *aggregate;
+    a.ulSize = b.ulSize + c.ulSize + d.ulSize;
+    MapiOfflineSetStrictHosting((BOOL)(MapiOfflineVersion() + MapiOfflineLiveObjects() + (ULONG)*MapiOfflineVersionString()));
+    return HrOpenOfflineObj(0, L"", &GUID_GlobalState, 0, object) | HrCreateOfflineObj(0, &a, object) |
+           HrGetGlobalOffline(L"", object) | MapiOfflineOpenUtf16(0, 0, 0, 0, object) |
+           MapiOfflineOpenUtf8(0, 0, 0, 0, object) | MapiOfflineCreateUtf16(0, &a, 0, object) |
+           MapiOfflineCreateUtf8(0, &a, 0, object) | MapiOfflineGetGlobalUtf16(0, object) |
+           MapiOfflineGetGlobalUtf8(0, object) | MapiOfflineSetLogCallback(0, 0, 0);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+#ifdef _MSC_VER
+/* Without any library of identifiers. */
+const GUID *uuid_of_offline() {
+    return &__uuidof(IMAPIOffline);
+}
+const GUID *uuid_of_manager() {
+    return &__uuidof(IMAPIOfflineMgr);
+}
+const GUID *uuid_of_notify() {
+    return &__uuidof(IMAPIOfflineNotify);
+}
+#endif
+#endif

@@ -1,0 +1,181 @@
+//! A platform that can run here: built, and the whole suite run on it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::rust::Rust;
+use super::wine::Wine;
+use super::{Row, cargo_folder, folder};
+use crate::run::{command, run, run_filtered};
+use crate::tools::{self, Tools};
+use crate::{Result, root, test};
+
+pub(super) struct Abi {
+    /// Its toolchain file, and its folder below target/platforms; none is this machine.
+    toolchain: Option<&'static str>,
+    /// Rust's name for it.
+    pub(super) target: &'static str,
+    packages: &'static [&'static str],
+    runner: Runner,
+}
+
+enum Runner {
+    Native,
+    Qemu(&'static str),
+    Wine(Wine),
+}
+
+pub(super) const LINUX_X64: Abi =
+    Abi { toolchain: None, target: "x86_64-unknown-linux-gnu", packages: &["libwine-dev"], runner: Runner::Native };
+pub(super) const LINUX_X86: Abi = Abi {
+    toolchain: Some("linux-i686"),
+    target: "i686-unknown-linux-gnu",
+    packages: &["gcc-12-multilib", "g++-12-multilib"],
+    runner: Runner::Native,
+};
+pub(super) const LINUX_ARM64: Abi = Abi {
+    toolchain: Some("linux-aarch64"),
+    target: "aarch64-unknown-linux-gnu",
+    packages: &["g++-aarch64-linux-gnu", "qemu-user"],
+    runner: Runner::Qemu("qemu-aarch64 -L /usr/aarch64-linux-gnu"),
+};
+pub(super) const WINDOWS_X64: Abi = Abi {
+    toolchain: Some("windows-x64"),
+    target: "x86_64-pc-windows-gnu",
+    packages: &["g++-mingw-w64-x86-64", "llvm-22"],
+    runner: Runner::Wine(Wine::Bits64),
+};
+pub(super) const WINDOWS_X86: Abi = Abi {
+    toolchain: Some("windows-x86"),
+    target: "i686-pc-windows-gnu",
+    packages: &["g++-mingw-w64-i686", "llvm-22"],
+    runner: Runner::Wine(Wine::Bits32),
+};
+
+impl Abi {
+    /// Where CMake builds.
+    pub(super) fn build_folder(&self) -> PathBuf {
+        self.toolchain.map_or_else(test::build_folder, |name| folder().join(name))
+    }
+
+    /// The shared library.
+    pub(super) fn library(&self) -> PathBuf {
+        match self.runner {
+            Runner::Wine(_) => self.build_folder().join("bin/mapioffline.dll"),
+            _ => self.build_folder().join(format!("release/libmapioffline.so.{}", crate::version())),
+        }
+    }
+
+    pub(super) fn wine(&self) -> Option<Wine> {
+        match self.runner {
+            Runner::Wine(wine) => Some(wine),
+            _ => None,
+        }
+    }
+
+    pub(super) fn run(&self, tools: &Tools) -> Result<Row> {
+        tools::debian_packages(self.packages, self.target)?;
+        self.build(tools, &root(), &self.build_folder(), &[])?;
+        let _running = self.wine().map(Wine::start).transpose()?;
+        let mut ctest = command(&tools.ctest, ["--no-tests=error", "-j", "2", "--output-on-failure", "-LE", "abort"]);
+        ctest.arg("--test-dir").arg(self.build_folder());
+        let log = folder().join(format!("{}.log", self.toolchain.unwrap_or("linux-x64")));
+        // A failure is in the counts; what the failed cases printed is for whoever reads the log.
+        let result = run_filtered(&mut ctest, &log, |line| line.contains("tests passed"));
+        let mut row = count(&fs::read_to_string(&log)?);
+        row.size = Some(self.stripped_size()?);
+        row.reasons = self.reasons()?;
+        if row.failed > 0 {
+            let text = fs::read_to_string(&log)?;
+            text.lines().filter(|line| line.contains("***")).take(40).for_each(|line| println!("{line}"));
+            println!("what they printed is in {}", log.display());
+        } else {
+            result?;
+        }
+        Ok(row)
+    }
+
+    /// Configures and builds `source` for this platform.
+    pub(super) fn build(&self, tools: &Tools, source: &Path, build: &Path, more: &[String]) -> Result<()> {
+        let Some(toolchain) = self.toolchain else {
+            tools.configure(source, build, &test::definitions())?;
+            return tools.build(build, &[]);
+        };
+        let rust = Rust::find(self.target)?;
+        let mut definitions = vec![
+            format!("-DCMAKE_TOOLCHAIN_FILE={}", root().join(format!("cmake/toolchains/{toolchain}.cmake")).display()),
+            "-DCMAKE_BUILD_TYPE=RelWithDebInfo".into(),
+            format!("-DMAPIOFFLINE_CARGO={}", rust.cargo()),
+            format!("-DMAPIOFFLINE_CARGO_ARGS={}", rust.arguments().join(" ")),
+            format!("-DMAPIOFFLINE_CARGO_TARGET_DIR={}", cargo_folder().display()),
+            format!("-DCMAKE_CROSSCOMPILING_EMULATOR={}", self.emulator()?),
+        ];
+        if matches!(self.runner, Runner::Wine(_)) {
+            definitions.push("-DMAPIOFFLINE_FORWARDERS=ON".into());
+        }
+        definitions.extend_from_slice(more);
+        tools.configure(source, build, &definitions)?;
+        let log = folder().join(format!("{toolchain}-build.log"));
+        let mut cmake = tools.cmake();
+        cmake.arg("--build").arg(build);
+        run_filtered(rust.environment(&mut cmake), &log, |line| line.contains("FAILED") || line.contains("error"))
+    }
+
+    /// What its programs run under: one command, for CMake and for the suite.
+    fn emulator(&self) -> Result<String> {
+        let script = match self.runner {
+            Runner::Native => return Ok(String::new()),
+            Runner::Wine(wine) => wine.script(),
+            Runner::Qemu(command) => {
+                let script = folder().join("bin/qemu-aarch64");
+                fs::create_dir_all(folder().join("bin"))?;
+                fs::write(&script, format!("#!/bin/sh\nexec {command} \"$@\"\n"))?;
+                fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+                script
+            }
+        };
+        Ok(script.display().to_string())
+    }
+
+    fn stripped_size(&self) -> Result<u64> {
+        let copy = folder().join("stripped");
+        if matches!(self.runner, Runner::Wine(_)) {
+            return Ok(fs::metadata(self.library())?.len());
+        }
+        let strip = match self.runner {
+            Runner::Qemu(_) => "aarch64-linux-gnu-strip",
+            _ => "strip",
+        };
+        run(command(strip, ["-o"]).arg(&copy).arg(self.library()))?;
+        Ok(fs::metadata(copy)?.len())
+    }
+
+    /// Skipped cases say why in their output.
+    fn reasons(&self) -> Result<Vec<(String, usize)>> {
+        let text = fs::read(self.build_folder().join("Testing/Temporary/LastTest.log"))?;
+        let mut reasons = BTreeMap::new();
+        for line in String::from_utf8_lossy(&text).lines() {
+            if let Some((_, reason)) = line.split_once("SKIPPED: ") {
+                *reasons.entry(reason.trim().to_owned()).or_insert(0) += 1;
+            }
+        }
+        Ok(reasons.into_iter().collect())
+    }
+}
+
+/// From ctest's lines, one a test.
+fn count(log: &str) -> Row {
+    let mut row = Row { passed: 0, failed: 0, skipped: 0, size: None, reasons: Vec::new() };
+    for line in log.lines().filter(|line| line.contains(" Test ") && line.contains(" sec")) {
+        if line.contains(" Passed ") {
+            row.passed += 1;
+        } else if line.contains("***Skipped") {
+            row.skipped += 1;
+        } else {
+            row.failed += 1;
+        }
+    }
+    row
+}

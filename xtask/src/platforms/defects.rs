@@ -1,0 +1,72 @@
+//! Some of the deliberate defects again, under 64-bit Wine: the suite that passes there fails when the library is broken.
+
+use std::process::Stdio;
+
+use super::abi::WINDOWS_X64;
+use super::wine::Wine;
+use super::{Row, folder};
+use crate::run::command;
+use crate::tools::{self, Tools};
+use crate::{Result, defects};
+
+/// One of slots, order, references, state, the way out of a process, and tokens.
+const CHOSEN: [&str; 6] = [
+    "01-slots-swapped",
+    "03-done-before-statechange",
+    "06-sink-not-released",
+    "12-pending-forgotten",
+    "24-told-after-exit",
+    "09-stale-token-accepted",
+];
+
+pub(super) fn check(tools: &Tools) -> Result<Row> {
+    tools::debian_packages(&["g++-mingw-w64-x86-64", "llvm-22"], "defects under Wine")?;
+    let chosen: Vec<_> = defects::read()?.into_iter().filter(|d| CHOSEN.contains(&d.name.as_str())).collect();
+    if chosen.len() != CHOSEN.len() {
+        return Err("some of the chosen defects are not in c-tests/defects any more".into());
+    }
+    let suite = WINDOWS_X64.build_folder().join("bin/suite-c-loaded.exe");
+    if !suite.exists() {
+        WINDOWS_X64.build(tools, &crate::root(), &WINDOWS_X64.build_folder(), &[])?;
+    }
+    let tree = folder().join("defects/tree");
+    let build = folder().join("defects/build");
+    defects::copy_sources(&tree)?;
+    let library = build.join("bin/mapioffline.dll");
+    let running = Wine::Bits64.start()?;
+    let make = || {
+        let definitions = ["-DMAPIOFFLINE_TESTS=OFF".to_owned(), "-DMAPIOFFLINE_CARGO_PROFILE=defect".to_owned()];
+        WINDOWS_X64.build(tools, &tree, &build, &definitions)
+    };
+    let passes = |case: &str| {
+        // One that hangs does not pass.
+        let mut program = command("timeout", ["20"]);
+        program.arg(running.script()).arg(&suite).arg(case).env("MAPIOFFLINE_TEST_LIBRARY", &library);
+        let status = program.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        match status.code() {
+            Some(0) => Ok(true),
+            Some(2 | 77) => Err(format!("{case} does not exist, or is skipped").into()),
+            _ => Ok::<bool, Box<dyn std::error::Error>>(false),
+        }
+    };
+    let mut row = Row { passed: 0, failed: 0, skipped: 0, size: None, reasons: Vec::new() };
+    make()?;
+    for defect in &chosen {
+        if !passes(&defect.case)? {
+            return Err(format!("{} fails without a defect", defect.case).into());
+        }
+    }
+    for defect in &chosen {
+        defects::apply(&tree, &defect.patch, false)?;
+        make().map_err(|error| format!("{}: {error}", defect.name))?;
+        if passes(&defect.case)? {
+            println!("  {}: {} PASSES", defect.name, defect.case);
+            row.failed += 1;
+        } else {
+            println!("  {}: {} fails, as it must", defect.name, defect.case);
+            row.passed += 1;
+        }
+        defects::apply(&tree, &defect.patch, true)?;
+    }
+    Ok(row)
+}

@@ -1,0 +1,118 @@
+//! The DLLs from outside: exports and imports as in the golden files, and the import library for MSVC's linker.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::abi::{Abi, WINDOWS_X64, WINDOWS_X86};
+use super::wine::Wine;
+use super::{Row, folder};
+use crate::run::{command, output, run};
+use crate::tools::{self, Tools};
+use crate::{Result, root};
+
+pub(super) fn check(tools: &Tools) -> Result<Row> {
+    tools::debian_packages(&["clang-22", "lld-22", "llvm-22", "binutils-mingw-w64"], "looking at the DLLs")?;
+    let mut row = Row { passed: 0, failed: 0, skipped: 0, size: None, reasons: Vec::new() };
+    let mut settle = |what: String, result: Result<()>| match result {
+        Ok(()) => {
+            println!("  {what}");
+            row.passed += 1;
+        }
+        Err(error) => {
+            println!("  {what}: FAILED: {error}");
+            row.failed += 1;
+        }
+    };
+    for (abi, cpu) in [(&WINDOWS_X64, "x64"), (&WINDOWS_X86, "x86")] {
+        if !abi.library().exists() {
+            abi.build(tools, &root(), &abi.build_folder(), &[])?;
+        }
+        settle(format!("{cpu}: exports and imports of mapioffline.dll"), tables(abi, cpu));
+        for name in ["msmapi32.dll", "olmapi32.dll"] {
+            settle(format!("{cpu}: {name} hands Outlook's names on, and imports nothing"), forwarder(abi, name));
+        }
+        let running = abi.wine().unwrap_or(Wine::Bits64).start()?;
+        for language in ["c", "c++"] {
+            let result = freestanding(abi, cpu, language, &running.script());
+            settle(format!("{cpu}: a client in {language} for MSVC, linked with mapioffline.lib, runs"), result);
+        }
+    }
+    Ok(row)
+}
+
+/// What `objdump -p` says: names of exports, forwarders as `NAME -> WHERE`, DLLs that are imported from.
+struct Tables {
+    exports: BTreeSet<String>,
+    imports: BTreeSet<String>,
+}
+
+fn read(library: &Path) -> Result<Tables> {
+    let text = output(command("x86_64-w64-mingw32-objdump", ["-p"]).arg(library))?;
+    let mut tables = Tables { exports: BTreeSet::new(), imports: BTreeSet::new() };
+    let mut names = false;
+    for line in text.lines() {
+        if let Some(name) = line.trim().strip_prefix("DLL Name: ") {
+            tables.imports.insert(name.to_lowercase());
+        }
+        if let Some((_, target)) = line.split_once("Forwarder RVA -- ") {
+            tables.exports.insert(format!("-> {target}"));
+        }
+        names = line.starts_with("[Ordinal/Name Pointer] Table") || names && !line.is_empty();
+        if names && line.starts_with('\t') {
+            tables.exports.extend(line.rsplit(' ').next().map(str::to_owned));
+        }
+    }
+    Ok(tables)
+}
+
+fn golden(file: &str) -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("abi").join(file))?;
+    Ok(text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+}
+
+fn same(what: &str, found: &BTreeSet<String>, golden: &BTreeSet<String>) -> Result<()> {
+    let more: Vec<_> = found.difference(golden).collect();
+    let fewer: Vec<_> = golden.difference(found).collect();
+    if more.is_empty() && fewer.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{what}: {more:?} too many, {fewer:?} missing").into())
+    }
+}
+
+fn tables(abi: &Abi, cpu: &str) -> Result<()> {
+    let tables = read(&abi.library())?;
+    same("exports", &tables.exports, &golden(&format!("exports-windows-{cpu}.txt"))?)?;
+    same("imports", &tables.imports, &golden("imports-windows.txt")?)
+}
+
+fn forwarder(abi: &Abi, name: &str) -> Result<()> {
+    let tables = read(&abi.build_folder().join("outlook-names").join(name))?;
+    let names = ["HrOpenOfflineObj", "HrCreateOfflineObj", "HrGetGlobalOffline"];
+    let decorated = ["HrOpenOfflineObj@20", "HrCreateOfflineObj@12", "HrGetGlobalOffline@8"];
+    let all = names.iter().chain(&decorated);
+    let expected = all.flat_map(|name| [(*name).to_owned(), format!("-> mapioffline.{name}")]).collect();
+    same("exports", &tables.exports, &expected)?;
+    same("imports", &tables.imports, &BTreeSet::new())
+}
+
+/// Compiled and linked as for MSVC, without its libraries, and run.
+fn freestanding(abi: &Abi, cpu: &str, language: &str, wine: &Path) -> Result<()> {
+    let target = abi.target.replace("gnu", "msvc");
+    let work = folder().join("msvc");
+    fs::create_dir_all(&work)?;
+    let object = work.join(format!("{cpu}.obj"));
+    let mut clang =
+        command("clang-22", ["-c", "-O1", "-ffreestanding", "-fms-extensions", "-Wall", "-Wextra", "-Werror"]);
+    clang.arg(format!("--target={target}")).args(["-x", language, "-isystem"]).arg(root().join("c-tests/proofs/sdk"));
+    clang.arg("-I").arg(root().join("include")).arg(root().join("c-tests/windows/freestanding.c"));
+    run(clang.arg("-o").arg(&object))?;
+    // Beside the DLL, where Windows looks for it.
+    let program = abi.build_folder().join(format!("bin/freestanding-{}.exe", language.replace('+', "p")));
+    let mut link =
+        command("lld-link-22", ["/nologo", "/subsystem:console", "/entry:start", "/nodefaultlib", "/safeseh:no"]);
+    link.arg(&object).arg(abi.build_folder().join("mapioffline.lib"));
+    run(link.arg(format!("/out:{}", program.display())))?;
+    run(command("timeout", ["60"]).arg(wine).arg(program))
+}

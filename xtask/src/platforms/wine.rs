@@ -1,0 +1,198 @@
+//! Wine: for 64-bit programs Debian's as it is installed, for 32-bit ones unpacked into a folder, as its packages cannot be
+//! installed beside each other.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::run::{command, run, run_filtered};
+use crate::{Result, root, tools};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wine {
+    Bits32,
+    Bits64,
+}
+
+/// What Wine's 32-bit programs need from Debian's i386 packages; the C library comes with libc6-i386.
+const PACKAGES_32: [&str; 9] =
+    ["wine32", "libwine", "libunwind8", "liblzma5", "libgcc-s1", "zlib1g", "libxml2", "libicu72", "libstdc++6"];
+
+impl Wine {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bits32 => "wine32",
+            Self::Bits64 => "wine64",
+        }
+    }
+
+    /// The command that runs a program.
+    pub(super) fn script(self) -> PathBuf {
+        super::folder().join("bin").join(self.name())
+    }
+
+    fn prefix(self) -> PathBuf {
+        super::folder().join("prefix").join(self.name())
+    }
+
+    fn server(self) -> PathBuf {
+        match self {
+            Self::Bits32 => Self::unpacked().join("usr/lib/wine/wineserver32"),
+            Self::Bits64 => "/usr/lib/wine/wineserver64".into(),
+        }
+    }
+
+    fn unpacked() -> PathBuf {
+        super::folder().join("tools/wine32")
+    }
+
+    /// Installs it, and keeps its server running until the value is dropped: without, every program would start one and
+    /// wait for its end.
+    pub(super) fn start(self) -> Result<Running> {
+        tools::debian_packages(&["wine64", "libwine-dev"], "running Windows programs")?;
+        if self == Self::Bits32 {
+            tools::debian_packages(&["libc6-i386", "libz-mingw-w64"], "running 32-bit Windows programs")?;
+            unpack_wine32()?;
+        }
+        self.write_script()?;
+        self.make_prefix()?;
+        let mut server = self.with_environment(Command::new(self.server()));
+        run(server.arg("-p").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
+        let running = Running(self);
+        // The first program starts Wine's services, which keep its output open.
+        let mut first = Command::new(self.script());
+        first.args(["cmd", "/c", "exit"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        run(&mut first)?;
+        Ok(running)
+    }
+
+    /// The variables by which one Wine is told from the other.
+    fn variables(self) -> Vec<(&'static str, String)> {
+        let prefix = self.prefix().display().to_string();
+        let mut variables = vec![
+            ("WINEPREFIX", prefix),
+            ("WINESERVER", self.server().display().to_string()),
+            ("WINEDEBUG", "-all".into()),
+            // No offers to install things, no debugger on a crash; our own stub before Wine's, which it lacks.
+            ("WINEDLLOVERRIDES", "mscoree,mshtml=;winedbg.exe=d;bcryptprimitives=n".into()),
+        ];
+        match self {
+            Self::Bits32 => {
+                let wine = Self::unpacked();
+                let usr = wine.join("usr/lib/i386-linux-gnu");
+                variables.extend([
+                    ("WINEARCH", "win32".into()),
+                    ("WINELOADER", wine.join("usr/lib/wine/wine").display().to_string()),
+                    ("WINEDLLPATH", usr.join("wine").display().to_string()),
+                    ("LD_LIBRARY_PATH", format!("{}:{}", usr.display(), wine.join("lib/i386-linux-gnu").display())),
+                ]);
+            }
+            Self::Bits64 => {
+                variables.extend([("WINEARCH", "win64".into()), ("WINELOADER", "/usr/lib/wine/wine64".into())])
+            }
+        }
+        variables
+    }
+
+    fn with_environment(self, mut command: Command) -> Command {
+        command.envs(self.variables());
+        command
+    }
+
+    fn write_script(self) -> Result<()> {
+        let mut text = String::from("#!/bin/sh\n# Written by `cargo xtask platforms`.\n");
+        for (name, value) in self.variables() {
+            text += &format!("export {name}='{value}'\n");
+        }
+        text += "exec \"$WINELOADER\" \"$@\"\n";
+        let script = self.script();
+        fs::create_dir_all(super::folder().join("bin"))?;
+        fs::write(&script, text)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+        Ok(())
+    }
+
+    /// A Windows folder with the DLLs that this Wine lacks.
+    fn make_prefix(self) -> Result<()> {
+        let ready = self.prefix().join("ready");
+        if ready.exists() {
+            return Ok(());
+        }
+        println!("setting up {}", self.name());
+        let system = self.prefix().join("drive_c/windows/system32");
+        if self.prefix().exists() {
+            fs::remove_dir_all(self.prefix())?;
+        }
+        fs::create_dir_all(&system)?;
+        let compiler = match self {
+            Self::Bits32 => "i686-w64-mingw32-gcc",
+            Self::Bits64 => "x86_64-w64-mingw32-gcc",
+        };
+        if self == Self::Bits32 {
+            fs::copy("/usr/i686-w64-mingw32/lib/zlib1.dll", system.join("zlib1.dll"))?;
+        }
+        let mut stub = command(compiler, ["-shared", "-s", "-Wl,--kill-at", "-o"]);
+        stub.arg(system.join("bcryptprimitives.dll")).arg(root().join("c-tests/windows/bcryptprimitives.c"));
+        run(stub.arg("-ladvapi32"))?;
+        let log = super::folder().join(format!("{}.log", self.name()));
+        let file = fs::File::create(&log)?;
+        let mut boot = Command::new("timeout");
+        boot.arg("180").arg(self.script()).args(["wineboot", "-i"]);
+        boot.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        run(&mut boot).map_err(|error| format!("{error}; see {}", log.display()))?;
+        fs::write(ready, "")?;
+        Ok(())
+    }
+}
+
+/// A Wine whose server runs.
+pub(super) struct Running(Wine);
+
+impl Running {
+    pub(super) fn script(&self) -> PathBuf {
+        self.0.script()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // There is nobody to tell if it has gone already.
+        let _ = self.0.with_environment(Command::new(self.0.server())).arg("-k").status();
+    }
+}
+
+/// Downloads i386 packages by lists of our own, so that the machine's apt stays as it is, and unpacks them.
+fn unpack_wine32() -> Result<()> {
+    let wine = Wine::unpacked();
+    if wine.join("usr/lib/wine/wine").exists() {
+        return Ok(());
+    }
+    println!("unpacking Debian's 32-bit Wine into {}", wine.display());
+    let work = super::folder().join("tools/apt-i386");
+    for folder in ["lists/partial", "cache/archives/partial", "packages"] {
+        fs::create_dir_all(work.join(folder))?;
+    }
+    fs::write(work.join("status"), "")?;
+    let apt = |arguments: &[&str]| {
+        let mut apt = Command::new("apt-get");
+        apt.arg("-qq").args(["-o", "APT::Architecture=i386", "-o", "APT::Architectures=i386"]);
+        apt.args(["-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"]);
+        for (option, folder) in
+            [("State", ""), ("State::status", "status"), ("State::lists", "lists"), ("Cache", "cache")]
+        {
+            apt.arg("-o").arg(format!("Dir::{option}={}", work.join(folder).display()));
+        }
+        apt.args(arguments).current_dir(work.join("packages"));
+        apt
+    };
+    if let Err(error) = run(&mut apt(&["update"])) {
+        println!("{error}; going on with the lists that came");
+    }
+    let log = super::folder().join("wine32-packages.log");
+    run_filtered(apt(&["download"]).args(PACKAGES_32), &log, |_| false)?;
+    for package in fs::read_dir(work.join("packages"))? {
+        run(Command::new("dpkg").arg("-x").arg(package?.path()).arg(&wine))?;
+    }
+    Ok(())
+}
