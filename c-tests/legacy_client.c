@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+#ifdef LEGACY_CHECKS_STACK
+#include "windows/stack.h"
+#else
+#define BALANCED(call) (call)
+#endif
+
 #if defined(_WIN32) && !defined(_WIN64)
 #define METHOD __stdcall
 #else
@@ -74,7 +80,7 @@ static struct manager *open_manager(const struct legacy_exports *exports, const 
     struct manager *manager = NULL;
     open_function open;
     memcpy(&open, &exports->open, sizeof(open));
-    open(0, profile, &global_state, NULL, &manager);
+    (void)BALANCED(open(0, profile, &global_state, NULL, &manager));
     return manager;
 }
 
@@ -87,14 +93,14 @@ int legacy_query_state(const struct legacy_exports *exports, const wchar_t *prof
         return 0;
     }
     /* Straight on the manager, with no QueryInterface... */
-    manager->vtable->get_state(manager, &state);
+    (void)BALANCED(manager->vtable->get_state(manager, &state));
     /* ...and the proper way. */
-    if (manager->vtable->query(manager, &iid_offline, &found) == 0) {
+    if (BALANCED(manager->vtable->query(manager, &iid_offline, &found)) == 0) {
         ulong32 again = 0;
         offline = (struct manager *)found;
-        manager->vtable->release(manager);
-        offline->vtable->get_state(offline, &again);
-        offline->vtable->release(offline);
+        (void)BALANCED(manager->vtable->release(manager));
+        (void)BALANCED(offline->vtable->get_state(offline, &again));
+        (void)BALANCED(offline->vtable->release(offline));
         if (again != state) {
             return 0;
         }
@@ -140,15 +146,15 @@ static int watch(const struct legacy_exports *exports, const wchar_t *profile, s
     info.pCallback = sink;
     info.ulAdviseTypes = 1;
     info.ulStateMask = 0x003F037F;
-    if (manager->vtable->advise(manager, 0, &info, &token) != 0 || token == 0) {
+    if (BALANCED(manager->vtable->advise(manager, 0, &info, &token)) != 0 || token == 0) {
         return -2;
     }
-    if (manager->vtable->set_state(manager, 0x2000, 3, state, NULL) != 0) {
+    if (BALANCED(manager->vtable->set_state(manager, 0x2000, 3, state, NULL)) != 0) {
         return -3;
     }
-    manager->vtable->unadvise(manager, 0, token);
-    manager->vtable->unadvise(manager, 0, token);
-    manager->vtable->release(manager);
+    (void)BALANCED(manager->vtable->unadvise(manager, 0, token));
+    (void)BALANCED(manager->vtable->unadvise(manager, 0, token));
+    (void)BALANCED(manager->vtable->release(manager));
     return sink->refs == 0 ? 0 : -4;
 }
 

@@ -55,7 +55,10 @@
  *
  * MAPIOFFLINE_NO_PLATFORM_TYPES     ULONG, HRESULT, BOOL, WCHAR, LPCWSTR, GUID, IID, REFIID and IUnknown are there already.
  *                                   (GUID and IUnknown alone are noticed by GUID_DEFINED and
- *                                   __IUnknown_INTERFACE_DEFINED__.)
+ *                                   __IUnknown_INTERFACE_DEFINED__; Kopano's headers by their guards.)
+ * MAPIOFFLINE_FOREIGN_IUNKNOWN      the IUnknown that is there already is not COM's (another order of slots, a virtual
+ *                                   destructor). The interfaces then begin with MAPIOFFLINE_UNKNOWN, which is. Off Windows
+ *                                   only; Kopano's is noticed.
  * MAPIOFFLINE_WCHAR_BITS            16 off Windows makes WCHAR a UTF-16 unit, as -fshort-wchar does by itself; the
  *                                   exports that take LPCWSTR then go to the UTF-16 extensions.
  * MAPIOFFLINE_NO_MAPI_CODES         MAPI_E_... come from another header, perhaps as enumerators.

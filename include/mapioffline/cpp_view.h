@@ -17,7 +17,7 @@
 #endif
 
 /* Shows and sets the state of an offline object. */
-struct MAPIOFFLINE_UUID("000672B5-0000-0000-C000-000000000046") IMAPIOffline : public IUnknown {
+struct MAPIOFFLINE_UUID("000672B5-0000-0000-C000-000000000046") IMAPIOffline : public MAPIOFFLINE_IUNKNOWN {
     /* Asks for a state. ulFlags: MAPIOFFLINE_FLAG_DEFAULT (returns at once, another thread tells) or MAPIOFFLINE_FLAG_BLOCK
      * (tells on this thread and returns afterwards). ulMask: MAPIOFFLINE_STATE_OFFLINE_MASK. ulState: MAPIOFFLINE_STATE_ONLINE
      * or _OFFLINE. pReserved: null. Returns, in the order in which it asks: MAPI_E_UNKNOWN_FLAGS; E_INVALIDARG;
@@ -56,7 +56,7 @@ struct MAPIOFFLINE_UUID("42175607-FF3E-4790-BC18-66C8643E6424") IMAPIOfflineMgr 
 };
 
 /* Implemented by the client: hears of changes. */
-struct MAPIOFFLINE_UUID("0317BDE5-FC29-44CD-8DCD-36125A3BE9EC") IMAPIOfflineNotify : public IUnknown {
+struct MAPIOFFLINE_UUID("0317BDE5-FC29-44CD-8DCD-36125A3BE9EC") IMAPIOfflineNotify : public MAPIOFFLINE_IUNKNOWN {
     /* Hears of one phase of a transition. Called with no lock of the library held; any method may be called from it, the last
      * Release included. No exception may leave it. (Reference: imapiofflinenotify-notify.) */
     virtual void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *pNotifyInfo) = 0;

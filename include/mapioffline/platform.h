@@ -13,14 +13,27 @@
 
 #else /* not Windows */
 
+#if defined(_WINDEF_) || defined(__WINE_WINERROR_H)
+#error "Wine's headers make STDMETHODCALLTYPE the Microsoft convention, and this platform's mapioffline would be called wrongly: build the client as a Windows program with mingw-w64, and use mapioffline.dll"
+#endif
+
 #include <stddef.h>
+
+/* Kopano's types are taken as they are; its IUnknown is not COM's. */
+#if defined(__M4L_MAPIDEFS_H_) || defined(__MAPI4LINUX_H)
+#ifndef MAPIOFFLINE_NO_PLATFORM_TYPES
+#define MAPIOFFLINE_NO_PLATFORM_TYPES
+#endif
+#ifndef MAPIOFFLINE_FOREIGN_IUNKNOWN
+#define MAPIOFFLINE_FOREIGN_IUNKNOWN
+#endif
+#endif
 
 #ifndef STDMETHODCALLTYPE
 #define STDMETHODCALLTYPE
 #endif
-/* Fails to compile ("conflicting types") where another header made STDMETHODCALLTYPE a convention that is not the
- * platform's C convention, as Wine's headers do: the library would be called wrongly. Build such a client as a Windows
- * program instead. */
+/* Fails to compile ("conflicting types") where yet another header made STDMETHODCALLTYPE a convention that is not the
+ * platform's C convention. */
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -79,34 +92,13 @@ typedef GUID IID;
 #endif
 #endif
 
+#ifndef MAPIOFFLINE_FOREIGN_IUNKNOWN
 #ifndef __IUnknown_INTERFACE_DEFINED__
 #define __IUnknown_INTERFACE_DEFINED__
-#if defined(__cplusplus) && !defined(CINTERFACE)
-/* No virtual destructor: it would be a slot. */
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+#define MAPIOFFLINE_DEFINES_IUNKNOWN IUnknown
+#define MAPIOFFLINE_DEFINES_IUNKNOWN_VTBL IUnknownVtbl
 #endif
-struct IUnknown {
-    virtual HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **ppvObject) = 0;
-    virtual ULONG STDMETHODCALLTYPE AddRef() = 0;
-    virtual ULONG STDMETHODCALLTYPE Release() = 0;
-};
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
 #endif
-#else
-typedef struct IUnknown IUnknown;
-typedef struct IUnknownVtbl {
-    HRESULT(STDMETHODCALLTYPE *QueryInterface)(IUnknown *This, REFIID riid, void **ppvObject);
-    ULONG(STDMETHODCALLTYPE *AddRef)(IUnknown *This);
-    ULONG(STDMETHODCALLTYPE *Release)(IUnknown *This);
-} IUnknownVtbl;
-struct IUnknown {
-    const IUnknownVtbl *lpVtbl;
-};
-#endif
-#endif /* __IUnknown_INTERFACE_DEFINED__ */
 
 #ifndef TRUE
 #define TRUE 1
@@ -117,6 +109,39 @@ struct IUnknown {
 
 #endif /* MAPIOFFLINE_NO_PLATFORM_TYPES */
 
+#ifdef MAPIOFFLINE_FOREIGN_IUNKNOWN
+#define MAPIOFFLINE_DEFINES_IUNKNOWN MAPIOFFLINE_UNKNOWN
+#define MAPIOFFLINE_DEFINES_IUNKNOWN_VTBL MAPIOFFLINE_UNKNOWNVtbl
+#endif
+
+#ifdef MAPIOFFLINE_DEFINES_IUNKNOWN
+#if defined(__cplusplus) && !defined(CINTERFACE)
+/* No virtual destructor: it would be a slot. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+#endif
+struct MAPIOFFLINE_DEFINES_IUNKNOWN {
+    virtual HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **ppvObject) = 0;
+    virtual ULONG STDMETHODCALLTYPE AddRef() = 0;
+    virtual ULONG STDMETHODCALLTYPE Release() = 0;
+};
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+#else
+typedef struct MAPIOFFLINE_DEFINES_IUNKNOWN MAPIOFFLINE_DEFINES_IUNKNOWN;
+typedef struct MAPIOFFLINE_DEFINES_IUNKNOWN_VTBL {
+    HRESULT(STDMETHODCALLTYPE *QueryInterface)(MAPIOFFLINE_DEFINES_IUNKNOWN *This, REFIID riid, void **ppvObject);
+    ULONG(STDMETHODCALLTYPE *AddRef)(MAPIOFFLINE_DEFINES_IUNKNOWN *This);
+    ULONG(STDMETHODCALLTYPE *Release)(MAPIOFFLINE_DEFINES_IUNKNOWN *This);
+} MAPIOFFLINE_DEFINES_IUNKNOWN_VTBL;
+struct MAPIOFFLINE_DEFINES_IUNKNOWN {
+    const MAPIOFFLINE_DEFINES_IUNKNOWN_VTBL *lpVtbl;
+};
+#endif
+#endif /* MAPIOFFLINE_DEFINES_IUNKNOWN */
+
 #ifndef SUCCEEDED
 #define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
 #endif
@@ -125,6 +150,13 @@ struct IUnknown {
 #endif
 
 #endif /* _WIN32 */
+
+/* COM's IUnknown: what the interfaces begin with, and what callbacks are passed as. */
+#ifdef MAPIOFFLINE_FOREIGN_IUNKNOWN
+#define MAPIOFFLINE_IUNKNOWN MAPIOFFLINE_UNKNOWN
+#else
+#define MAPIOFFLINE_IUNKNOWN IUnknown
+#endif
 
 /* A UTF-16 unit and a byte of UTF-8, as literals are spelled: u"..." and "...". */
 #if defined(__cplusplus) && (__cplusplus >= 201103L || (defined(_MSC_VER) && _MSC_VER >= 1900))

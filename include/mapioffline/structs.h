@@ -14,7 +14,7 @@ struct MAPIOFFLINE_ADVISEINFO {
     /* MAPIOFFLINE_CALLBACK_TYPE_NOTIFY */
     MAPIOFFLINE_CALLBACK_TYPE CallbackType;
     /* Asked once for IID_IMAPIOfflineNotify; neither AddRef nor Release is called on this pointer itself. */
-    IUnknown *pCallback;
+    MAPIOFFLINE_IUNKNOWN *pCallback;
     /* MAPIOFFLINE_ADVISE_TYPE_STATECHANGE */
     ULONG ulAdviseTypes;
     /* Must have a bit of MAPIOFFLINE_STATE_OFFLINE_MASK; other bits are ignored (MAPIOFFLINE_STATE_ALL is usual). */
@@ -54,9 +54,9 @@ struct MAPIOFFLINE_AGGREGATEINFO {
     /* sizeof(MAPIOFFLINE_AGGREGATEINFO). A larger value is accepted and the tail ignored. */
     ULONG ulSize;
     /* The outer object, to which the delegating face forwards. The inner object holds no reference on it. */
-    IUnknown *pOuterObj;
+    MAPIOFFLINE_IUNKNOWN *pOuterObj;
     /* Null. */
-    IUnknown *pRefTrackRoot;
+    MAPIOFFLINE_IUNKNOWN *pRefTrackRoot;
 };
 
 /* The object to make, given to HrCreateOfflineObj. (Reference: mapioffline_createinfo.) */
@@ -76,7 +76,7 @@ struct MAPIOFFLINE_CREATEINFO {
     /* The object whose changes the new one inherits, or null. The new object keeps it alive. */
     IMAPIOfflineMgr *pParent;
     /* Ignored, and not referenced. */
-    IUnknown *pMAPISupport;
+    MAPIOFFLINE_IUNKNOWN *pMAPISupport;
     /* Null, unless the new object is to be the inner object of an aggregate. */
     struct MAPIOFFLINE_AGGREGATEINFO *pAggregateInfo;
     /* Null. */

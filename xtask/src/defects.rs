@@ -24,7 +24,6 @@ pub(crate) struct Defect {
 pub(crate) fn check() -> Result<()> {
     let defects = read()?;
     let copy = target().join("defects/tree");
-    fs::create_dir_all(&copy)?;
     copy_sources(&copy)?;
     println!("{} defects; first the library without any", defects.len());
     build(&copy)?;
@@ -72,6 +71,7 @@ pub(crate) fn copy_sources(copy: &Path) -> Result<()> {
     if copy.join("src").exists() {
         fs::remove_dir_all(copy.join("src"))?;
     }
+    fs::create_dir_all(copy)?;
     let cargo = ["Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "xtask", "benches", "tests"];
     let cmake = ["CMakeLists.txt", "cmake", "windows", "include", "LICENSE-MIT", "LICENSE-APACHE"];
     for part in cargo.iter().chain(&cmake) {

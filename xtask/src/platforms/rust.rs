@@ -23,7 +23,6 @@ impl Rust {
         }
         let packages = ["rustc-web", "cargo-web", "rust-web-src"];
         tools::debian_packages(&packages, "the standard library of other platforms, from source")?;
-        println!("the standard library for {target} is built from source, unless it was before");
         Ok(Self::Debian)
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::run::{command, run, run_filtered};
+use crate::run::{command, run, run_filtered, succeeds};
 use crate::{Result, root, tools};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,8 @@ impl Wine {
         }
         self.write_script()?;
         self.make_prefix()?;
-        let mut server = self.with_environment(Command::new(self.server()));
-        run(server.arg("-p").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
+        self.stop();
+        run(self.ask_server("-p").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
         let running = Running(self);
         // The first program starts Wine's services, which keep its output open.
         let mut first = Command::new(self.script());
@@ -95,9 +95,17 @@ impl Wine {
         variables
     }
 
-    fn with_environment(self, mut command: Command) -> Command {
-        command.envs(self.variables());
-        command
+    fn ask_server(self, option: &str) -> Command {
+        let mut server = Command::new(self.server());
+        server.arg(option).envs(self.variables());
+        server
+    }
+
+    /// Ends the server of this prefix, if one runs, and waits for its end.
+    fn stop(self) {
+        // It fails where none runs.
+        let _ = self.ask_server("-k").status();
+        let _ = self.ask_server("-w").status();
     }
 
     fn write_script(self) -> Result<()> {
@@ -105,7 +113,10 @@ impl Wine {
         for (name, value) in self.variables() {
             text += &format!("export {name}='{value}'\n");
         }
-        text += "exec \"$WINELOADER\" \"$@\"\n";
+        // Without a preloader, which Debian does not have, a few programs in a thousand find the addresses that Wine needs
+        // taken, and do not start.
+        let fixed = if succeeds("setarch", &["-R", "true"]) { "setarch -R " } else { "" };
+        text += &format!("exec {fixed}\"$WINELOADER\" \"$@\"\n");
         let script = self.script();
         fs::create_dir_all(super::folder().join("bin"))?;
         fs::write(&script, text)?;
@@ -157,8 +168,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // There is nobody to tell if it has gone already.
-        let _ = self.0.with_environment(Command::new(self.0.server())).arg("-k").status();
+        self.0.stop();
     }
 }
 

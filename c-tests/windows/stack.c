@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every method and export once, through the header (as C and as C++), and the client with its own declarations; then an
+ * object with the wrong convention, which must be noticed. */
+#include "stack.h"
+
+#include "../echo.h"
+#include "../headers/neighbours.h"
+#include "../legacy_client.h"
+
+#include <stdlib.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+int stack_calls;
+int stack_faults;
+#ifdef __cplusplus
+}
+#define CALL(object, method) (object)->method()
+#else
+#define CALL(object, method) (object)->lpVtbl->method(object)
+#endif
+
+static void through_the_header(void) {
+    IMAPIOfflineMgr *manager = NULL;
+    IMAPIOfflineMgr *other = NULL;
+    MAPIOFFLINE_CREATEINFO create;
+    MAPIOFFLINE_ADVISEINFO info;
+    void *offline = NULL;
+    ULONG number = 0;
+    memset(&create, 0, sizeof(create));
+    memset(&info, 0, sizeof(info));
+    create.ulSize = sizeof(create);
+    create.pwszProfileName = L"Stack";
+    info.ulSize = sizeof(info);
+    info.pCallback = NEIGHBOUR_CALLBACK;
+    info.ulAdviseTypes = MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
+    info.ulStateMask = MAPIOFFLINE_STATE_ALL;
+    (void)BALANCED(HrOpenOfflineObj(0, L"Stack", &GUID_GlobalState, NULL, &manager));
+    (void)BALANCED(HrCreateOfflineObj(0, &create, &other));
+    (void)BALANCED(IMAPIOfflineMgr_Release(other));
+    (void)BALANCED(HrGetGlobalOffline(L"Stack", &other));
+    (void)BALANCED(IMAPIOfflineMgr_Release(other));
+    (void)BALANCED(MapiOfflineOpenUtf8(0, "Stack", &GUID_GlobalState, NULL, &other));
+    (void)BALANCED(IMAPIOfflineMgr_Release(other));
+    (void)BALANCED(MapiOfflineVersion());
+    (void)BALANCED(MapiOfflineVersionString());
+    (void)BALANCED(MapiOfflineLiveObjects());
+    (void)BALANCED(IMAPIOfflineMgr_QueryInterface(manager, NEIGHBOUR_REF(IID_IMAPIOffline), &offline));
+    (void)BALANCED(IMAPIOffline_AddRef((IMAPIOffline *)offline));
+    (void)BALANCED(IMAPIOffline_Release((IMAPIOffline *)offline));
+    (void)BALANCED(IMAPIOffline_Release((IMAPIOffline *)offline));
+    (void)BALANCED(IMAPIOfflineMgr_GetCapabilities(manager, &number));
+    (void)BALANCED(IMAPIOfflineMgr_GetCurrentState(manager, &number));
+    (void)BALANCED(CALL(manager, Placeholder1));
+    (void)BALANCED(IMAPIOfflineMgr_Advise(manager, 0, &info, &number));
+    (void)BALANCED(IMAPIOfflineMgr_SetCurrentState(manager, MAPIOFFLINE_FLAG_BLOCK, 3, MAPIOFFLINE_STATE_OFFLINE, NULL));
+    (void)BALANCED(IMAPIOfflineMgr_Unadvise(manager, 0, number));
+    (void)BALANCED(CALL(manager, Placeholder2));
+    (void)BALANCED(CALL(manager, Placeholder8));
+    (void)BALANCED(IMAPIOfflineMgr_Release(manager));
+}
+
+/* Leaves its arguments on the stack. */
+static HRESULT __cdecl wrong_get_state(void *This, ULONG *state) {
+    (void)This;
+    *state = 1;
+    return S_OK;
+}
+
+/* The same with the right one: these are not noticed. */
+static void with_the_right_convention(void) {
+    ULONG state = 0;
+    (void)BALANCED(IMAPIOfflineMgr_GetCurrentState((IMAPIOfflineMgr *)(void *)&echo_manager, &state));
+    (void)BALANCED(IMAPIOfflineNotify_AddRef((IMAPIOfflineNotify *)(void *)&echo_sink));
+}
+
+static void with_the_wrong_convention(void) {
+    static echo_slot slots[16];
+    static const echo_slot *object = slots;
+    ULONG state = 0;
+    memcpy(slots, echo_manager_slots, sizeof(slots));
+    slots[5] = (echo_slot)wrong_get_state;
+    (void)BALANCED(IMAPIOfflineMgr_GetCurrentState((IMAPIOfflineMgr *)(void *)&object, &state));
+}
+
+int main(void) {
+    struct legacy_exports exports;
+    HRESULT(STDMETHODCALLTYPE * open)(ULONG, LPCWSTR, const GUID *, const GUID *, IMAPIOfflineMgr **) = HrOpenOfflineObj;
+    IMAPIOfflineMgr *manager = NULL;
+    int of_header;
+    memcpy(&exports.open, &open, sizeof(exports.open));
+    through_the_header();
+    of_header = stack_calls;
+    neighbour_heard = 0;
+    if (BALANCED(HrOpenOfflineObj(0, L"Neighbour", &GUID_GlobalState, NULL, &manager)) != S_OK ||
+        BALANCED(neighbour_hears_one_change(manager)) != 0) {
+        return 1;
+    }
+    with_the_right_convention();
+    if (neighbour_heard != 123 || legacy_query_state(&exports, L"Legacy") != 2 ||
+        legacy_watch_one_change(&exports, L"Legacy") != 123 || legacy_notify_returns_hresult(&exports, L"Returns") != 3) {
+        printf("a client did not get what it should\n");
+        return 1;
+    }
+    printf("%d calls through the header, %d with other declarations, %d left the stack pointer elsewhere\n", of_header,
+           stack_calls - of_header, stack_faults);
+    if (of_header < 20 || stack_calls - of_header < 10 || stack_faults != 0) {
+        return 1;
+    }
+    with_the_wrong_convention();
+    if (stack_faults != 1) {
+        printf("the wrong convention goes unnoticed\n");
+        return 1;
+    }
+    return 0;
+}

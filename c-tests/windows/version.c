@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What Windows shows of the DLL: argument 1 is its path, argument 2 the version it should have. */
+#include <windows.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static char block[8192];
+
+static int says(const char *name, const char *expected) {
+    char query[128];
+    char *value = NULL;
+    UINT length = 0;
+    snprintf(query, sizeof(query), "\\StringFileInfo\\040904B0\\%s", name);
+    if (!VerQueryValueA(block, query, (LPVOID *)(void *)&value, &length) || strcmp(value, expected) != 0) {
+        printf("%s is %s, not %s\n", name, value != NULL ? value : "missing", expected);
+        return 0;
+    }
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3 || !GetFileVersionInfoA(argv[1], 0, sizeof(block), block)) {
+        printf("there is no version resource: error %lu\n", GetLastError());
+        return 1;
+    }
+    return says("ProductName", "mapioffline") && says("CompanyName", "The mapioffline project") &&
+                   says("OriginalFilename", "mapioffline.dll") && says("FileVersion", argv[2]) &&
+                   says("ProductVersion", argv[2])
+               ? 0
+               : 1;
+}
