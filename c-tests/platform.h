@@ -33,6 +33,10 @@ unsigned long process_id(void);
 /* Ends the process at once: no exit handlers. */
 void end_process(int status);
 
+/* Whether this runs under qemu-user, which has no threads for a child that was forked beside others, and keeps memory for
+ * every thread that ever was. */
+int under_qemu(void);
+
 /* ---- threads and time ---------------------------------------------------------------------------------------------- */
 
 void nap(int milliseconds);

@@ -97,6 +97,11 @@ unsigned long process_id(void) {
     return (unsigned long)getpid();
 }
 
+int under_qemu(void) {
+    const char *emulator = getenv("MAPIOFFLINE_TEST_EMULATOR");
+    return emulator != NULL && strstr(emulator, "qemu") != NULL;
+}
+
 void end_process(int status) {
     _exit(status);
 }

@@ -99,6 +99,10 @@ unsigned long process_id(void) {
     return GetCurrentProcessId();
 }
 
+int under_qemu(void) {
+    return 0;
+}
+
 void end_process(int status) {
     TerminateProcess(GetCurrentProcess(), (UINT)status);
 }

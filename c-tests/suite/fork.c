@@ -23,10 +23,21 @@ static void child_exits(int failures_before) {
     _exit(failed);
 }
 
+/* Ends a case whose child starts a thread. */
+#define skip_under_qemu()                                                                                              \
+    do {                                                                                                               \
+        if (under_qemu()) {                                                                                            \
+            skip_case("qemu-user cannot start a thread in a child that was forked beside other threads");              \
+            return;                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
 CASE(forked_child_finds_the_state_and_goes_on) {
-    IMAPIOfflineMgr *object = open_global(profile());
+    IMAPIOfflineMgr *object;
     struct sink sink;
     pid_t child;
+    skip_under_qemu();
+    object = open_global(profile());
     sink_init(&sink);
     advise(object, &sink, 0);
     check_ok(set_async(object, OFFLINE));
@@ -254,6 +265,7 @@ CASE(fork_under_load) {
     pthread_t threads[2];
     int round;
     int index;
+    skip_under_qemu();
     load.object = open_global(profile());
     load.stop = 0;
     for (index = 0; index < 2; index++) {
