@@ -25,7 +25,7 @@ if(NOT default_target STREQUAL "")
 endif()
 set(MAPIOFFLINE_CARGO_TARGET "${default_target}" CACHE STRING "Rust's name for the platform that is built for")
 
-# What rustc prints for --print native-static-libs; `cargo xtask test` and `cargo xtask platforms` compare the two.
+# What rustc prints for --print native-static-libs; on Linux `cargo xtask test` compares the two.
 if(WIN32)
     set(MAPIOFFLINE_NATIVE_LIBRARIES kernel32 ntdll userenv ws2_32 dbghelp)
 else()

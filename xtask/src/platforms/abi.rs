@@ -107,14 +107,12 @@ impl Abi {
             return tools.build(build, &[]);
         };
         let rust = Rust::find(self.target)?;
-        let mut definitions = vec![
-            format!("-DCMAKE_TOOLCHAIN_FILE={}", root().join(format!("cmake/toolchains/{toolchain}.cmake")).display()),
-            "-DCMAKE_BUILD_TYPE=RelWithDebInfo".into(),
+        let mut definitions = self.cross_definitions()?;
+        definitions.extend([
             format!("-DMAPIOFFLINE_CARGO={}", rust.cargo()),
             format!("-DMAPIOFFLINE_CARGO_ARGS={}", rust.arguments().join(" ")),
             format!("-DMAPIOFFLINE_CARGO_TARGET_DIR={}", cargo_folder().display()),
-            format!("-DCMAKE_CROSSCOMPILING_EMULATOR={}", self.emulator()?),
-        ];
+        ]);
         if matches!(self.runner, Runner::Wine(_)) {
             definitions.push("-DMAPIOFFLINE_FORWARDERS=ON".into());
         }
@@ -127,6 +125,17 @@ impl Abi {
         let mut cmake = tools.cmake();
         cmake.arg("--build").arg(build);
         run_filtered(rust.environment(&mut cmake), &log, |line| line.contains("FAILED") || line.contains("error"))
+    }
+
+    /// How CMake is told of the platform.
+    pub(super) fn cross_definitions(&self) -> Result<Vec<String>> {
+        let Some(toolchain) = self.toolchain else { return Ok(Vec::new()) };
+        let toolchain = root().join(format!("cmake/toolchains/{toolchain}.cmake"));
+        Ok(vec![
+            format!("-DCMAKE_TOOLCHAIN_FILE={}", toolchain.display()),
+            "-DCMAKE_BUILD_TYPE=RelWithDebInfo".into(),
+            format!("-DCMAKE_CROSSCOMPILING_EMULATOR={}", self.emulator()?),
+        ])
     }
 
     /// What its programs run under: one command, for CMake and for the suite.

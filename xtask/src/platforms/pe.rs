@@ -37,6 +37,10 @@ pub(super) fn check(tools: &Tools) -> Result<Row> {
             let result = freestanding(abi, cpu, language, &running.script());
             settle(format!("{cpu}: a client in {language} for MSVC, linked with mapioffline.lib, runs"), result);
         }
+        for shared in ["ON", "OFF"] {
+            let result = package(tools, abi, cpu, shared);
+            settle(format!("{cpu}: the installed package by find_package, BUILD_SHARED_LIBS={shared}"), result);
+        }
     }
     Ok(row)
 }
@@ -115,4 +119,33 @@ fn freestanding(abi: &Abi, cpu: &str, language: &str, wine: &Path) -> Result<()>
     link.arg(&object).arg(abi.build_folder().join("mapioffline.lib"));
     run(link.arg(format!("/out:{}", program.display())))?;
     run(command("timeout", ["60"]).arg(wine).arg(program))
+}
+
+/// Installs, and builds and runs consumers against what is installed.
+fn package(tools: &Tools, abi: &Abi, cpu: &str, shared: &str) -> Result<()> {
+    let work = folder().join("package").join(cpu);
+    let prefix = work.join("prefix");
+    if prefix.exists() {
+        fs::remove_dir_all(&prefix)?;
+    }
+    output(tools.cmake().arg("--install").arg(abi.build_folder()).arg("--prefix").arg(&prefix))?;
+    for file in ["bin/mapioffline.dll", "lib/mapioffline/outlook-names/msmapi32.dll", "lib/mapioffline.lib"] {
+        if !prefix.join(file).exists() {
+            return Err(format!("{file} is not installed").into());
+        }
+    }
+    if fs::read_dir(prefix.join("bin"))?.count() != 1 {
+        return Err("there is more in bin than mapioffline.dll".into());
+    }
+    let build = work.join(format!("consumer-{shared}"));
+    let mut definitions = abi.cross_definitions()?;
+    definitions.push(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+    definitions.push(format!("-DBUILD_SHARED_LIBS={shared}"));
+    // The compiler's own DLLs are not where Wine looks.
+    definitions.push("-DCMAKE_EXE_LINKER_FLAGS=-static".into());
+    tools.configure(&root().join("c-tests/consumer/find_package"), &build, &definitions)?;
+    output(tools.cmake().arg("--build").arg(&build))?;
+    let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
+    output(ctest.arg(&build).env("WINEPATH", prefix.join("bin")))?;
+    Ok(())
 }
