@@ -70,9 +70,9 @@ fn native_libraries() -> Result<()> {
     let cmake = fs::read_to_string(root().join("cmake/MapiofflineCargo.cmake"))?;
     let cmake: BTreeSet<&str> = cmake
         .lines()
-        .find_map(|line| line.strip_prefix("set(MAPIOFFLINE_NATIVE_LIBRARIES "))
+        .find_map(|line| line.strip_prefix("set(native_libraries_Linux "))
         .map(|rest| rest.trim_end_matches(')').split_whitespace().collect())
-        .ok_or("cmake/MapiofflineCargo.cmake does not say MAPIOFFLINE_NATIVE_LIBRARIES")?;
+        .ok_or("cmake/MapiofflineCargo.cmake does not say native_libraries_Linux")?;
     if rustc == cmake {
         println!("a static link needs {}, and CMake and pkg-config say so", line.trim());
         Ok(())
