@@ -141,7 +141,11 @@ static void a_thousand_times(const char *path, load_function how) {
     after = memory_of_process();
     printf("memory after 200 rounds %ld KiB, after 1000 %ld KiB; %d threads\n", before, after, threads_of_process());
     require(after - before < 512 || under_qemu());
-    require(threads_of_process() <= 3);
+    /* Ended ones may be seen for a moment longer. */
+    for (index = 0; threads_of_process() > 3; index++) {
+        require(index < 1000);
+        nap(5);
+    }
 }
 
 static void query_close_use(const char *path) {

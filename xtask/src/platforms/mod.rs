@@ -57,6 +57,7 @@ pub(crate) fn platforms(names: &[&str]) -> Result<()> {
     }
     let start = Instant::now();
     let tools = Tools::find()?;
+    std::fs::create_dir_all(folder())?;
     let mut table = Vec::new();
     for part in PARTS.iter().filter(|part| names.is_empty() || names.contains(&part.name)) {
         println!("\n==== {}: {}", part.name, part.what);
