@@ -4,6 +4,9 @@
 if(NOT MINGW)
     message(FATAL_ERROR "mapioffline.dll is built with mingw-w64; MSVC's clients link its mapioffline.lib")
 endif()
+if(NOT MAPIOFFLINE_CARGO_TARGET MATCHES "^(x86_64|i686)-")
+    message(FATAL_ERROR "mapioffline.dll is built for x64 and x86, not for ${MAPIOFFLINE_CARGO_TARGET}")
+endif()
 enable_language(RC)
 if(CMAKE_SIZEOF_VOID_P EQUAL 4)
     set(windows_cpu x86)
@@ -17,7 +20,11 @@ endif()
 
 set(windows_def "${PROJECT_SOURCE_DIR}/windows/mapioffline-${windows_cpu}.def")
 string(REPLACE "." "," MAPIOFFLINE_VERSION_COMMAS "${PROJECT_VERSION}.0")
-configure_file(windows/mapioffline.rc.in mapioffline.rc @ONLY)
+# Windows shows this of a DLL.
+function(version_resource name description)
+    configure_file(windows/version.rc.in ${name}.rc @ONLY)
+endfunction()
+version_resource(mapioffline "The Offline State API, without Outlook (mapioffline)")
 
 # The names to the left are in the DLL under their own symbols; the linker takes from the static library what it is asked for.
 file(STRINGS "${windows_def}" def_names REGEX "^    [A-Za-z0-9@]+$")
@@ -35,7 +42,8 @@ target_link_options(mapioffline_shared PRIVATE ${wanted_symbols} -static -static
 target_link_libraries(mapioffline_shared PRIVATE "${MAPIOFFLINE_STATIC_LIBRARY}" ${MAPIOFFLINE_NATIVE_FLAGS})
 
 # For MSVC's linker. It takes a tool of LLVM's to make one, which not everybody has.
-find_program(MAPIOFFLINE_DLLTOOL NAMES llvm-dlltool llvm-dlltool-22 llvm-dlltool-21 llvm-dlltool-20 llvm-dlltool-19)
+find_program(MAPIOFFLINE_DLLTOOL NAMES llvm-dlltool llvm-dlltool-22 llvm-dlltool-21 llvm-dlltool-20
+    llvm-dlltool-19 llvm-dlltool-18 llvm-dlltool-17 llvm-dlltool-16 llvm-dlltool-15 llvm-dlltool-14)
 if(MAPIOFFLINE_DLLTOOL)
     set(MAPIOFFLINE_MSVC_IMPORT_LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.lib")
     add_custom_command(OUTPUT "${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}"
@@ -51,7 +59,8 @@ endif()
 # DLLs under the names of Outlook's that hand every call on to mapioffline.dll, so that there is one registry of profiles.
 if(MAPIOFFLINE_FORWARDERS)
     foreach(name msmapi32 olmapi32)
-        add_library(${name} SHARED windows/forwarder.c "windows/forwarder.def")
+        version_resource(${name} "Hands calls on to mapioffline.dll (not Outlook's)")
+        add_library(${name} SHARED windows/forwarder.c "windows/forwarder.def" "${CMAKE_CURRENT_BINARY_DIR}/${name}.rc")
         set_target_properties(${name} PROPERTIES PREFIX ""
             ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/outlook-names"
             RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/outlook-names"

@@ -62,7 +62,8 @@
  * MAPIOFFLINE_WCHAR_BITS            16 off Windows makes WCHAR a UTF-16 unit, as -fshort-wchar does by itself; the
  *                                   exports that take LPCWSTR then go to the UTF-16 extensions.
  * MAPIOFFLINE_NO_MAPI_CODES         MAPI_E_... come from another header, perhaps as enumerators.
- * MAPIOFFLINE_NO_IIDS               IID_... and GUID_GlobalState are declared only; the program defines them.
+ * MAPIOFFLINE_NO_IIDS               IID_... and GUID_GlobalState are declared only; the program defines them. On Windows,
+ *                                   where this unit has INITGUID, they are not declared either: DEFINE_GUID does that.
  * MAPIOFFLINE_NO_CALL_MACROS        no IMAPIOffline_... call macros.
  * MAPIOFFLINE_HROPENOFFLINEOBJ_FUNCTION, MAPIOFFLINE_HROPENOFFLINEOBJ_POINTER
  *                                   define HROPENOFFLINEOBJ, as a function type or as a pointer to one.

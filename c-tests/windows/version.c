@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What Windows shows of the DLL: argument 1 is its path, argument 2 the version it should have. */
+/* What Windows shows of a DLL: argument 1 is its path, 2 the name and 3 the version that it should have. */
 #include <windows.h>
 
 #include <stdio.h>
@@ -20,13 +20,13 @@ static int says(const char *name, const char *expected) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3 || !GetFileVersionInfoA(argv[1], 0, sizeof(block), block)) {
+    if (argc != 4 || !GetFileVersionInfoA(argv[1], 0, sizeof(block), block)) {
         printf("there is no version resource: error %lu\n", GetLastError());
         return 1;
     }
     return says("ProductName", "mapioffline") && says("CompanyName", "The mapioffline project") &&
-                   says("OriginalFilename", "mapioffline.dll") && says("FileVersion", argv[2]) &&
-                   says("ProductVersion", argv[2])
+                   says("OriginalFilename", argv[2]) && says("FileVersion", argv[3]) &&
+                   says("ProductVersion", argv[3])
                ? 0
                : 1;
 }

@@ -47,11 +47,19 @@ extern const GUID GUID_GlobalState MAPIOFFLINE_WEAK;
     const GUID name = {l, w1, w2, {b1, b2, b3, b4, b5, b6, b7, b8}}
 #endif
 
+/* MSVC's uuid.lib has it beside others that a client may need; with INITGUID, mingw-w64's headers define it themselves. */
+#if !defined(_MSC_VER) && !(defined(_WIN32) && defined(INITGUID))
 MAPIOFFLINE_GUID(IID_IUnknown, 0x00000000, 0x0000, 0x0000, 0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46);
+#endif
 MAPIOFFLINE_GUID(IID_IMAPIOffline, 0x000672B5, 0x0000, 0x0000, 0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46);
 MAPIOFFLINE_GUID(IID_IMAPIOfflineMgr, 0x42175607, 0xFF3E, 0x4790, 0xBC, 0x18, 0x66, 0xC8, 0x64, 0x3E, 0x64, 0x24);
 MAPIOFFLINE_GUID(IID_IMAPIOfflineNotify, 0x0317BDE5, 0xFC29, 0x44CD, 0x8D, 0xCD, 0x36, 0x12, 0x5A, 0x3B, 0xE9, 0xEC);
 MAPIOFFLINE_GUID(GUID_GlobalState, 0xFBEFFD93, 0xB11F, 0x4094, 0x84, 0x2B, 0x96, 0xDC, 0xD3, 0x1E, 0x63, 0xD1);
+
+#if defined(_WIN32) && defined(__GNUC__) && !defined(__clang__)
+/* Has gcc name the section of what comes next: it does not know that the assembler is in another one. */
+static const char mapioffline_behind_identifiers[1] __attribute__((section(".rdata$mapioffline"), used, unused)) = {0};
+#endif
 
 #endif /* MAPIOFFLINE_NO_IIDS */
 

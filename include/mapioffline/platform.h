@@ -5,6 +5,9 @@
 
 #if defined(_WIN32)
 
+#ifdef MAPIOFFLINE_FOREIGN_IUNKNOWN
+#error "MAPIOFFLINE_FOREIGN_IUNKNOWN is for platforms whose system has no IUnknown; on Windows there is one"
+#endif
 #include <windows.h>
 #include <unknwn.h>
 #ifndef MAPIOFFLINE_WCHAR_BITS

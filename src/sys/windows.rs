@@ -35,23 +35,38 @@ fn own_module(flags: u32) -> HMODULE {
     module
 }
 
+static PINNED: AtomicBool = AtomicBool::new(false);
+
 /// Keeps the module that holds this code loaded for ever.
 pub(crate) fn pin_module() {
-    static PINNED: AtomicBool = AtomicBool::new(false);
     if !PINNED.load(Ordering::Acquire) {
-        own_module(GET_MODULE_HANDLE_EX_FLAG_PIN);
-        PINNED.store(true, Ordering::Release);
+        let pinned = !own_module(GET_MODULE_HANDLE_EX_FLAG_PIN).is_null();
+        PINNED.store(pinned, Ordering::Release);
     }
 }
 
-/// Has `handler` run when the process exits, before what was registered earlier: it may run more than once. The module is
-/// pinned before this is called.
+/// Has `handler` run when the process exits, before what was registered earlier: it may run more than once. Not in a module
+/// that was not pinned, as the runtimes would call what is gone.
 ///
 /// A DLL's own exit handlers run when its threads are dead already, long after the program's statics. So the handler is
 /// registered with the C runtimes that the program may have come with, whose exit() is where its statics die.
 pub(crate) fn at_exit(handler: extern "C" fn()) {
     type Register = unsafe extern "C" fn(extern "C" fn()) -> *mut c_void;
-    const RUNTIMES: [(&CStr, &CStr); 2] = [(c"ucrtbase.dll", c"_crt_atexit"), (c"msvcrt.dll", c"_onexit")];
+    const RUNTIMES: [(&CStr, &CStr); 10] = [
+        (c"ucrtbase.dll", c"_crt_atexit"),
+        (c"ucrtbased.dll", c"_crt_atexit"),
+        (c"msvcrt.dll", c"_onexit"),
+        (c"msvcr70.dll", c"_onexit"),
+        (c"msvcr71.dll", c"_onexit"),
+        (c"msvcr80.dll", c"_onexit"),
+        (c"msvcr90.dll", c"_onexit"),
+        (c"msvcr100.dll", c"_onexit"),
+        (c"msvcr110.dll", c"_onexit"),
+        (c"msvcr120.dll", c"_onexit"),
+    ];
+    if !PINNED.load(Ordering::Acquire) {
+        return;
+    }
     for (library, function) in RUNTIMES {
         // SAFETY: names are C strings. Both functions take a function without arguments; neither cares for its result.
         unsafe {
@@ -89,7 +104,7 @@ pub(crate) fn spawn_with_signals_blocked(
 /// Large pages are a privilege there.
 pub(crate) fn prefer_large_pages<T>(_: &mut [MaybeUninit<T>]) {}
 
-/// An environment variable. No program runs with more rights than the user who set it.
+/// An environment variable. There are no setuid programs; one that was elevated got its variables from the same user.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -19,7 +19,16 @@ pub(super) struct Abi {
     pub(super) target: &'static str,
     packages: &'static [&'static str],
     runner: Runner,
+    /// Why a case may be skipped here; any other reason is a failure.
+    skips: &'static [&'static str],
 }
+
+const NO_EXCEPTIONS: &str = "C has no exceptions";
+const NO_EXTENSIONS: &str = "the library under test has no extension exports";
+const NO_GLOBAL: &str = "the library under test does not export HrGetGlobalOffline";
+const LINUX_SKIPS: [&str; 3] = [NO_EXCEPTIONS, NO_EXTENSIONS, NO_GLOBAL];
+const WINDOWS_SKIPS: [&str; 4] =
+    [NO_EXCEPTIONS, NO_EXTENSIONS, "Windows has no fork", "Windows has no signals that come to a thread"];
 
 enum Runner {
     Native,
@@ -27,31 +36,45 @@ enum Runner {
     Wine(Wine),
 }
 
-pub(super) const LINUX_X64: Abi =
-    Abi { toolchain: None, target: "x86_64-unknown-linux-gnu", packages: &["libwine-dev"], runner: Runner::Native };
+pub(super) const LINUX_X64: Abi = Abi {
+    toolchain: None,
+    target: "x86_64-unknown-linux-gnu",
+    packages: &["libwine-dev"],
+    runner: Runner::Native,
+    skips: &LINUX_SKIPS,
+};
 pub(super) const LINUX_X86: Abi = Abi {
     toolchain: Some("linux-i686"),
     target: "i686-unknown-linux-gnu",
-    packages: &["gcc-12-multilib", "g++-12-multilib"],
+    packages: &["gcc-12-multilib", "g++-12-multilib", "libwine-dev"],
     runner: Runner::Native,
+    skips: &LINUX_SKIPS,
 };
 pub(super) const LINUX_ARM64: Abi = Abi {
     toolchain: Some("linux-aarch64"),
     target: "aarch64-unknown-linux-gnu",
-    packages: &["g++-aarch64-linux-gnu", "qemu-user"],
+    packages: &["g++-aarch64-linux-gnu", "qemu-user", "libwine-dev"],
     runner: Runner::Qemu("qemu-aarch64 -L /usr/aarch64-linux-gnu"),
+    skips: &[
+        NO_EXCEPTIONS,
+        NO_EXTENSIONS,
+        NO_GLOBAL,
+        "qemu-user cannot start a thread in a child that was forked beside other threads",
+    ],
 };
 pub(super) const WINDOWS_X64: Abi = Abi {
     toolchain: Some("windows-x64"),
     target: "x86_64-pc-windows-gnu",
     packages: &["g++-mingw-w64-x86-64", "llvm-22"],
     runner: Runner::Wine(Wine::Bits64),
+    skips: &WINDOWS_SKIPS,
 };
 pub(super) const WINDOWS_X86: Abi = Abi {
     toolchain: Some("windows-x86"),
     target: "i686-pc-windows-gnu",
     packages: &["g++-mingw-w64-i686", "llvm-22"],
     runner: Runner::Wine(Wine::Bits32),
+    skips: &WINDOWS_SKIPS,
 };
 
 impl Abi {
@@ -87,6 +110,12 @@ impl Abi {
         let mut row = count(&fs::read_to_string(&log)?);
         row.size = Some(self.stripped_size()?);
         row.reasons = self.reasons()?;
+        if let Some((reason, _)) = row.reasons.iter().find(|(reason, _)| !self.skips.contains(&reason.as_str())) {
+            return Err(format!("skipped for a reason that is not this platform's: {reason}").into());
+        }
+        if row.skipped != row.reasons.iter().map(|(_, count)| count).sum::<usize>() {
+            return Err(format!("{} cases are skipped, and not all of them say why", row.skipped).into());
+        }
         if row.failed > 0 {
             let text = fs::read_to_string(&log)?;
             text.lines()

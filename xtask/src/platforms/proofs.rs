@@ -47,7 +47,7 @@ struct Mutation {
     by_convention_only: bool,
 }
 
-const MUTATIONS: [Mutation; 5] = [
+const MUTATIONS: [Mutation; 7] = [
     Mutation {
         what: "a method out of order in C++",
         file: "cpp_view.h",
@@ -67,6 +67,20 @@ const MUTATIONS: [Mutation; 5] = [
         file: "cpp_view.h",
         from: "HRESULT STDMETHODCALLTYPE Unadvise(",
         to: "HRESULT Unadvise(",
+        by_convention_only: true,
+    },
+    Mutation {
+        what: "a convention dropped in C",
+        file: "c_view.h",
+        from: "void (STDMETHODCALLTYPE *Notify)(",
+        to: "void (*Notify)(",
+        by_convention_only: true,
+    },
+    Mutation {
+        what: "a convention dropped from the log callback",
+        file: "extensions.h",
+        from: "typedef void (STDMETHODCALLTYPE *MAPIOFFLINE_LOG_CALLBACK)(",
+        to: "typedef void (*MAPIOFFLINE_LOG_CALLBACK)(",
         by_convention_only: true,
     },
     Mutation {
@@ -222,6 +236,11 @@ impl Platform {
             None => String::new(),
         };
         let mut faults = Vec::new();
+        let callback = code.split_once("@through_log_callback(").and_then(|(_, rest)| rest.split_once("call "));
+        let called = callback.and_then(|(_, call)| call.split('%').next()).unwrap_or("nothing");
+        if called.contains("x86_stdcallcc") == self.convention.is_empty() || !called.contains("void") {
+            faults.push(format!("the log callback is called as {called:?}"));
+        }
         for name in golden.lines().filter(|line| !line.starts_with('#')) {
             let declared = code.lines().find(|line| {
                 line.starts_with("declare ")

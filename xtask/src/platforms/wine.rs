@@ -175,11 +175,18 @@ impl Drop for Running {
 /// Downloads i386 packages by lists of our own, so that the machine's apt stays as it is, and unpacks them.
 fn unpack_wine32() -> Result<()> {
     let wine = Wine::unpacked();
-    if wine.join("usr/lib/wine/wine").exists() {
+    if wine.exists() {
         return Ok(());
     }
     println!("unpacking Debian's 32-bit Wine into {}", wine.display());
+    // Complete or not at all: it gets its name at the end.
+    let unpacked = wine.with_extension("part");
     let work = super::folder().join("tools/apt-i386");
+    for folder in [&unpacked, &work] {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+    }
     for folder in ["lists/partial", "cache/archives/partial", "packages"] {
         fs::create_dir_all(work.join(folder))?;
     }
@@ -202,7 +209,8 @@ fn unpack_wine32() -> Result<()> {
     let log = super::folder().join("wine32-packages.log");
     run_filtered(apt(&["download"]).args(PACKAGES_32), &log, |_| false)?;
     for package in fs::read_dir(work.join("packages"))? {
-        run(Command::new("dpkg").arg("-x").arg(package?.path()).arg(&wine))?;
+        run(Command::new("dpkg").arg("-x").arg(package?.path()).arg(&unpacked))?;
     }
+    fs::rename(unpacked, wine)?;
     Ok(())
 }
