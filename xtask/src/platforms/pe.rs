@@ -39,6 +39,7 @@ pub(super) fn check(tools: &Tools) -> Result<Row> {
             let result = package(tools, abi, cpu, shared);
             settle(format!("{cpu}: the installed package by find_package, BUILD_SHARED_LIBS={shared}"), result);
         }
+        settle(format!("{cpu}: the source by add_subdirectory"), subdirectory(tools, abi, cpu));
     }
     Ok(row)
 }
@@ -143,7 +144,21 @@ fn package(tools: &Tools, abi: &Abi, cpu: &str, shared: &str) -> Result<()> {
     definitions.push("-DCMAKE_EXE_LINKER_FLAGS=-static".into());
     tools.configure(&root().join("c-tests/consumer/find_package"), &build, &definitions)?;
     output(tools.cmake().arg("--build").arg(&build))?;
+    run_consumers(tools, &build, &prefix.join("bin"))
+}
+
+/// A project that has ours inside.
+fn subdirectory(tools: &Tools, abi: &Abi, cpu: &str) -> Result<()> {
+    let build = folder().join("package").join(cpu).join("subdirectory");
+    // The compiler's own DLLs are not where Wine looks.
+    let more = ["-DCMAKE_EXE_LINKER_FLAGS=-static".to_owned()];
+    abi.build(tools, &root().join("c-tests/consumer/subdirectory"), &build, &more)?;
+    run_consumers(tools, &build, &build.join("mapioffline"))
+}
+
+/// Windows would look for the DLL beside the programs; Wine is told where it is.
+fn run_consumers(tools: &Tools, build: &Path, library: &Path) -> Result<()> {
     let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
-    output(ctest.arg(&build).env("WINEPATH", prefix.join("bin")))?;
+    output(ctest.arg(build).env("WINEPATH", library))?;
     Ok(())
 }
