@@ -157,8 +157,11 @@ int is_child_case(void) {
 }
 
 int run_case_as_process(const char *name, const char *environment, const char *errors) {
+    int status;
     set_environment("MAPIOFFLINE_TEST_CHILD", "1");
-    return run_process(program, name, environment, errors);
+    status = run_process(program, name, environment, errors);
+    set_environment("MAPIOFFLINE_TEST_CHILD", NULL); /* or later cases of this process would take it for a child */
+    return status;
 }
 
 /* A profile of a case: "ope.starts_online". */

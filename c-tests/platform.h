@@ -28,6 +28,7 @@ void take_function(void *function, void *symbol);
 /* Runs `program argument` with more environment (NAME=value, or null), and its stderr in a file if `errors` is not null.
  * Gives its exit status. */
 int run_process(const char *program, const char *argument, const char *environment, const char *errors);
+/* For this process and what it starts; null takes it away. */
 void set_environment(const char *name, const char *value);
 unsigned long process_id(void);
 /* Ends the process at once: no exit handlers. */

@@ -90,7 +90,11 @@ int run_process(const char *program, const char *argument, const char *environme
 }
 
 void set_environment(const char *name, const char *value) {
-    setenv(name, value, 1);
+    if (value != NULL) {
+        setenv(name, value, 1);
+    } else {
+        unsetenv(name);
+    }
 }
 
 unsigned long process_id(void) {

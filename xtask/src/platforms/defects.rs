@@ -48,7 +48,7 @@ pub(super) fn check(tools: &Tools) -> Result<Row> {
             _ => Err(format!("{case} does not exist, is skipped, or does not start: {status}").into()),
         }
     };
-    let mut row = Row { passed: 0, failed: 0, skipped: 0, size: None, reasons: Vec::new() };
+    let mut row = Row::default();
     make()?;
     for defect in &chosen {
         if !passes(&defect.case)? {

@@ -15,6 +15,7 @@ use crate::tools::Tools;
 use crate::{Result, target};
 
 /// What a part has to say in the table.
+#[derive(Default)]
 struct Row {
     passed: usize,
     failed: usize,

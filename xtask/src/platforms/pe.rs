@@ -13,7 +13,7 @@ use crate::{Result, root};
 
 pub(super) fn check(tools: &Tools) -> Result<Row> {
     tools::debian_packages(&["clang-22", "lld-22", "llvm-22", "binutils-mingw-w64"], "looking at the DLLs")?;
-    let mut row = Row { passed: 0, failed: 0, skipped: 0, size: None, reasons: Vec::new() };
+    let mut row = Row::default();
     let mut settle = |what: String, result: Result<()>| match result {
         Ok(()) => {
             println!("  {what}");

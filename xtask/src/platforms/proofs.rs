@@ -101,7 +101,7 @@ const MUTATIONS: [Mutation; 7] = [
 
 pub(super) fn check() -> Result<Row> {
     tools::debian_packages(&["clang-22"], "the proofs of other platforms")?;
-    let mut row = Row { passed: 0, failed: 0, skipped: 0, size: None, reasons: Vec::new() };
+    let mut row = Row::default();
     let mut settle = |what: String, faults: Vec<String>| {
         if faults.is_empty() {
             println!("  {what}");

@@ -50,7 +50,7 @@ impl Wine {
     /// Installs it, and keeps its server running until the value is dropped: without, every program would start one and
     /// wait for its end.
     pub(super) fn start(self) -> Result<Running> {
-        tools::debian_packages(&["wine64", "libwine-dev"], "running Windows programs")?;
+        tools::debian_packages(&["wine64"], "running Windows programs")?;
         if self == Self::Bits32 {
             tools::debian_packages(&["libc6-i386", "libz-mingw-w64"], "running 32-bit Windows programs")?;
             unpack_wine32()?;
