@@ -89,6 +89,35 @@ int all_objects_gone(void) {
     return 1;
 }
 
+/* ---- the store ------------------------------------------------------------------------------------------------------ */
+
+static char state_folder[512];
+
+int with_shared_store(void) {
+    const char *store = getenv("MAPIOFFLINE_TEST_STORE");
+    return store != NULL && strcmp(store, "shared") == 0;
+}
+
+/* Never the user's own folder: each program gets one, which its children share. */
+static void choose_store(void) {
+    if (!with_shared_store()) {
+        set_environment("MAPIOFFLINE_STORE", "memory");
+    } else if (!is_child_case()) {
+        if (!make_private_folder(state_folder, sizeof(state_folder))) {
+            fprintf(stderr, "no folder for the state of profiles could be made\n");
+            exit(2);
+        }
+        set_environment("MAPIOFFLINE_STORE", NULL);
+        set_environment("MAPIOFFLINE_STATE_DIR", state_folder);
+    }
+}
+
+static void leave_store(void) {
+    if (state_folder[0] != 0) {
+        remove_folder(state_folder);
+    }
+}
+
 /* ---- cases --------------------------------------------------------------------------------------------------------- */
 
 void register_case(struct test_case *test) {
@@ -213,6 +242,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     if (strcmp(argv[1], "--list") != 0) {
+        choose_store();
         load_library();
     }
     for (test = cases; test != NULL; test = test->next) {
@@ -220,7 +250,9 @@ int main(int argc, char **argv) {
         if (strcmp(argv[1], "--list") == 0) {
             printf("%s\n", name);
         } else if (strcmp(argv[1], name) == 0) {
-            return run_case(test);
+            int status = run_case(test);
+            leave_store();
+            return status;
         } else if (all) {
             int status = run_case(test);
             passed += status == 0;
@@ -232,6 +264,7 @@ int main(int argc, char **argv) {
         if (under_valgrind()) {
             nap(6000); /* the idle notifier ends, and with it what valgrind calls possibly lost */
         }
+        leave_store();
         printf("%d passed, %d failed, %d skipped\n", passed, failed, left_out);
         return failed != 0;
     }

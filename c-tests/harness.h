@@ -54,6 +54,9 @@ ULONG live_objects(void);
 /* Waits up to 10 seconds for the last object to go: a transition without BLOCK may still hold some. */
 int all_objects_gone(void);
 
+/* MAPIOFFLINE_TEST_STORE=shared: profiles are shared with other processes, in a folder of this program's own. */
+int with_shared_store(void);
+
 /* ---- cases --------------------------------------------------------------------------------------------------------- */
 
 struct test_case {

@@ -34,6 +34,14 @@ unsigned long process_id(void);
 /* Ends the process at once: no exit handlers. */
 void end_process(int status);
 
+/* A new folder in the present one, and its whole path. */
+int make_private_folder(char *path, size_t size);
+/* A folder that holds files only, with these. */
+void remove_folder(const char *path);
+/* The lock that the library takes for a folder, on a file that is made if it is not there; null where it is taken. */
+void *lock_file(const char *path);
+void unlock_file(void *lock);
+
 /* Whether this runs under qemu-user, which has no threads for a child that was forked beside others, and keeps memory for
  * every thread that ever was. */
 int under_qemu(void);
@@ -44,6 +52,8 @@ void nap(int milliseconds);
 /* Threads of this process; and those of the library among them, by their name. */
 int threads_of_process(void);
 int threads_of_library(void);
+/* Threads that notice what other processes change. */
+int watchers_of_library(void);
 /* The calling thread's. */
 void name_of_thread(char *name, size_t size);
 size_t stack_of_thread(void);

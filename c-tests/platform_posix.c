@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,6 +103,41 @@ unsigned long process_id(void) {
     return (unsigned long)getpid();
 }
 
+int make_private_folder(char *path, size_t size) {
+    char here[384];
+    int written;
+    if (getcwd(here, sizeof(here)) == NULL) {
+        return 0;
+    }
+    written = snprintf(path, size, "%s/state-XXXXXX", here);
+    return written > 0 && (size_t)written < size && mkdtemp(path) != NULL;
+}
+
+void remove_folder(const char *path) {
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    rmdir(path);
+}
+
+void *lock_file(const char *path) {
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0) {
+        close(file);
+        file = -1;
+    }
+    return file < 0 ? NULL : (void *)(size_t)file;
+}
+
+void unlock_file(void *lock) {
+    close((int)(size_t)lock);
+}
+
 int under_qemu(void) {
     const char *emulator = getenv("MAPIOFFLINE_TEST_EMULATOR");
     return emulator != NULL && strstr(emulator, "qemu") != NULL;
@@ -145,6 +182,10 @@ int threads_of_process(void) {
 
 int threads_of_library(void) {
     return count_threads("mapioffline\n");
+}
+
+int watchers_of_library(void) {
+    return count_threads("mapioffline-see\n");
 }
 
 void name_of_thread(char *name, size_t size) {

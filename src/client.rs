@@ -42,7 +42,8 @@ impl OfflineObject {
     /// Opens a profile's global object and makes the profile hosted, as `HrGetGlobalOffline` does.
     ///
     /// # Errors
-    /// As for [`open`](Self::open), but never because hosting is strict.
+    /// As for [`open`](Self::open), but never because hosting is strict; [`Error::Disk`], [`Error::Timeout`]: it could not
+    /// be written where the user's programs share it.
     pub fn global(profile: &str) -> Result<Self, Error> {
         tree::global(&name(profile)?, &api::PLAIN).map(Self)
     }
@@ -52,6 +53,7 @@ impl OfflineObject {
     /// ```
     /// use mapioffline::{Capabilities, OfflineObject, State};
     ///
+    /// # mapioffline::keep_state_in_memory();
     /// let profile = OfflineObject::open("Builder")?;
     /// let store = OfflineObject::builder("Builder").parent(&profile).capabilities(Capabilities::OFFLINE).create()?;
     /// profile.set_state_and_wait(State::Offline)?;
@@ -83,6 +85,7 @@ impl OfflineObject {
     /// # Errors
     /// [`Error::NoSupport`]: the capability is lacking. [`Error::Pending`]: a transition of the object's tree is under
     /// way and has not come to DONE, or another waits behind it. [`Error::Failed`]: no thread could be started.
+    /// [`Error::Disk`], [`Error::Timeout`]: the change could not be written where the user's programs share it.
     /// [`Error::OutOfMemory`].
     pub fn set_state(&self, state: State) -> Result<(), Error> {
         Offline::set_state(&self.0.own(), state, Wait::No)
@@ -106,6 +109,7 @@ impl OfflineObject {
     ///
     /// use mapioffline::{OfflineObject, Phase, State};
     ///
+    /// # mapioffline::keep_state_in_memory();
     /// let object = OfflineObject::open("Subscribe")?;
     /// let (sender, receiver) = channel();
     /// let subscription = object.subscribe(move |change| drop(sender.send(change.phase)))?;
@@ -180,7 +184,8 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`]: a bad name, a parent of another profile, or a global object with a parent.
-    /// [`Error::NotFound`]: the name is too long. [`Error::OutOfMemory`].
+    /// [`Error::NotFound`]: the name is too long. [`Error::Disk`], [`Error::Timeout`]: a global object could not be written
+    /// where the user's programs share it. [`Error::OutOfMemory`].
     pub fn create(self) -> Result<OfflineObject, Error> {
         let parent = self.parent.map(|parent| parent.0.own());
         let Self { identity, capabilities, .. } = self;
@@ -216,6 +221,6 @@ pub fn set_strict_hosting(strict: bool) {
 }
 
 /// A whole Rust string: a zero in it is not its end, but a fault.
-fn name(profile: &str) -> Result<Name, Error> {
+pub(crate) fn name(profile: &str) -> Result<Name, Error> {
     if profile.contains('\0') { Err(Error::InvalidArgument) } else { Name::from_utf8(profile.bytes()) }
 }

@@ -23,6 +23,11 @@ pub enum Error {
     OutOfMemory,
     /// No thread could be started, or a transition was cut short in a forked child (`E_FAIL`).
     Failed,
+    /// The state could not be written where the user's programs share it; nothing was changed (`MAPI_E_DISK_ERROR`). The
+    /// log says why.
+    Disk,
+    /// Another program held the shared state for too long; nothing was changed (`MAPI_E_TIMEOUT`).
+    Timeout,
     /// The object ended during the call, or the library met a fault of its own (`E_UNEXPECTED`).
     Unexpected,
 }
@@ -38,6 +43,8 @@ impl fmt::Display for Error {
             Self::Pending => "a transition is under way; try again when it is done",
             Self::OutOfMemory => "memory ran out; nothing was changed",
             Self::Failed => "no notifier thread could be started, or the process was forked during the transition",
+            Self::Disk => "the state could not be written",
+            Self::Timeout => "another program holds the shared state for too long; try again",
             Self::Unexpected => "the object ended during the call, or the library met a fault of its own",
         })
     }

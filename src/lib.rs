@@ -7,6 +7,7 @@
 //! ```
 //! use mapioffline::{OfflineObject, State};
 //!
+//! # mapioffline::keep_state_in_memory();
 //! let outlook = OfflineObject::open("Outlook")?;
 //! let subscription = outlook.subscribe(|change| println!("{:?}: {:?} -> {:?}", change.phase, change.old, change.new))?;
 //! outlook.set_state_and_wait(State::Offline)?;
@@ -16,7 +17,8 @@
 //! ```
 //!
 //! A profile starts online. Its state belongs to the profile, not to the handle: it is still there when the profile is
-//! opened again. Callbacks run with no lock of the library held, so every method may be called from one.
+//! opened again, and all programs of a user share it ([`StateFolder`]; [`keep_state_in_memory`] for those that should not).
+//! Callbacks run with no lock of the library held, so every method may be called from one.
 
 mod abi;
 mod api;
@@ -28,6 +30,7 @@ mod logging;
 mod name;
 mod notify;
 mod state;
+mod state_folder;
 mod store;
 mod sys;
 mod tree;
@@ -36,6 +39,7 @@ pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
 pub use error::Error;
 pub use notify::{Change, Phase};
 pub use state::{Capabilities, State};
+pub use state_folder::{Noticing, ProfileRecord, StateFolder, StoredProfile, Unread, keep_state_in_memory};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -11,7 +11,7 @@ use crate::error::Error;
 const MAX: usize = cchProfileNameMax;
 
 /// A valid profile name: 1 to 64 UTF-16 units, well-formed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Name {
     units: [u16; MAX],
     len: u8,
@@ -103,6 +103,12 @@ impl Name {
 
     fn finished(self) -> Result<Self, Error> {
         if self.len == 0 { Err(Error::InvalidArgument) } else { Ok(self) }
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
     }
 }
 

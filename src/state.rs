@@ -54,6 +54,14 @@ impl Capabilities {
         (bits & !Self::ALL.0 == 0).then_some(Self(bits))
     }
 
+    /// These, and the one to change to `state`.
+    pub(crate) const fn with(self, state: State) -> Self {
+        match state {
+            State::Offline => Self(self.0 | Self::OFFLINE.0),
+            State::Online => Self(self.0 | Self::ONLINE.0),
+        }
+    }
+
     /// The bits, as `GetCapabilities` gives them.
     pub const fn bits(self) -> u32 {
         self.0

@@ -4,12 +4,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 
-use mapioffline::{Capabilities, Error, GUID_GLOBAL_STATE, Guid, OfflineObject, Phase, State, Subscription};
+use mapioffline::{
+    Capabilities, Error, GUID_GLOBAL_STATE, Guid, OfflineObject, Phase, State, Subscription, keep_state_in_memory,
+};
 
 const KIND: Guid = Guid { Data1: 0xAAAA_AAAA, Data2: 1, Data3: 2, Data4: [3; 8] };
 
 #[test]
 fn the_same_object_is_found_again() {
+    keep_state_in_memory();
     let first = OfflineObject::open("Rust same").unwrap();
     let second = OfflineObject::open("RUST SAME").unwrap();
     assert_eq!(first, second);
@@ -21,6 +24,7 @@ fn the_same_object_is_found_again() {
 
 #[test]
 fn names_are_checked_whole() {
+    keep_state_in_memory();
     for (name, error) in
         [("", Error::InvalidArgument), ("a\0b", Error::InvalidArgument), (&"n".repeat(65), Error::NotFound)]
     {
@@ -30,6 +34,7 @@ fn names_are_checked_whole() {
 
 #[test]
 fn a_subscription_hears_until_it_is_dropped() {
+    keep_state_in_memory();
     let object = OfflineObject::open("Rust subscription").unwrap();
     let (sender, receiver) = channel();
     let subscription = object.subscribe(move |change| sender.send(*change).unwrap()).unwrap();
@@ -45,6 +50,7 @@ fn a_subscription_hears_until_it_is_dropped() {
 
 #[test]
 fn a_subscription_may_end_itself() {
+    keep_state_in_memory();
     let object = OfflineObject::open("Rust itself").unwrap();
     let own = Arc::new(std::sync::Mutex::new(None::<Subscription>));
     let count = Arc::new(AtomicU32::new(0));
@@ -62,6 +68,7 @@ fn a_subscription_may_end_itself() {
 
 #[test]
 fn a_panic_in_a_callback_or_in_its_drop_stalls_nothing() {
+    keep_state_in_memory();
     struct PanicsWhenDropped;
     impl Drop for PanicsWhenDropped {
         fn drop(&mut self) {
@@ -88,6 +95,7 @@ fn a_panic_in_a_callback_or_in_its_drop_stalls_nothing() {
 
 #[test]
 fn created_objects_follow_their_parents() {
+    keep_state_in_memory();
     let profile = OfflineObject::builder("Rust tree").global().create().unwrap();
     let child = OfflineObject::builder("Rust tree").parent(&profile).identity(KIND, None).create().unwrap();
     assert_eq!(OfflineObject::open_object("Rust tree", KIND, None).unwrap(), child);
@@ -102,6 +110,7 @@ fn created_objects_follow_their_parents() {
 /// The Rust library installs no logger, whatever the environment says: a Rust program has one of its own.
 #[test]
 fn no_logger_is_installed() {
+    keep_state_in_memory();
     static CHILD: OnceLock<bool> = OnceLock::new();
     if *CHILD.get_or_init(|| std::env::var_os("MAPIOFFLINE_TEST_CHILD").is_some()) {
         let object = OfflineObject::open("Rust silent").unwrap();

@@ -22,6 +22,8 @@ CASE(numbers) {
     check_eq((unsigned)MAPI_E_NOT_FOUND, 0x8004010Fu);
     check_eq((unsigned)MAPI_E_UNKNOWN_FLAGS, 0x80040106u);
     check_eq((unsigned)MAPI_E_NO_SUPPORT, 0x80040102u);
+    check_eq((unsigned)MAPI_E_DISK_ERROR, 0x80040116u);
+    check_eq((unsigned)MAPI_E_TIMEOUT, 0x80040401u);
     check(E_PENDING < 0 && FAILED(E_PENDING) && SUCCEEDED(S_OK));
     check_eq(cchProfileNameMax, 64);
     check_eq(MAPIOFFLINE_ADVISE_DEFAULT, 0);

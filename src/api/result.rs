@@ -16,6 +16,8 @@ impl Error {
             Self::Pending => E_PENDING,
             Self::OutOfMemory => E_OUTOFMEMORY,
             Self::Failed => E_FAIL,
+            Self::Disk => MAPI_E_DISK_ERROR,
+            Self::Timeout => MAPI_E_TIMEOUT,
             Self::Unexpected => E_UNEXPECTED,
         }
     }

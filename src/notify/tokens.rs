@@ -8,8 +8,8 @@ const BLOCK_BITS: u32 = 16;
 const BLOCK: u32 = 1 << BLOCK_BITS;
 const BLOCKS: usize = 1 << (32 - BLOCK_BITS);
 
-/// All tokens of the process.
-pub(crate) static TOKENS: Sequence = Sequence::new(1);
+/// All tokens of the process. Zeroes throughout, so that the library's file does not hold them; the first token is 1.
+pub(crate) static TOKENS: Sequence = Sequence::new(0);
 
 /// Gives out the numbers from 1 on. After 2^32 it begins again and leaves out whole blocks of which a number still
 /// stands. While more than half of all blocks have one, less than 2^31 numbers could come between two of the same value:
@@ -63,7 +63,7 @@ impl Sequence {
 
     /// `token`, unless a block begins with it that may not be used.
     fn first_free_from(&self, token: u32) -> Result<u32, Error> {
-        if token % BLOCK != 0 {
+        if !token.is_multiple_of(BLOCK) {
             return Ok(token);
         }
         if self.again.load(Ordering::Relaxed) && self.occupied.load(Ordering::Relaxed) as usize > BLOCKS / 2 {

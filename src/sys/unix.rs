@@ -1,7 +1,8 @@
 //! POSIX, with glibc's and Apple's additions.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
@@ -84,6 +85,37 @@ pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = memory;
+}
+
+/// The number of a descriptor.
+#[derive(Clone, Copy)]
+pub(crate) struct Descriptor(pub(super) RawFd);
+
+impl Descriptor {
+    #[cfg(not(target_os = "linux"))]
+    pub(super) const NONE: Self = Self(-1);
+
+    /// In a forked child: closes what only a thread of the parent's owned.
+    pub(crate) fn close_inherited(self) {
+        // SAFETY: the owner does not exist in this process.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+/// The home of the account whose rights this program has.
+pub(super) fn home_of_account() -> Option<String> {
+    let mut entry = std::mem::MaybeUninit::<libc::passwd>::zeroed();
+    let mut room: [c_char; 4096] = [0; 4096];
+    let mut found = std::ptr::null_mut();
+    // SAFETY: all of it is writable, and `room` outlives what `entry` points to. A result that is not null is `entry`,
+    // whose strings end.
+    unsafe {
+        libc::getpwuid_r(libc::geteuid(), entry.as_mut_ptr(), room.as_mut_ptr(), room.len(), &raw mut found);
+        if found.is_null() || (*found).pw_dir.is_null() {
+            return None;
+        }
+        CStr::from_ptr((*found).pw_dir).to_str().ok().filter(|home| home.starts_with('/')).map(str::to_owned)
+    }
 }
 
 /// An environment variable, except in a program that runs with more rights than its user has.

@@ -11,9 +11,10 @@ use super::slab::Slab;
 use crate::com::{Client, Faces, Outer, Own};
 use crate::deliver::{self, Ticket};
 use crate::error::Error;
+use crate::name::Name;
 use crate::notify::{Change, Closed, Phase, Table};
 use crate::state::{Capabilities, State};
-use crate::store::{self, Entry as _};
+use crate::store::{Entry, Interest};
 use crate::sys::Thread;
 
 /// Where an object stands: its tree, and its slot in that.
@@ -39,7 +40,9 @@ type Identities = HashMap<Identity, Place, BuildHasherDefault<DefaultHasher>>;
 
 /// All trees of a profile.
 pub(super) struct Forest {
-    pub(super) record: <store::Chosen as store::Store>::Entry,
+    pub(super) record: Entry,
+    /// While the global object's tree stands, what other processes make of it is of interest.
+    interest: Option<Interest>,
     trees: Slab<Tree>,
     /// Named objects, the global one excepted.
     pub(super) identities: Identities,
@@ -54,6 +57,8 @@ pub(super) struct Tree {
     slots: Slab<Slot>,
     run: Option<Run>,
     queued: Option<Queued>,
+    /// Another process has changed the global object's state meanwhile: comes last.
+    heard: Option<Queued>,
     /// The notification that runs, if any.
     current: Option<Current>,
     /// There may be slots whose objects ended and that wait for the transition to be over.
@@ -189,9 +194,10 @@ pub(super) struct Seed<'a> {
 }
 
 impl Forest {
-    pub(super) fn new(record: <store::Chosen as store::Store>::Entry) -> Self {
+    pub(super) fn new(record: Entry) -> Self {
         Self {
             record,
+            interest: None,
             trees: Slab::new(),
             identities: Identities::default(),
             global: None,
@@ -218,12 +224,19 @@ impl Forest {
         profile: &'static Profile,
         faces: &'static Faces,
     ) -> Result<(Client<Offline>, Ended), Error> {
-        let record = self.record.record();
         let Some(tree) = self.global else {
+            // Noticed from here on, or read here.
+            let interest = self.record.is_shared().then(Interest::new);
+            // What could not be mended now is mended later.
+            if self.record.refresh(profile.name()) == Err(Error::OutOfMemory) {
+                return Err(Error::OutOfMemory);
+            }
+            let record = self.record.record();
             let seed =
                 Seed { profile, faces, outer: None, identity: None, capabilities: record.capabilities, parent: None };
             let client = self.plant(&seed, record.state)?;
             self.global = Some(client.place.tree);
+            self.interest = interest;
             return Ok((client, Ended::default()));
         };
         // The root of a tree is its first slot.
@@ -266,7 +279,7 @@ impl Forest {
         let place = Place { tree: self.trees.next(), slot: 0 };
         let (client, slot) = Slot::new(seed, state, place)?;
         slots.insert(slot);
-        self.trees.insert(Tree { slots, run: None, queued: None, current: None, waiting: false });
+        self.trees.insert(Tree { slots, run: None, queued: None, heard: None, current: None, waiting: false });
         Ok(client)
     }
 
@@ -276,7 +289,7 @@ impl Forest {
         let parent_reference = parent.try_client().ok_or(Error::InvalidArgument)?;
         let tree = self.trees.get_mut(parent_place.tree).ok_or(Error::Unexpected)?;
         tree.slots.reserve()?;
-        if let Some(queued) = &mut tree.queued {
+        for queued in [&mut tree.queued, &mut tree.heard].into_iter().flatten() {
             queued.plan.try_reserve(tree.slots.len() + 1)?;
         }
         let parent = tree.slots.get(parent_place.slot).ok_or(Error::Unexpected)?;
@@ -362,16 +375,24 @@ impl Forest {
         let place = object.place;
         self.slot_of(object).ok_or(Error::Unexpected)?;
         let is_global = self.global == Some(place.tree) && place.slot == 0;
+        if is_global && ticket.is_none() {
+            self.record.refresh(object.profile_name())?;
+            self.show_capabilities();
+        }
         let tree = self.trees.get_mut(place.tree).ok_or(Error::Unexpected)?;
         let slot = tree.slots.get(place.slot).ok_or(Error::Unexpected)?;
         if !slot.capabilities.allow(to) {
             return Err(Error::NoSupport);
         }
         let in_done = tree.run.as_ref().is_some_and(|run| run.phase == Phase::Done);
-        if tree.queued.is_some() || (tree.run.is_some() && (blocking || !in_done)) {
+        if tree.queued.is_some() || tree.heard.is_some() || (tree.run.is_some() && (blocking || !in_done)) {
             return Err(Error::Pending);
         }
         if slot.state == to {
+            if is_global && self.record.record().state != to {
+                // Another process may just have changed it, which nobody here has begun to follow: this is later.
+                self.record.write(object.profile_name(), to)?;
+            }
             return Ok(Accepted::Already);
         }
         // A notifier that is in DONE goes on with what is queued; a caller has to hand it to one.
@@ -385,14 +406,63 @@ impl Forest {
         let mut plan = Vec::new();
         plan.try_reserve(tree.slots.len())?;
         if is_global {
-            self.record.write(to)?;
+            self.record.write(object.profile_name(), to)?;
         }
         let queued = Queued { slot: place.slot, to, plan, ticket };
         if tree.run.is_some() {
             tree.queued = Some(queued);
             return Ok(Accepted::Queued);
         }
-        let (key, ticket) = self.begin(place.tree, queued, Runner::Caller).ok_or(Error::Unexpected)?;
+        self.begin_for(place.tree, queued)
+    }
+
+    /// Looks at the record, which another process may have changed, and goes where it says. To be asked again as with
+    /// `request`.
+    pub(super) fn hear(&mut self, profile: &Name, ticket: Option<Ticket<Job>>) -> Result<Accepted, Error> {
+        let Some(tree_index) = self.global else { return Ok(Accepted::Already) };
+        self.record.refresh(profile)?;
+        self.show_capabilities();
+        let to = self.record.record().state;
+        let tree = self.trees.get_mut(tree_index).ok_or(Error::Unexpected)?;
+        if tree.comes_to(to) {
+            tree.heard = None;
+            return Ok(Accepted::Already);
+        }
+        if tree.heard.is_some() {
+            // It will go where the record says then.
+            return Ok(Accepted::Queued);
+        }
+        let goes_on = tree.run.as_ref().is_some_and(|run| run.runner == Runner::Notifier);
+        let needs_notifier = !goes_on && (tree.run.is_some() || !deliver::exiting());
+        if needs_notifier && ticket.is_none() {
+            return Ok(Accepted::IfThereIsANotifier);
+        }
+        let ticket = ticket.filter(|_| needs_notifier);
+        let mut plan = Vec::new();
+        plan.try_reserve(tree.slots.len())?;
+        let heard = Queued { slot: 0, to, plan, ticket };
+        if tree.run.is_some() {
+            tree.heard = Some(heard);
+            return Ok(Accepted::Queued);
+        }
+        self.begin_for(tree_index, heard)
+    }
+
+    /// The global object has the capabilities of the record, which another process may have made.
+    pub(super) fn show_capabilities(&mut self) {
+        let capabilities = self.record.record().capabilities;
+        let tree = self.global.and_then(|tree| self.trees.get_mut(tree));
+        if let Some(slot) = tree.and_then(|tree| tree.slots.get_mut(0)) {
+            slot.capabilities = capabilities;
+            if let Some(object) = &slot.object {
+                object.show_capabilities(capabilities);
+            }
+        }
+    }
+
+    /// A transition begins, for the one who asked.
+    fn begin_for(&mut self, tree: u32, request: Queued) -> Result<Accepted, Error> {
+        let (key, ticket) = self.begin(tree, request, Runner::Caller).ok_or(Error::Unexpected)?;
         Ok(match ticket {
             Some(ticket) => Accepted::Dispatch(ticket, key),
             None => Accepted::Run(key),
@@ -461,8 +531,7 @@ impl Forest {
         tree.come_to_rest();
         // Before the next one begins, or a chain of queued ones would gather what ended on its way.
         self.clear_ended(key.tree);
-        let queued = self.trees.get_mut(key.tree).and_then(|tree| tree.queued.take());
-        if let Some(queued) = queued {
+        if let Some(queued) = self.next_queued(key.tree) {
             return match self.begin(key.tree, queued, here) {
                 Some((key, Some(ticket))) => Next::Dispatch(ticket, key),
                 Some((key, None)) => Next::Continue(key),
@@ -470,6 +539,24 @@ impl Forest {
             };
         }
         Next::Nothing
+    }
+
+    /// What waits behind a transition that is over, and still has something to do.
+    fn next_queued(&mut self, index: u32) -> Option<Queued> {
+        let is_global = self.global == Some(index);
+        let recorded = self.record.record().state;
+        let tree = self.trees.get_mut(index)?;
+        loop {
+            let mut next = tree.queued.take().or_else(|| tree.heard.take())?;
+            if !is_global || next.slot != 0 {
+                return Some(next);
+            }
+            // Another process may have overtaken what was queued: the last change stands.
+            next.to = recorded;
+            if tree.slots.get(0).is_some_and(|root| root.state != recorded) {
+                return Some(next);
+            }
+        }
     }
 
     /// In a forked child: no transition is under way or queued, and everything is as it stands.
@@ -485,14 +572,16 @@ impl Forest {
                     mem::forget(owed);
                 }
             }
-            if let Some(Queued { ticket: Some(ticket), .. }) = tree.queued.take() {
-                ticket.abandon();
+            for queued in [tree.queued.take(), tree.heard.take()] {
+                if let Some(Queued { ticket: Some(ticket), .. }) = queued {
+                    ticket.abandon();
+                }
             }
             tree.come_to_rest();
-            if self.global == Some(index) {
-                if let Some(root) = tree.slots.get(0) {
-                    self.record.restore(root.state);
-                }
+            if self.global == Some(index)
+                && let Some(root) = tree.slots.get(0)
+            {
+                self.record.restore(root.state);
             }
             self.clear_ended(index);
         }
@@ -539,6 +628,7 @@ impl Forest {
             self.trees.remove(place.tree);
             if self.global == Some(place.tree) {
                 self.global = None;
+                self.interest = None;
             }
         }
     }
@@ -610,7 +700,8 @@ impl Tree {
         'objects: loop {
             let mut down = None;
             if let Some(slot) = self.slots.get_mut(at) {
-                let changes = slot.state != to && slot.capabilities.allow(to);
+                // The root was asked already, or follows another process.
+                let changes = slot.state != to && (at == root || slot.capabilities.allow(to));
                 if changes {
                     slot.concerned = true;
                     slot.table.begin();
@@ -635,6 +726,16 @@ impl Tree {
                 let Some(parent) = links.parent else { break 'objects };
                 at = parent;
             }
+        }
+    }
+
+    /// Whether the root is in this state, which the record says, when nothing but `heard` is left to do.
+    fn comes_to(&self, recorded: State) -> bool {
+        let Some(root) = self.slots.get(0) else { return true };
+        match (&self.queued, &self.run) {
+            (Some(queued), _) if queued.slot == 0 => true,
+            (_, Some(run)) if root.concerned => run.to == recorded,
+            _ => root.state == recorded,
         }
     }
 

@@ -10,13 +10,14 @@ use super::registry::Registry;
 use super::transition;
 use crate::deliver::{self, HeldNotifiers};
 use crate::logging;
-use crate::sys;
+use crate::{store, sys};
 
 /// The locks of the process, in the order in which they are taken. The profiles' wait in the registry.
 struct Held {
     #[expect(dead_code, reason = "held until it is dropped")]
     logging: logging::Held,
     registry: MutexGuard<'static, Registry>,
+    watcher: store::HeldWatcher,
     notifiers: HeldNotifiers<Job>,
 }
 
@@ -30,7 +31,8 @@ extern "C" fn prepare() {
     let logging = logging::hold();
     let mut registry = Registry::lock();
     registry.hold_profiles();
-    let held = Held { logging, registry, notifiers: transition::hold_notifiers() };
+    let watcher = store::hold();
+    let held = Held { logging, registry, watcher, notifiers: transition::hold_notifiers() };
     HELD.set(Some(ManuallyDrop::new(held)));
 }
 
@@ -43,6 +45,7 @@ extern "C" fn parent() {
 
 extern "C" fn child() {
     if let Some(mut held) = HELD.take() {
+        held.watcher.abandon();
         held.notifiers.abandon_idle();
         held.registry.held.each(|forest| forest.after_fork_in_child());
         held.registry.held.release();

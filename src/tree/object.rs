@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::forest::Place;
 use super::listener::Listener;
-use super::registry::Profile;
+use super::registry::{Profile, notice_others};
 use crate::com::{Client, Own, Payload};
 use crate::deliver;
 use crate::error::Error;
@@ -45,6 +45,11 @@ impl Offline {
         self.state.store(state.bits(), Ordering::Release);
     }
 
+    /// Somebody created the global object with others before this process's could be.
+    pub(super) fn show_capabilities(&self, capabilities: Capabilities) {
+        self.capabilities.store(capabilities.bits(), Ordering::Relaxed);
+    }
+
     pub(crate) fn is_of(&self, profile: &Profile) -> bool {
         std::ptr::eq(self.profile, profile)
     }
@@ -59,6 +64,7 @@ impl Offline {
         // Again, as statics of the client that were made since the first open die before what was registered then.
         static FIRST_ADVISE: AtomicBool = AtomicBool::new(false);
         deliver::deliver_until_exit(&FIRST_ADVISE);
+        notice_others();
         this.profile.lock().slot_of(this).ok_or(Error::Unexpected)?.table.promise()?;
         let asked = ask();
         let mut trees = this.profile.lock();

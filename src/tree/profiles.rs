@@ -28,6 +28,11 @@ impl Profiles {
         self.places.iter().flatten().copied()
     }
 
+    /// What stands in a place; nothing beyond the last one.
+    pub(super) fn at(&self, place: usize) -> Option<Option<&'static Profile>> {
+        self.places.get(place).copied()
+    }
+
     pub(super) fn find(&self, key: &[u16]) -> Option<&'static Profile> {
         if self.places.is_empty() {
             return None;

@@ -7,13 +7,13 @@ use once_cell::sync::Lazy;
 use super::forest::{Forest, Seed};
 use super::object::Offline;
 use super::profiles::Profiles;
-use super::{fork, hosting};
+use super::{fork, hosting, transition};
 use crate::abi::{GUID, GUID_GlobalState};
 use crate::com::{Client, Faces, Outer, Own};
 use crate::error::Error;
 use crate::name::Name;
 use crate::state::Capabilities;
-use crate::store::{self, Entry as _, Store as _};
+use crate::store::{self, Hint};
 use crate::sys::{self, ForkGuards};
 
 /// What an object is found by within its profile.
@@ -42,7 +42,6 @@ pub(super) struct Registry {
 
 static REGISTRY: Lazy<Mutex<Registry>> =
     Lazy::new(|| Mutex::new(Registry { profiles: Profiles::new(), held: ForkGuards::new() }));
-static STORE: store::Memory = store::Memory;
 
 impl Profile {
     /// The profile's name as it was first spelled.
@@ -73,7 +72,16 @@ impl Registry {
     }
 
     fn find(name: &Name) -> Option<&'static Profile> {
-        Self::lock().profiles.find(name.folded().units())
+        Self::find_folded(&name.folded())
+    }
+
+    fn find_folded(folded: &Name) -> Option<&'static Profile> {
+        Self::lock().profiles.find(folded.units())
+    }
+
+    /// The profile at `index`, in no order, if there are so many places.
+    fn at(index: usize) -> Option<Option<&'static Profile>> {
+        Self::lock().profiles.at(index)
     }
 
     fn find_or_add(name: &Name) -> Result<&'static Profile, Error> {
@@ -87,7 +95,7 @@ impl Registry {
         registry.profiles.reserve()?;
         let mut room = Vec::new();
         room.try_reserve_exact(1)?;
-        room.push(Profile { name: *name, folded, forest: Mutex::new(Forest::new(STORE.open(name)?)) });
+        room.push(Profile { name: *name, folded, forest: Mutex::new(Forest::new(store::open())) });
         let profile = &room.leak()[0];
         registry.profiles.insert(profile);
         Ok(profile)
@@ -107,17 +115,18 @@ fn find_or_open(name: &Name, identity: &Identity, faces: &'static Faces) -> Resu
         let profile = Registry::find(name).ok_or(Error::NotFound)?;
         return profile.lock().find(identity).ok_or(Error::NotFound);
     }
-    if hosting::is_strict() {
-        let profile = Registry::find(name).ok_or(Error::NotFound)?;
-        if !profile.lock().record.record().hosted {
-            return Err(Error::NotFound);
-        }
-        return open_global(profile, faces, |_| Ok(()));
+    if hosting::is_strict() && !is_hosted(name) {
+        return Err(Error::NotFound);
     }
     open_global(Registry::find_or_add(name)?, faces, |forest| {
         forest.record.note_seen();
         Ok(())
     })
+}
+
+/// Whether somebody made the profile's global object. A profile that nobody made is not added.
+fn is_hosted(name: &Name) -> bool {
+    Registry::find(name).is_some_and(|profile| profile.lock().record.record().hosted) || store::is_hosted(name)
 }
 
 /// Makes or opens the global object; from now on its profile is hosted.
@@ -149,6 +158,27 @@ pub(crate) fn create(name: &Name, creation: &Creation, faces: &'static Faces) ->
 fn prepare() {
     fork::handle_fork();
     hosting::is_strict();
+    store::decide();
+    notice_others();
+}
+
+/// From now on, what other processes change is noticed; after a fork, again.
+pub(super) fn notice_others() {
+    if let Some(folder) = store::chosen_folder() {
+        store::keep_watching(folder, hear);
+    }
+}
+
+/// Looks what became of profiles that are open here.
+fn hear(hint: Hint) -> bool {
+    match hint {
+        Hint::Profile(folded) => Registry::find_folded(folded).is_none_or(transition::hear),
+        Hint::Anything => {
+            let profiles = (0..).map_while(Registry::at).flatten();
+            // All of them, whatever comes of one.
+            profiles.filter(|profile| !transition::hear(profile)).count() == 0
+        }
+    }
 }
 
 fn find_or_create(name: &Name, creation: &Creation, faces: &'static Faces) -> Result<Client<Offline>, Error> {
@@ -157,10 +187,10 @@ fn find_or_create(name: &Name, creation: &Creation, faces: &'static Faces) -> Re
     if parent.is_some() && of_global_kind || outer.is_some() && identity.is_some() {
         return Err(Error::InvalidArgument);
     }
-    if let Some(parent) = parent {
-        if Registry::find(name).is_none_or(|profile| !parent.is_of(profile)) {
-            return Err(Error::InvalidArgument);
-        }
+    if let Some(parent) = parent
+        && Registry::find(name).is_none_or(|profile| !parent.is_of(profile))
+    {
+        return Err(Error::InvalidArgument);
     }
     if identity == Some(Identity::GLOBAL) {
         return host(name, capabilities, faces);
@@ -174,24 +204,26 @@ fn find_or_create(name: &Name, creation: &Creation, faces: &'static Faces) -> Re
 }
 
 fn host(name: &Name, capabilities: Capabilities, faces: &'static Faces) -> Result<Client<Offline>, Error> {
-    open_global(Registry::find_or_add(name)?, faces, |forest| forest.record.host(capabilities))
+    open_global(Registry::find_or_add(name)?, faces, |forest| forest.record.host(name, capabilities))
 }
 
+/// The object is made before `settle` may write anything that other processes see.
 fn open_global(
     profile: &'static Profile,
     faces: &'static Faces,
     settle: impl FnOnce(&mut Forest) -> Result<(), Error>,
 ) -> Result<Client<Offline>, Error> {
     let mut forest = profile.lock();
-    let before = forest.record.clone();
-    let opened = settle(&mut forest).and_then(|()| forest.open_global(profile, faces));
-    if opened.is_err() {
-        // Nobody has seen the record that this open would have made.
-        forest.record = before;
-    }
+    let opened = forest.open_global(profile, faces);
+    let settled = if opened.is_ok() { settle(&mut forest) } else { Ok(()) };
+    forest.show_capabilities();
+    let complaint = forest.record.complaint();
     drop(forest);
+    if let Some(complaint) = complaint {
+        complaint.tell(profile.name());
+    }
     let (client, ended) = opened?;
     // Perhaps the sinks of one whose last release has not come through yet: client code, outside the lock.
     drop(ended);
-    Ok(client)
+    settled.map(|()| client)
 }

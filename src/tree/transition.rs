@@ -1,11 +1,11 @@
 //! The way of a transition: accepted, told in three phases, over.
 
-use super::forest::{Accepted, Cursor, Job, Next, RunKey, Runner, Step};
+use super::forest::{Accepted, Cursor, Forest, Job, Next, RunKey, Runner, Step};
 use super::listener::Listener;
 use super::object::Offline;
-use super::registry::Profile;
+use super::registry::{Profile, notice_others};
 use crate::com::{Own, guard};
-use crate::deliver::{self, HeldNotifiers, Notifiers};
+use crate::deliver::{self, HeldNotifiers, Notifiers, Ticket};
 use crate::error::Error;
 use crate::notify::{Phase, Sink};
 use crate::state::State;
@@ -33,24 +33,52 @@ struct Outcome {
 impl Offline {
     pub(crate) fn set_state(this: &Own<Self>, to: State, wait: Wait) -> Result<(), Error> {
         let blocking = wait == Wait::ForCallbacks;
-        let mut accepted = this.profile.lock().request(this, to, blocking, None)?;
-        if matches!(accepted, Accepted::IfThereIsANotifier) {
-            // Starting a thread may wait for the loader, and the loader for a constructor that calls us.
-            let ticket = NOTIFIERS.reserve()?;
-            accepted = this.profile.lock().request(this, to, blocking, Some(ticket))?;
+        notice_others();
+        let accepted = ask(this.profile, |forest, ticket| forest.request(this, to, blocking, ticket))?;
+        match start(this.profile, accepted) {
+            Some(Outcome { cut_short: true, changed: false }) => Err(Error::Failed),
+            _ => Ok(()),
         }
-        match accepted {
-            Accepted::IfThereIsANotifier => Err(Error::Unexpected),
-            Accepted::Already | Accepted::Queued => Ok(()),
-            Accepted::Dispatch(ticket, key) => {
-                ticket.dispatch((this.profile, key));
-                Ok(())
-            }
-            Accepted::Run(key) => match run(this.profile, key, Runner::Caller) {
-                Outcome { cut_short: true, changed: false } => Err(Error::Failed),
-                _ => Ok(()),
-            },
+    }
+}
+
+/// Another process may have changed the profile: it goes where that says. False: not yet.
+pub(super) fn hear(profile: &'static Profile) -> bool {
+    let accepted = ask(profile, |forest, ticket| forest.hear(profile.name(), ticket));
+    accepted.map(|accepted| start(profile, accepted)).is_ok()
+}
+
+/// Asks once without a notifier and, where one is needed, again with it: starting a thread may wait for the loader, and
+/// the loader for a constructor that calls us. What is to be said of the store is said after the lock.
+fn ask(
+    profile: &'static Profile,
+    mut question: impl FnMut(&mut Forest, Option<Ticket<Job>>) -> Result<Accepted, Error>,
+) -> Result<Accepted, Error> {
+    let mut ask = |ticket| {
+        let mut forest = profile.lock();
+        let answer = question(&mut forest, ticket);
+        let complaint = forest.record.complaint();
+        drop(forest);
+        if let Some(complaint) = complaint {
+            complaint.tell(profile.name());
         }
+        answer
+    };
+    match ask(None)? {
+        Accepted::IfThereIsANotifier => ask(Some(NOTIFIERS.reserve()?)),
+        accepted => Ok(accepted),
+    }
+}
+
+/// Has what was accepted done. The outcome, if it was done on this thread.
+fn start(profile: &'static Profile, accepted: Accepted) -> Option<Outcome> {
+    match accepted {
+        Accepted::Already | Accepted::Queued | Accepted::IfThereIsANotifier => None,
+        Accepted::Dispatch(ticket, key) => {
+            ticket.dispatch((profile, key));
+            None
+        }
+        Accepted::Run(key) => Some(run(profile, key, Runner::Caller)),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::run::{cargo, command, run};
 use crate::{Result, root, target, test};
 
 /// How long a case may take to fail: a lock held during Notify makes it hang.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Defect {
     pub(crate) name: String,
@@ -72,7 +72,7 @@ pub(crate) fn copy_sources(copy: &Path) -> Result<()> {
         fs::remove_dir_all(copy.join("src"))?;
     }
     fs::create_dir_all(copy)?;
-    let cargo = ["Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "xtask", "benches", "tests"];
+    let cargo = ["Cargo.toml", "Cargo.lock", "build.rs", "README.md", "src", "cli", "xtask", "benches", "tests"];
     let cmake = ["CMakeLists.txt", "cmake", "windows", "include", "LICENSE-MIT", "LICENSE-APACHE"];
     for part in cargo.iter().chain(&cmake) {
         copy_changed(&root().join(part), &copy.join(part))?;
@@ -120,6 +120,7 @@ fn passes(case: &str) -> Result<bool> {
     let mut child = Command::new(test::build_folder().join("c-tests/suite-c-loaded"))
         .arg(case)
         .env("MAPIOFFLINE_TEST_LIBRARY", target().join("defects/build/defect/libmapioffline.so"))
+        .env("MAPIOFFLINE_TEST_STORE", if case.starts_with("shared.") { "shared" } else { "memory" })
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;

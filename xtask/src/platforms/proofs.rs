@@ -219,10 +219,10 @@ impl Platform {
     fn slots_of_structures(&self, facts: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
         let mut slots = BTreeMap::new();
         for (member, offset) in facts {
-            if let Some((interface, method)) = member.split_once("Vtbl.") {
-                if interface.starts_with("IMAPI") {
-                    slots.insert(format!("{interface}.{method}"), offset / self.pointer);
-                }
+            if let Some((interface, method)) = member.split_once("Vtbl.")
+                && interface.starts_with("IMAPI")
+            {
+                slots.insert(format!("{interface}.{method}"), offset / self.pointer);
             }
         }
         slots

@@ -1,0 +1,47 @@
+//! `mapioffline`: sees and sets the state of the profiles that a user's programs share.
+
+mod arguments;
+mod commands;
+mod doctor;
+mod failure;
+mod output;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+use output::Output;
+
+fn main() -> ExitCode {
+    failure::listen();
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json, arguments.color);
+    match carry_out(arguments, &output) {
+        Ok(code) => code,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.code.into()
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
+    let folder = arguments.state_dir;
+    match arguments.command {
+        Command::Profiles => commands::profiles(&commands::folder(folder)?, output),
+        Command::Status { profile } => commands::status(&commands::folder(folder)?, profile.as_deref(), output),
+        Command::Set { profile, state, wait } => {
+            commands::set(&commands::folder(folder)?, &profile, state.into(), wait, output)
+        }
+        Command::Watch { profiles, count } => commands::watch(&commands::folder(folder)?, profiles, count, output),
+        Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),
+        Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
+        Command::Doctor => doctor::doctor(folder, output),
+        Command::Run { command } => run::run(&command),
+        Command::Completions { shell } => arguments::completions(shell),
+        Command::Man { folder } => arguments::man(folder.as_deref()),
+    }
+}

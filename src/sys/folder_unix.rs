@@ -1,0 +1,211 @@
+//! A folder of the user's own: opened anew for each use, without following links, and checked on the open descriptor.
+//!
+//! No descriptor is kept: programs close those that they do not know, and a folder may vanish and come back.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self as os, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::process::geteuid;
+
+use super::Found;
+
+/// Where the folder is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+}
+
+/// The folder, open. Everything in it is named relative to this, so that nobody can exchange it on the way.
+pub(crate) struct Folder(OwnedFd);
+
+impl Place {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn open(&self) -> io::Result<Folder> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let folder = match os::open(&self.path, flags, Mode::empty()) {
+            // Which of the two it is for a link differs from system to system.
+            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
+                return Err(refusal("it is a link or not a folder, or something on the way to it is no folder"));
+            }
+            other => other?,
+        };
+        let stat = os::fstat(&folder)?;
+        let (owner, mode) = (stat.st_uid, Mode::from_raw_mode(stat.st_mode));
+        if owner != geteuid().as_raw() {
+            return Err(refusal(format!("it belongs to another user ({owner})")));
+        }
+        if mode.intersects(Mode::WGRP | Mode::WOTH) {
+            return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
+        }
+        Ok(Folder(folder))
+    }
+
+    /// Makes the folder, and what is missing on the way to it, if it is not there.
+    pub(crate) fn open_or_create(&self) -> io::Result<Folder> {
+        match self.open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+                self.open()
+            }
+            other => other,
+        }
+    }
+}
+
+impl Folder {
+    /// The permissions, as `ls` would number them.
+    pub(crate) fn permissions(&self) -> io::Result<String> {
+        Ok(format!("{:04o}", Mode::from_raw_mode(os::fstat(&self.0)?.st_mode).bits() & 0o7777))
+    }
+
+    /// Whether another machine may change what is in it without this one's noticing.
+    pub(crate) fn is_remote(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        {
+            // Linux's numbers for NFS, SMB (two), CIFS, AFS, Ceph, 9P, CODA, FUSE, NCP.
+            const REMOTE: [u32; 10] = [
+                0x6969,
+                0x517B,
+                0xFE53_4D42,
+                0xFF53_4D42,
+                0x5346_414F,
+                0x00C3_6400,
+                0x0102_1997,
+                0x7375_7245,
+                0x6573_5546,
+                0x564C,
+            ];
+            os::fstatfs(&self.0).is_ok_and(|stat| REMOTE.contains(&(stat.f_type as u32)))
+        }
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
+    /// What is in a file of ours, if it is not larger than `limit`.
+    pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Found> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = match os::openat(&self.0, name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(rustix::io::Errno::NOENT) => return Ok(Found::Nothing),
+            // A link; a socket.
+            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(Found::NotOurs),
+            Err(error) => return Err(error.into()),
+        };
+        let stat = os::fstat(&file)?;
+        if !is_ours(&stat) || usize::try_from(stat.st_size).map_or(true, |size| size > limit) {
+            return Ok(Found::NotOurs);
+        }
+        let mut bytes = Vec::new();
+        let room = stat.st_size as usize;
+        bytes.try_reserve_exact(room + 1).map_err(|_| ErrorKind::OutOfMemory)?;
+        bytes.resize(room, 0);
+        let mut file = File::from(file);
+        let mut read = 0;
+        while read < room {
+            match file.read(&mut bytes[read..]) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(read);
+        Ok(Found::Bytes(bytes))
+    }
+
+    /// The file whose lock is that of the folder. Opened for writing, as locks on network file systems want it.
+    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = os::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?;
+        if !is_ours(&os::fstat(&file)?) {
+            return Err(refusal(format!("its file {name} is not this user's")));
+        }
+        Ok(file.into())
+    }
+
+    /// Whether `file` is still the one of that name.
+    pub(crate) fn is_still(&self, name: &str, file: &File) -> bool {
+        let (Ok(here), Ok(there)) = (os::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW), os::fstat(file)) else {
+            return false;
+        };
+        (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    }
+
+    /// Makes `name` have these contents: it is the old file or the new one at every instant. `spare` is the name that the
+    /// new one is written under; one writer at a time.
+    pub(crate) fn replace(&self, name: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let create = || os::openat(&self.0, spare, flags, Mode::RUSR | Mode::WUSR);
+        let mut file: File = match create() {
+            // Of a writer that was killed.
+            Err(rustix::io::Errno::EXIST) => {
+                os::unlinkat(&self.0, spare, AtFlags::empty())?;
+                create()?
+            }
+            other => other?,
+        }
+        .into();
+        let replaced = file.write_all(bytes).and_then(|()| Ok(os::renameat(&self.0, spare, &self.0, name)?));
+        if replaced.is_err() {
+            let _ = os::unlinkat(&self.0, spare, AtFlags::empty());
+        }
+        replaced
+    }
+
+    /// Gives a file another name, which nothing has yet; one writer at a time.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(os::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        !matches!(os::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW), Err(rustix::io::Errno::NOENT))
+    }
+
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(os::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// The names in it that are text.
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in os::Dir::read_from(&self.0)? {
+            names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
+        }
+        Ok(names)
+    }
+}
+
+fn is_ours(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_uid == geteuid().as_raw()
+}
+
+fn refusal(why: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::PermissionDenied, why.into())
+}
+
+/// Where the user's state is kept, by the custom of the system.
+pub(crate) fn user_state_folder() -> Option<PathBuf> {
+    let home = || home().map(PathBuf::from);
+    if cfg!(target_vendor = "apple") {
+        return Some(home()?.join("Library/Application Support"));
+    }
+    // A relative one is to be ignored, says the specification.
+    let xdg = super::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    xdg.or_else(|| Some(home()?.join(".local/state")))
+}
+
+/// The home of the user whose rights this program has.
+fn home() -> Option<String> {
+    super::environment("HOME").filter(|home| home.starts_with('/')).or_else(super::os::home_of_account)
+}

@@ -1,0 +1,108 @@
+//! inotify, and an eventfd to wake the one who waits for it.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+use super::{Descriptor, Seen};
+
+/// Wakes the one who waits.
+pub(crate) struct Waker(OwnedFd);
+
+/// A folder that is watched.
+pub(crate) struct Watch(OwnedFd);
+
+impl Waker {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    pub(crate) fn wake(&self) {
+        // It fails where it is awake already.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        Descriptor(self.0.as_raw_fd())
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        // What people write by hand is closed in place; everything else is renamed into place.
+        let what = WatchFlags::MOVED_TO
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::DELETE
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF;
+        inotify::add_watch(&inotify, folder, what | WatchFlags::ONLYDIR | WatchFlags::DONT_FOLLOW)?;
+        Ok(Self(inotify))
+    }
+
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        Descriptor(self.0.as_raw_fd())
+    }
+
+    fn read(&self, seen: &mut dyn FnMut(Seen)) {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = Reader::new(&self.0, &mut buffer);
+        loop {
+            match reader.next() {
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => seen(Seen::Anything),
+                Ok(event) if event.events().intersects(GONE) => return seen(Seen::Gone),
+                Ok(event) => {
+                    if let Some(Ok(name)) = event.file_name().map(|name| name.to_str()) {
+                        seen(Seen::File(name));
+                    }
+                }
+                Err(Errno::AGAIN) => return,
+                Err(Errno::INTR) => {}
+                Err(_) => return seen(Seen::Gone),
+            }
+        }
+    }
+}
+
+const GONE: ReadFlags =
+    ReadFlags::IGNORED.union(ReadFlags::UNMOUNT).union(ReadFlags::DELETE_SELF).union(ReadFlags::MOVE_SELF);
+
+/// Waits until something is seen, the time is over, or it is woken.
+pub(crate) fn wait(
+    watch: Option<&Watch>,
+    waker: &Waker,
+    timeout: Option<Duration>,
+    seen: &mut dyn FnMut(Seen),
+) -> io::Result<()> {
+    let timeout =
+        timeout.map(|timeout| Timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos() as _ });
+    let second = watch.map_or(&waker.0, |watch| &watch.0);
+    let mut polled = [PollFd::new(&waker.0, PollFlags::IN), PollFd::new(second, PollFlags::IN)];
+    match poll(&mut polled, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let [woken, changed] = polled.map(|polled| polled.revents());
+    if woken.contains(PollFlags::NVAL) {
+        // Somebody closed what was not theirs.
+        return Err(Errno::BADF.into());
+    }
+    if !woken.is_empty() {
+        let _ = rustix::io::read(&waker.0, &mut [0u8; 8]);
+    }
+    if let Some(watch) = watch.filter(|_| !changed.is_empty()) {
+        if changed.contains(PollFlags::NVAL) {
+            seen(Seen::Gone);
+        } else {
+            watch.read(seen);
+        }
+    }
+    Ok(())
+}

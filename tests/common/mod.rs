@@ -1,0 +1,102 @@
+//! What the tests of the shared store have in common.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use mapioffline::StateFolder;
+
+/// The folder of this test program: all tests of a program share one process, and the process has one store.
+pub(crate) fn folder() -> &'static StateFolder {
+    static FOLDER: OnceLock<(tempfile::TempDir, StateFolder)> = OnceLock::new();
+    let (_, folder) = FOLDER.get_or_init(|| {
+        let path = tempfile::tempdir().unwrap();
+        let folder = StateFolder::at(path.path().join("state"));
+        assert!(folder.use_in_this_process());
+        folder.check().unwrap();
+        (path, folder)
+    });
+    folder
+}
+
+/// A program of one test: runs that alone, with its own state folder, and gives what it printed.
+pub(crate) struct Helper(Command);
+
+pub(crate) fn helper(name: &str, folder: &Path) -> Helper {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env("HELPER", folder);
+    command.env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
+    Helper(command)
+}
+
+impl Helper {
+    pub(crate) fn run(mut self) -> String {
+        let output = self.0.output().unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{text}");
+        text
+    }
+}
+
+/// In a helper: its folder. Nothing where the test program runs all its tests.
+pub(crate) fn helpers_folder() -> Option<PathBuf> {
+    std::env::var_os("HELPER").map(PathBuf::from)
+}
+
+/// Waits for something that another thread or process brings about.
+pub(crate) fn wait_for(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    start.elapsed()
+}
+
+/// Tests that mount or change owners need root; CI is root.
+pub(crate) fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    assert!(id || std::env::var_os("CI").is_none(), "CI skips nothing");
+    if !id {
+        println!("SKIPPED: this needs root");
+    }
+    id
+}
+
+/// A new folder for a helper, below one that is removed with the value.
+pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("state");
+    (place, folder)
+}
+
+/// The lines that the library logs in this process.
+pub(crate) static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata) -> bool {
+        true
+    }
+    fn log(&self, record: &log::Record) {
+        if record.level() <= log::Level::Warn {
+            LOGGED.lock().unwrap().push(record.args().to_string());
+        }
+    }
+    fn flush(&self) {}
+}
+
+/// Whether this is the helper's process, whose environment names the folder.
+pub(crate) fn begin() -> Option<PathBuf> {
+    let folder = helpers_folder()?;
+    log::set_logger(&Logger).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    Some(folder)
+}
+
+pub(crate) fn logged(part: &str) -> usize {
+    LOGGED.lock().unwrap().iter().filter(|line| line.contains(part)).count()
+}

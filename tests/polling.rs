@@ -1,0 +1,55 @@
+//! Where the system cannot tell of changes. A program of its own, as it takes from this user what others need.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::fs;
+use std::time::Duration;
+
+use common::{LOGGED, begin, helper, logged, place, wait_for};
+use mapioffline::{OfflineObject, State};
+
+fn open() -> OfflineObject {
+    OfflineObject::open("Profile").unwrap()
+}
+
+#[test]
+fn helper_sets_offline() {
+    if begin().is_some() {
+        open().set_state(State::Offline).unwrap();
+    }
+}
+
+#[test]
+fn helper_polls() {
+    let Some(folder) = begin() else { return };
+    // All that this user may have.
+    let mut taken = Vec::new();
+    while let Ok(instance) = rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC) {
+        taken.push(instance);
+    }
+    let object = open();
+    wait_for("it says so", Duration::from_secs(5), || logged("cannot be watched") == 1);
+    println!("{}", LOGGED.lock().unwrap()[0]);
+    helper("helper_sets_offline", &folder).run();
+    let took = wait_for("it is noticed", Duration::from_secs(1), || object.state() == State::Offline);
+    println!("noticed after {took:?}, with {} inotify instances taken", taken.len());
+    drop(taken);
+    // As soon as there is one to be had, it is watched.
+    wait_for("it is watched", Duration::from_secs(5), is_watched);
+    assert_eq!(logged("cannot be watched"), 1);
+}
+
+/// Whether this process watches a folder.
+fn is_watched() -> bool {
+    fs::read_dir("/proc/self/fd").unwrap().any(|entry| {
+        fs::read_link(entry.unwrap().path()).is_ok_and(|target| target.to_string_lossy().contains("inotify"))
+    })
+}
+
+#[test]
+fn without_watches_changes_are_polled() {
+    let (_place, folder) = place();
+    let text = helper("helper_polls", &folder).run();
+    assert!(text.contains("is looked at every 500 ms"), "{text}");
+}

@@ -1,0 +1,242 @@
+//! What becomes of the shared store when the system does not do its part: each helper is a process of its own, which begins
+//! with the folder as the test has made it.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use common::{LOGGED, begin, helper, helpers_folder, is_root, logged, place, wait_for};
+use mapioffline::{Error, OfflineObject, Phase, State, StateFolder};
+
+fn open() -> OfflineObject {
+    OfflineObject::open("Profile").unwrap()
+}
+
+fn state_in(folder: &Path) -> Option<State> {
+    let stored = StateFolder::at(folder).profile("Profile").unwrap()?;
+    Some(stored.record.unwrap().state)
+}
+
+// ---- helpers -------------------------------------------------------------------------------------------------------
+
+#[test]
+fn helper_keeps_it_in_memory() {
+    let Some(folder) = begin() else { return };
+    let object = open();
+    let other = OfflineObject::open("Other").unwrap();
+    assert_eq!(object.state(), State::Online);
+    object.set_state_and_wait(State::Offline).unwrap();
+    other.set_state_and_wait(State::Offline).unwrap();
+    drop(object);
+    assert_eq!(open().state(), State::Offline);
+    let lines = LOGGED.lock().unwrap().clone();
+    assert_eq!(logged("the state of profiles is kept in this process only"), 1, "{lines:?}");
+    assert!(lines[0].contains(folder.to_str().unwrap()), "{lines:?}");
+    println!("{}", lines[0]);
+}
+
+#[test]
+fn helper_sets_offline() {
+    if begin().is_some() {
+        open().set_state(State::Offline).unwrap();
+    }
+}
+
+#[test]
+fn helper_cannot_write() {
+    let Some(folder) = begin() else { return };
+    let object = open();
+    let before = object.state();
+    let other = if before == State::Online { State::Offline } else { State::Online };
+    let subscription = object.subscribe(|_| panic!("nothing is told")).unwrap();
+    assert_eq!(object.set_state(other), Err(Error::Disk));
+    assert_eq!(object.set_state_and_wait(other), Err(Error::Disk));
+    assert_eq!(OfflineObject::global("Another").map(drop), Err(Error::Disk));
+    assert_eq!((object.state(), state_in(&folder)), (before, Some(before)));
+    assert_eq!(logged("cannot be written"), 3, "{:?}", LOGGED.lock().unwrap());
+    println!("{}", LOGGED.lock().unwrap()[0]);
+    drop(subscription);
+}
+
+#[test]
+fn helper_sees_the_folder_vanish() {
+    let Some(folder) = begin() else { return };
+    let object = open();
+    object.set_state_and_wait(State::Offline).unwrap();
+    let (sender, told) = std::sync::mpsc::channel();
+    let subscription = object.subscribe(move |change| sender.send(change.phase).unwrap()).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    wait_for("it says so", Duration::from_secs(5), || logged("cannot be watched") == 1);
+    assert_eq!(object.state(), State::Offline, "what it knew it still knows");
+    // It comes back by another process, and is watched again.
+    helper("helper_sets_online_anew", &folder).run();
+    let heard: Vec<Phase> = told.iter().take(3).collect();
+    assert_eq!(heard, [Phase::Start, Phase::Change, Phase::Done]);
+    assert_eq!(object.state(), State::Online);
+    // And by a change of its own.
+    fs::remove_dir_all(&folder).unwrap();
+    while object.set_state_and_wait(State::Offline) == Err(Error::Pending) {}
+    assert_eq!(state_in(&folder), Some(State::Offline));
+    drop(subscription);
+}
+
+#[test]
+fn helper_sets_online_anew() {
+    if begin().is_some() {
+        let object = open();
+        object.set_state(State::Offline).unwrap();
+        while object.set_state(State::Online) == Err(Error::Pending) {}
+    }
+}
+
+// ---- tests ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_folder_that_others_may_write_to_is_refused() {
+    let (_place, folder) = place();
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
+    let text = helper("helper_keeps_it_in_memory", &folder).run();
+    assert!(text.contains("others may write to it (mode 770)"), "{text}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_link_to_a_folder_is_refused() {
+    let (place, folder) = place();
+    fs::create_dir(place.path().join("real")).unwrap();
+    symlink("real", &folder).unwrap();
+    let text = helper("helper_keeps_it_in_memory", &folder).run();
+    assert!(text.contains("it is a link or not a folder"), "{text}");
+    assert_eq!(fs::read_dir(place.path().join("real")).unwrap().count(), 0);
+}
+
+#[test]
+fn another_users_folder_is_refused() {
+    if !is_root() {
+        return;
+    }
+    let (_place, folder) = place();
+    fs::create_dir(&folder).unwrap();
+    chown(&folder, Some(12345), None).unwrap();
+    let text = helper("helper_keeps_it_in_memory", &folder).run();
+    assert!(text.contains("it belongs to another user (12345)"), "{text}");
+}
+
+#[test]
+fn where_no_folder_can_be_made_memory_serves() {
+    let (place, _) = place();
+    fs::write(place.path().join("file"), "").unwrap();
+    let text = helper("helper_keeps_it_in_memory", &place.path().join("file/state")).run();
+    assert!(text.contains("something on the way to it is no folder"), "{text}");
+}
+
+#[test]
+fn what_is_made_is_the_users_own() {
+    let (_place, folder) = place();
+    helper("helper_sets_offline", &folder).run();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&folder), 0o700);
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.iter().all(|path| mode(path) == 0o600), "{names:?}");
+}
+
+#[test]
+fn a_folder_that_vanishes_is_made_again() {
+    let (_place, folder) = place();
+    helper("helper_sees_the_folder_vanish", &folder).run();
+}
+
+/// A file system of 64 KiB.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: &Path) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let small = Self(at.to_owned());
+        small.command("mount", &["-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs"]);
+        small
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) {
+        assert!(Command::new(program).args(arguments).arg(&self.0).status().unwrap().success(), "{program}");
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        self.command("umount", &[]);
+    }
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_state() {
+    if !is_root() {
+        return;
+    }
+    let (_place, folder) = place();
+    let _small = Small::mount(&folder);
+    helper("helper_sets_offline", &folder).run();
+    let hog = folder.join("hog");
+    assert!(fs::write(&hog, vec![0; 1 << 20]).is_err(), "it is full now");
+    let text = helper("helper_cannot_write", &folder).run();
+    assert!(text.contains("No space left on device"), "{text}");
+    assert_eq!(state_in(&folder), Some(State::Offline));
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "nothing is left behind: {names:?}");
+    fs::remove_file(hog).unwrap();
+    helper("helper_sets_online_anew", &folder).run();
+    assert_eq!(state_in(&folder), Some(State::Online));
+}
+
+#[test]
+fn a_read_only_folder_can_be_read() {
+    if !is_root() {
+        return;
+    }
+    let (_place, folder) = place();
+    let small = Small::mount(&folder);
+    helper("helper_sets_offline", &folder).run();
+    small.command("mount", &["-o", "remount,ro"]);
+    let text = helper("helper_cannot_write", &folder).run();
+    assert!(text.contains("Read-only file system"), "{text}");
+    // One that is missing cannot be made.
+    let text = helper("helper_keeps_it_in_memory", &folder.join("below")).run();
+    assert!(text.contains("Read-only file system"), "{text}");
+}
+
+#[test]
+fn programs_with_more_rights_ignore_the_environment() {
+    if !is_root() {
+        return;
+    }
+    let (place, folder) = place();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = place.path().join("elevated");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    chown(&program, Some(12345), None).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+    let output = Command::new(&program)
+        .args(["--exact", "helper_says_where", "--nocapture"])
+        .env("HELPER", &folder)
+        .env("MAPIOFFLINE_STATE_DIR", &folder)
+        .env("MAPIOFFLINE_STORE", "memory")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    // User 12345 has no account, hence no home, and nothing else is asked.
+    assert!(text.contains("nothing says where"), "{text} {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn helper_says_where() {
+    if helpers_folder().is_some() {
+        println!("{:?}", StateFolder::of_user());
+    }
+}
