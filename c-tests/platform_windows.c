@@ -99,6 +99,50 @@ unsigned long process_id(void) {
     return GetCurrentProcessId();
 }
 
+int make_private_folder(char *path, size_t size) {
+    char here[MAX_PATH];
+    int written;
+    if (GetCurrentDirectoryA(sizeof(here), here) == 0) {
+        return 0;
+    }
+    written = snprintf(path, size, "%s\\state-%lx-%lx", here, GetCurrentProcessId(), GetTickCount());
+    /* The library makes it, with nobody else's rights. */
+    return written > 0 && (size_t)written < size;
+}
+
+void remove_folder(const char *path) {
+    char name[MAX_PATH + 2];
+    WIN32_FIND_DATAA found;
+    HANDLE search;
+    snprintf(name, sizeof(name), "%s\\*", path);
+    search = FindFirstFileA(name, &found);
+    if (search != INVALID_HANDLE_VALUE) {
+        do {
+            snprintf(name, sizeof(name), "%s\\%s", path, found.cFileName);
+            DeleteFileA(name);
+        } while (FindNextFileA(search, &found));
+        FindClose(search);
+    }
+    RemoveDirectoryA(path);
+}
+
+void *lock_file(const char *path) {
+    OVERLAPPED whole;
+    HANDLE file = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS,
+                              FILE_ATTRIBUTE_NORMAL, NULL);
+    memset(&whole, 0, sizeof(whole));
+    if (file != INVALID_HANDLE_VALUE &&
+        !LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, MAXDWORD, MAXDWORD, &whole)) {
+        CloseHandle(file);
+        file = INVALID_HANDLE_VALUE;
+    }
+    return file == INVALID_HANDLE_VALUE ? NULL : (void *)file;
+}
+
+void unlock_file(void *lock) {
+    CloseHandle((HANDLE)lock);
+}
+
 int under_qemu(void) {
     return 0;
 }
@@ -163,6 +207,10 @@ int threads_of_process(void) {
 
 int threads_of_library(void) {
     return count_threads("mapioffline");
+}
+
+int watchers_of_library(void) {
+    return count_threads("mapioffline-see");
 }
 
 void name_of_thread(char *name, size_t size) {

@@ -355,6 +355,7 @@ CASE(a_later_format_is_left_alone) {
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
+    release_last(open_global(profile())); /* the folder is there */
     write_file(PROFILE_FILE, later);
     object = open_global(shared_profile);
     sink_init(&sink);

@@ -16,7 +16,9 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode, Failure> {
     // What is sent to this program meanwhile is for that one; the folder goes in any case.
     let signals = signals::Signals::hold()?;
     let mut command = Command::new(program);
-    command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder.path()).env_remove("MAPIOFFLINE_STORE");
+    // Made by the library, which gives nobody else a right to it.
+    let state = folder.path().join("state");
+    command.args(arguments).env("MAPIOFFLINE_STATE_DIR", state).env_remove("MAPIOFFLINE_STORE");
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {

@@ -36,6 +36,7 @@ pub(crate) enum Found {
 }
 
 /// What is seen of a watched folder.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux tells all of these"))]
 pub(crate) enum Seen<'a> {
     /// Something became of the file of this name.
     File(&'a str),

@@ -104,6 +104,14 @@ pub(crate) fn spawn_with_signals_blocked(
 /// Large pages are a privilege there.
 pub(crate) fn prefer_large_pages<T>(_: &mut [MaybeUninit<T>]) {}
 
+/// Descriptors that a forked child would have to close: there are none.
+#[derive(Clone, Copy)]
+pub(crate) struct Descriptor;
+
+impl Descriptor {
+    pub(crate) fn close_inherited(self) {}
+}
+
 /// An environment variable. There are no setuid programs; one that was elevated got its variables from the same user.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
