@@ -90,7 +90,7 @@ fn scripts_get_objects() {
     }
     assert_eq!(stored["changed_by"]["program"], "mapioffline");
     assert!(stored["changed_at"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(place.objects(&["status"]), [stored.clone()]);
+    assert_eq!(place.objects(&["status"]), std::slice::from_ref(stored));
     let unset = json!({ "profile": "x", "stored": false, "state": "online", "capabilities": ["online", "offline"] });
     assert_eq!(place.objects(&["status", "x"]), [unset]);
     let output = place.run(&["--json", "remove", "x"]);

@@ -1,48 +1,122 @@
-//! `cargo xtask demo`: the C++ monitor through a scripted session.
+//! `cargo xtask demo`: two monitors and the program `mapioffline` on one profile.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
+use crate::run::{cargo, run};
+use crate::store::{Folder, program};
 use crate::tools::Tools;
 use crate::{Result, root, target, test};
 
-/// What is typed, and what it is for.
-const SESSION: [(&str, &str); 4] = [
-    (
-        "status",
-        "The monitor has opened the profile's offline object and registered for notifications. Ask for the state:",
-    ),
-    ("offline", "Set the profile offline. Everybody who registered hears of it in three phases:"),
-    ("offline", "It is offline already, so nothing happens:"),
-    ("online", "And back. DONE comes when everybody has been told of the change:"),
-];
+/// How long a reader gets for what was printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Slow,
+    Fast,
+}
 
 pub(crate) fn demo() -> Result<()> {
     let tools = Tools::find()?;
     let build = test::build_folder();
-    println!("building the library and the monitor (the first time this takes a minute)");
+    println!(
+        "building the library, the monitors and the program mapioffline (the first time this takes a minute or two)"
+    );
     tools.configure(&root(), &build, &test::definitions())?;
-    tools.build(&build, &["monitor-cpp"])?;
+    tools.build(&build, &["monitor-c", "monitor-cpp"])?;
+    run(&mut cargo(["build", "--quiet", "--locked", "--package", "mapioffline-cli"]))?;
+    play(Pace::Slow)
+}
 
-    println!("\nexamples/cpp/monitor.cpp, on the profile \"Outlook\":\n");
-    let mut monitor = Command::new(build.join("examples/monitor-cpp"))
-        .arg("Outlook")
-        .current_dir(target())
-        .stdin(Stdio::piped())
-        .spawn()?;
-    let mut keyboard = monitor.stdin.take().ok_or("the monitor has no input")?;
-    let pause = || sleep(Duration::from_millis(400));
-    pause();
-    for (line, what) in SESSION {
-        println!("\n# {what}\n> {line}");
-        writeln!(keyboard, "{line}")?;
-        keyboard.flush()?;
-        pause();
+/// A monitor that runs, and whose lines come with its name before them.
+struct Monitor {
+    name: &'static str,
+    child: Child,
+    keyboard: ChildStdin,
+}
+
+impl Monitor {
+    fn start(name: &'static str, file: &str, folder: &Path, lines: Sender<(&'static str, String)>) -> Result<Self> {
+        let mut command = Command::new(test::build_folder().join("examples").join(file));
+        command.arg("Outlook").env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let keyboard = child.stdin.take().ok_or("the monitor has no input")?;
+        let output = BufReader::new(child.stdout.take().ok_or("the monitor has no output")?);
+        thread::spawn(move || output.lines().map_while(|line| line.ok()).try_for_each(|line| lines.send((name, line))));
+        Ok(Self { name, child, keyboard })
     }
-    println!("\n# That is all. The state belongs to the profile and lives as long as the process.\n> quit");
-    writeln!(keyboard, "quit")?;
-    let status = monitor.wait()?;
-    if status.success() { Ok(()) } else { Err(format!("the monitor ended with {status}").into()) }
+
+    fn press(&mut self, line: &str) -> Result<()> {
+        println!("[{:7}] > {line}", self.name);
+        writeln!(self.keyboard, "{line}")?;
+        Ok(self.keyboard.flush()?)
+    }
+
+    fn quit(mut self) -> Result<()> {
+        writeln!(self.keyboard, "quit")?;
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { Err(format!("the {} monitor ended with {status}", self.name).into()) }
+    }
+}
+
+/// What is printed between now and the moment when every monitor has printed a line with each of `parts`.
+fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let mut missing: Vec<(&str, &str)> =
+        ["C", "C++"].iter().flat_map(|name| parts.iter().map(move |part| (*name, *part))).collect();
+    while !missing.is_empty() {
+        match lines.recv_timeout(PATIENCE) {
+            Ok((name, line)) => {
+                println!("[{name:7}] {line}");
+                missing.retain(|(who, part)| *who != name || !line.contains(part));
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return Err(format!("not printed: {missing:?}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Plays the session, and fails where it does not go as it says.
+pub(crate) fn play(pace: Pace) -> Result<()> {
+    let folder = Folder::new(&target(), "demo")?;
+    let pause = || thread::sleep(Duration::from_millis(if pace == Pace::Slow { 700 } else { 0 }));
+    let say = |text: &str| {
+        pause();
+        println!("\n# {text}");
+    };
+    let shell = |arguments: &[&str]| {
+        println!("[shell  ] $ mapioffline {}", arguments.join(" "));
+        let mut command = Command::new(program());
+        run(command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder.path()).env_remove("MAPIOFFLINE_STORE"))
+    };
+    let changed = |change: &str| ["START", "STATECHANGE", "DONE"].map(|phase| format!("{phase:11}  {change}"));
+    let (sender, lines) = channel();
+
+    say("Two programs, one in C and one in C++, each open the profile \"Outlook\" and register for notifications.");
+    let mut in_c = Monitor::start("C", "monitor-c", folder.path(), sender.clone())?;
+    let in_cpp = Monitor::start("C++", "monitor-cpp", folder.path(), sender)?;
+    expect(&lines, &["profile Outlook is online", "commands:"])?;
+
+    say("Somebody sets the profile offline from a shell. Both programs are told, in three phases:");
+    shell(&["set", "Outlook", "offline"])?;
+    let parts = changed("online -> offline");
+    expect(&lines, &parts.each_ref().map(String::as_str))?;
+
+    say("The program in C sets it online again. It is told as well, and so is the other:");
+    in_c.press("online")?;
+    let parts = changed("offline -> online");
+    expect(&lines, &parts.each_ref().map(String::as_str))?;
+
+    say("What is shared is one small file; this is what it says:");
+    shell(&["profiles"])?;
+    shell(&["status", "Outlook", "--json"])?;
+
+    say("That is all. `mapioffline watch` prints notifications without a program of your own.");
+    in_c.quit()?;
+    in_cpp.quit()
 }

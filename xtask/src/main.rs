@@ -11,6 +11,7 @@ mod demo;
 mod header;
 mod platforms;
 mod run;
+mod store;
 mod test;
 mod tools;
 
@@ -24,8 +25,9 @@ What is done to mapioffline.
 
 usage: cargo xtask COMMAND
 
-  demo            build the library and the C++ monitor, and run it through a short session
-  test            run everything: lints, Rust tests, golden files, the conformance suite, consumers, valgrind, defects
+  demo            build the library, and have two monitors and the program mapioffline play a short session
+  test            run everything: lints, Rust tests, golden files, the conformance suite, profiles shared by processes that
+                  are killed, consumers, valgrind, defects
   test PART...    run some parts only; `test --list` names them
   platforms       build for every platform, run the suite on those that can run here, prove the others from their
                   compilers' output, and print a table
