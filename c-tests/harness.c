@@ -112,6 +112,10 @@ static void choose_store(void) {
     }
 }
 
+const char *state_folder_path(void) {
+    return state_folder[0] != 0 ? state_folder : getenv("MAPIOFFLINE_STATE_DIR");
+}
+
 static void leave_store(void) {
     if (state_folder[0] != 0) {
         remove_folder(state_folder);

@@ -56,6 +56,7 @@ int all_objects_gone(void);
 
 /* MAPIOFFLINE_TEST_STORE=shared: profiles are shared with other processes, in a folder of this program's own. */
 int with_shared_store(void);
+const char *state_folder_path(void);
 
 /* ---- cases --------------------------------------------------------------------------------------------------------- */
 

@@ -124,9 +124,11 @@ impl Folder {
         Ok(Found::Bytes(bytes))
     }
 
-    /// The file whose lock is that of the folder. Opened for writing, as locks on network file systems want it.
+    /// The file whose lock is that of the folder. Opened for writing only where locks want it, as on network file systems:
+    /// when that is closed, everybody who watches the folder wakes up.
     pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let access = if self.is_remote() { OFlags::RDWR } else { OFlags::RDONLY };
+        let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = os::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?;
         if !is_ours(&os::fstat(&file)?) {
             return Err(refusal(format!("its file {name} is not this user's")));

@@ -1,5 +1,6 @@
 //! inotify, and an eventfd to wake the one who waits for it.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -54,20 +55,37 @@ impl Watch {
     fn read(&self, seen: &mut dyn FnMut(Seen)) {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.0, &mut buffer);
+        // Written and moved into place is two events; who looks after both has seen both.
+        let mut last = [0; 256];
+        let mut len = 0;
         loop {
             match reader.next() {
                 Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => seen(Seen::Anything),
                 Ok(event) if event.events().intersects(GONE) => return seen(Seen::Gone),
                 Ok(event) => {
-                    if let Some(Ok(name)) = event.file_name().map(|name| name.to_str()) {
-                        seen(Seen::File(name));
+                    let name = event.file_name().map(CStr::to_bytes).unwrap_or_default();
+                    if name != &last[..len] {
+                        if len > 0 {
+                            tell(&last[..len], seen);
+                        }
+                        len = name.len().min(last.len());
+                        last[..len].copy_from_slice(&name[..len]);
                     }
                 }
-                Err(Errno::AGAIN) => return,
+                Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
                 Err(_) => return seen(Seen::Gone),
             }
         }
+        tell(&last[..len], seen);
+    }
+}
+
+fn tell(name: &[u8], seen: &mut dyn FnMut(Seen)) {
+    if let Ok(name) = std::str::from_utf8(name)
+        && !name.is_empty()
+    {
+        seen(Seen::File(name));
     }
 }
 

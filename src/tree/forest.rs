@@ -375,10 +375,6 @@ impl Forest {
         let place = object.place;
         self.slot_of(object).ok_or(Error::Unexpected)?;
         let is_global = self.global == Some(place.tree) && place.slot == 0;
-        if is_global && ticket.is_none() {
-            self.record.refresh(object.profile_name())?;
-            self.show_capabilities();
-        }
         let tree = self.trees.get_mut(place.tree).ok_or(Error::Unexpected)?;
         let slot = tree.slots.get(place.slot).ok_or(Error::Unexpected)?;
         if !slot.capabilities.allow(to) {
@@ -389,9 +385,13 @@ impl Forest {
             return Err(Error::Pending);
         }
         if slot.state == to {
-            if is_global && self.record.record().state != to {
+            if is_global {
                 // Another process may just have changed it, which nobody here has begun to follow: this is later.
-                self.record.write(object.profile_name(), to)?;
+                self.record.refresh(object.profile_name())?;
+                if self.record.record().state != to {
+                    self.record.write(object.profile_name(), to)?;
+                }
+                self.show_capabilities();
             }
             return Ok(Accepted::Already);
         }
@@ -420,8 +420,11 @@ impl Forest {
     /// `request`.
     pub(super) fn hear(&mut self, profile: &Name, ticket: Option<Ticket<Job>>) -> Result<Accepted, Error> {
         let Some(tree_index) = self.global else { return Ok(Accepted::Already) };
-        self.record.refresh(profile)?;
-        self.show_capabilities();
+        // What changes while a notifier is looked for is heard of by itself.
+        if ticket.is_none() {
+            self.record.refresh(profile)?;
+            self.show_capabilities();
+        }
         let to = self.record.record().state;
         let tree = self.trees.get_mut(tree_index).ok_or(Error::Unexpected)?;
         if tree.comes_to(to) {

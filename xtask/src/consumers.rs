@@ -57,7 +57,9 @@ fn find_package(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
             [format!("-DCMAKE_PREFIX_PATH={}", prefix.display()), format!("-DBUILD_SHARED_LIBS={shared}")];
         tools.configure(&root().join("c-tests/consumer/find_package"), &build, &definitions)?;
         tools.build(&build, &[])?;
-        run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build))?;
+        run(command(&tools.ctest, ["--output-on-failure", "--test-dir"])
+            .arg(&build)
+            .env("MAPIOFFLINE_STORE", "memory"))?;
     }
     Ok(())
 }
@@ -81,7 +83,7 @@ fn pkg_config(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
             let program = work.join(format!("pkg-config-{language}-{kind}"));
             let mut compile = command(compiler, ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
             run(compile.arg(&program).arg(root().join("c-tests/consumer").join(source)).args(flags))?;
-            run(Command::new(&program).env("LD_LIBRARY_PATH", &library))?;
+            run(Command::new(&program).env("LD_LIBRARY_PATH", &library).env("MAPIOFFLINE_STORE", "memory"))?;
         }
     }
     println!("pkg-config: 4 passed, 0 failed");
@@ -99,7 +101,11 @@ fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
         let mut check = tools.cmake();
         check.arg(format!("-DMONITOR={}", program.display()));
         check.arg(format!("-DSESSION={}", root().join("examples/session.txt").display()));
-        check.arg("-P").arg(root().join("examples/check.cmake")).env("LD_LIBRARY_PATH", &library);
+        check
+            .arg("-P")
+            .arg(root().join("examples/check.cmake"))
+            .env("LD_LIBRARY_PATH", &library)
+            .env("MAPIOFFLINE_STORE", "memory");
         output(&mut check)?;
     }
     println!("examples against the installed package: 2 passed, 0 failed");
@@ -121,7 +127,8 @@ fn readme(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
         fs::write(&source, program)?;
         let mut compile = command(compiler, ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
         run(compile.arg(&binary).arg(&source).args(flags.split_whitespace()))?;
-        let printed = output(Command::new(&binary).env("LD_LIBRARY_PATH", &library))?;
+        let printed =
+            output(Command::new(&binary).env("LD_LIBRARY_PATH", &library).env("MAPIOFFLINE_STORE", "memory"))?;
         if printed.trim() != "online" {
             return Err(format!("the README's program in {language} prints {printed:?}").into());
         }
@@ -134,7 +141,7 @@ fn subdirectory(tools: &Tools, work: &Path) -> Result<()> {
     let build = work.join("subdirectory");
     tools.configure(&root().join("c-tests/consumer/subdirectory"), &build, &test::definitions())?;
     tools.build(&build, &[])?;
-    run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build))
+    run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build).env("MAPIOFFLINE_STORE", "memory"))
 }
 
 /// lib, lib64 or Debian's lib/TRIPLET.

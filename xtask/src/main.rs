@@ -9,6 +9,7 @@ mod consumers;
 mod defects;
 mod demo;
 mod header;
+mod latency;
 mod platforms;
 mod run;
 mod store;

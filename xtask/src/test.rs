@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
-use crate::{Result, abi, consumers, defects, root, store, target};
+use crate::{Result, abi, consumers, defects, latency, root, store, target};
 
 struct Part {
     name: &'static str,
@@ -13,13 +13,14 @@ struct Part {
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part { name: "lint", what: "formatting and lints", run: |_| lint() },
     Part { name: "rust", what: "Rust tests, documentation examples, header drift", run: |_| rust() },
     Part { name: "build", what: "the library, the suite and the examples", run: build },
     Part { name: "abi", what: "exported names, SONAME, linked libraries", run: |_| abi::check() },
     Part { name: "conformance", what: "the suite: shared, static, panic=abort, plain exports", run: conformance },
     Part { name: "store", what: "processes that share profiles, and are killed", run: |_| store::check() },
+    Part { name: "latency", what: "from one process to another, beside D-Bus", run: |_| latency::check() },
     Part { name: "consumers", what: "the installed package", run: consumers::check },
     Part { name: "valgrind", what: "the suite under memcheck, and no leak", run: |_| valgrind() },
     Part { name: "defects", what: "the suite fails when the library is broken", run: |_| defects::check() },

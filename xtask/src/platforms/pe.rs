@@ -117,7 +117,7 @@ fn freestanding(abi: &Abi, cpu: &str, language: &str, wine: &Path) -> Result<()>
         command("lld-link-22", ["/nologo", "/subsystem:console", "/entry:start", "/nodefaultlib", "/safeseh:no"]);
     link.arg(&object).arg(abi.build_folder().join("mapioffline.lib"));
     run(link.arg(format!("/out:{}", program.display())))?;
-    run(command("timeout", ["60"]).arg(wine).arg(program))
+    run(command("timeout", ["60"]).arg(wine).arg(program).env("MAPIOFFLINE_STORE", "memory"))
 }
 
 /// Installs, and builds and runs consumers against what is installed.

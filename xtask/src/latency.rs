@@ -1,0 +1,106 @@
+//! `cargo xtask test latency`: how long a change takes from one process to another, beside the same over D-Bus.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::run::{command, output, run};
+use crate::store::Folder;
+use crate::{Result, root, target, test, tools};
+
+const ROUNDS: usize = 500;
+/// Each way so often in turn, as the machine is not the same from second to second.
+const TURNS: usize = 5;
+
+pub(crate) fn check() -> Result<()> {
+    if let Err(reason) = tools::debian_packages(&["libsystemd-dev", "dbus-daemon"], "D-Bus, to compare with") {
+        if std::env::var_os("CI").is_some() {
+            return Err(reason);
+        }
+        println!("SKIPPED: {reason}");
+        return Ok(());
+    }
+    let work = target().join("latency");
+    fs::create_dir_all(&work)?;
+    let shared = compile(&work, "shared", &library_flags())?;
+    let dbus = compile(&work, "dbus", &["-lsystemd".to_owned()])?;
+    let memory = Folder::new(Path::new("/dev/shm"), "mapioffline-latency")?;
+    if output(&mut command("stat", ["--file-system", "--format=%T", "/dev/shm"]))?.trim() != "tmpfs" {
+        return Err("/dev/shm is no tmpfs here".into());
+    }
+    let disk = Folder::new(&work, "state")?;
+    let bus = Bus::start(&work)?;
+
+    let mut figures = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        let in_folder = |folder: &Folder| {
+            let mut command = Command::new(&shared);
+            command.env("MAPIOFFLINE_STATE_DIR", folder.path()).env_remove("MAPIOFFLINE_STORE");
+            command
+        };
+        let mut over_dbus = Command::new(&dbus);
+        over_dbus.env("DBUS_SESSION_BUS_ADDRESS", &bus.address);
+        let ways = [in_folder(&memory), in_folder(&disk), over_dbus];
+        for (mut way, figures) in ways.into_iter().zip(&mut figures) {
+            let text = output(way.arg(ROUNDS.to_string()))?;
+            figures.extend(text.lines().filter_map(|line| line.parse::<u64>().ok()));
+        }
+    }
+    println!("from the change in one process to its notification in another, {} changes each:", TURNS * ROUNDS);
+    println!("{:42} {:>9} {:>9} {:>12}", "", "p50", "p99", "p50 / D-Bus");
+    figures.iter_mut().for_each(|figures| figures.sort_unstable());
+    let median = |figures: &[u64]| figures[figures.len() / 2];
+    let reference = median(&figures[2]);
+    let names =
+        ["shared store, state folder on tmpfs", "shared store, state folder on disk", "D-Bus (sd-bus, dbus-daemon)"];
+    for (name, figures) in names.iter().zip(&figures) {
+        let (p50, p99) = (median(figures), figures[figures.len() * 99 / 100]);
+        let micro = |nanoseconds: u64| format!("{:.0} µs", nanoseconds as f64 / 1000.0);
+        println!("{name:42} {:>9} {:>9} {:>12.2}", micro(p50), micro(p99), p50 as f64 / reference as f64);
+    }
+    if median(&figures[0]) > reference { Err("slower than D-Bus".into()) } else { Ok(()) }
+}
+
+fn library_flags() -> Vec<String> {
+    let folder = test::build_folder().join("release");
+    let library = folder.display();
+    vec![
+        format!("-I{}", root().join("include").display()),
+        format!("-L{library}"),
+        "-lmapioffline".into(),
+        format!("-Wl,-rpath,{library}"),
+    ]
+}
+
+fn compile(work: &Path, name: &str, flags: &[String]) -> Result<PathBuf> {
+    let program = work.join(name);
+    let mut cc = command("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o"]);
+    run(cc.arg(&program).arg(root().join("benches/latency").join(name).with_extension("c")).args(flags))?;
+    Ok(program)
+}
+
+/// A bus of this program's own.
+struct Bus {
+    daemon: Child,
+    address: String,
+}
+
+impl Bus {
+    fn start(work: &Path) -> Result<Self> {
+        let mut daemon = Command::new("dbus-daemon");
+        daemon.args(["--session", "--nofork", "--print-address"]);
+        daemon.arg(format!("--address=unix:dir={}", work.display()));
+        let mut daemon = daemon.stdout(Stdio::piped()).spawn()?;
+        let mut address = String::new();
+        BufReader::new(daemon.stdout.take().ok_or("no output")?).read_line(&mut address)?;
+        Ok(Self { daemon, address: address.trim().to_owned() })
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+    }
+}
