@@ -36,7 +36,7 @@ void end_process(int status);
 
 /* A new folder in the present one, and its whole path. */
 int make_private_folder(char *path, size_t size);
-/* A folder that holds files only, with these. */
+/* A folder with all that is in it. */
 void remove_folder(const char *path);
 /* The lock that the library takes for a folder, on a file that is made if it is not there; null where it is taken. */
 void *lock_file(const char *path);

@@ -117,7 +117,11 @@ void remove_folder(const char *path) {
     DIR *folder = opendir(path);
     struct dirent *entry;
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        unlinkat(dirfd(folder), entry->d_name, 0);
+        if (unlinkat(dirfd(folder), entry->d_name, 0) != 0 && entry->d_name[0] != '.') {
+            char below[600];
+            snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
+            remove_folder(below);
+        }
     }
     if (folder != NULL) {
         closedir(folder);

@@ -119,7 +119,9 @@ void remove_folder(const char *path) {
     if (search != INVALID_HANDLE_VALUE) {
         do {
             snprintf(name, sizeof(name), "%s\\%s", path, found.cFileName);
-            DeleteFileA(name);
+            if (!DeleteFileA(name) && found.cFileName[0] != '.') {
+                remove_folder(name);
+            }
         } while (FindNextFileA(search, &found));
         FindClose(search);
     }

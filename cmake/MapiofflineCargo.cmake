@@ -83,3 +83,25 @@ function(mapioffline_cargo_build profile)
     set(MAPIOFFLINE_SHARED_LIBRARY${suffix} "${shared_files}" PARENT_SCOPE)
     set(MAPIOFFLINE_STATIC_LIBRARY${suffix} "${out}/libmapioffline.a" PARENT_SCOPE)
 endfunction()
+
+# A target mapioffline_cargo_program that builds the program for this machine, and copies it to `file`.
+function(mapioffline_cargo_program file)
+    set(built "${MAPIOFFLINE_CARGO_TARGET_DIR}")
+    separate_arguments(arguments NATIVE_COMMAND "${MAPIOFFLINE_CARGO_ARGS}")
+    if(NOT MAPIOFFLINE_CARGO_TARGET STREQUAL "")
+        string(APPEND built "/${MAPIOFFLINE_CARGO_TARGET}")
+        list(APPEND arguments --target ${MAPIOFFLINE_CARGO_TARGET})
+    endif()
+    add_custom_target(mapioffline_cargo_program ALL
+        COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${MAPIOFFLINE_CARGO_TARGET_DIR}"
+            "${MAPIOFFLINE_CARGO}" build --package mapioffline-cli --profile ${MAPIOFFLINE_CARGO_PROFILE} --locked ${arguments}
+        COMMAND "${CMAKE_COMMAND}" -E copy_if_different
+            "${built}/${MAPIOFFLINE_CARGO_PROFILE}/mapioffline${CMAKE_EXECUTABLE_SUFFIX}" "${file}"
+        BYPRODUCTS "${file}"
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+        COMMENT "Building the program mapioffline with cargo"
+        USES_TERMINAL
+        VERBATIM)
+    # The two would wait for each other's lock all the same.
+    add_dependencies(mapioffline_cargo_program mapioffline_cargo_${MAPIOFFLINE_CARGO_PROFILE})
+endfunction()

@@ -143,8 +143,9 @@ fn what_is_made_is_the_users_own() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&folder), 0o700);
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(names.len(), 2, "{names:?}");
-    assert!(names.iter().all(|path| mode(path) == 0o600), "{names:?}");
+    assert_eq!(names.len(), 3, "the profile, the lock, and where new files are written: {names:?}");
+    assert!(names.iter().all(|path| mode(path) == if path.is_dir() { 0o700 } else { 0o600 }), "{names:?}");
+    assert_eq!(fs::read_dir(folder.join("pending")).unwrap().count(), 0);
 }
 
 #[test]
@@ -189,7 +190,8 @@ fn a_full_disk_keeps_the_old_state() {
     assert!(text.contains("No space left on device"), "{text}");
     assert_eq!(state_in(&folder), Some(State::Offline));
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 3, "nothing is left behind: {names:?}");
+    assert_eq!(names.len(), 4, "nothing is left behind: {names:?}");
+    assert_eq!(fs::read_dir(folder.join("pending")).unwrap().count(), 0);
     fs::remove_file(hog).unwrap();
     helper("helper_sets_online_anew", &folder).run();
     assert_eq!(state_in(&folder), Some(State::Online));

@@ -1,7 +1,7 @@
 //! The folder that a user's processes share: one file a profile, one lock for all writers.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -14,8 +14,9 @@ use crate::name::Name;
 use crate::sys::{self, Found};
 
 const LOCK: &str = "lock";
-/// What a new file is called until it takes the place of the old one.
-const SPARE: &str = "new";
+/// What a new file is called until it takes the place of the old one: in a folder that nobody watches.
+const SPARE: &str = "pending/new";
+const SPARES_FOLDER: &str = "pending";
 const SET_ASIDE: &str = ".damaged-";
 /// How long the lock is asked for.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -32,7 +33,7 @@ pub(crate) struct Opened(pub(super) sys::Folder);
 /// The folder, open and locked: nobody else writes.
 pub(super) struct Locked {
     folder: Opened,
-    lock: File,
+    lock: sys::LockFile,
 }
 
 /// What was read of a profile.
@@ -73,14 +74,20 @@ impl Shared {
     pub(super) fn lock(&self) -> Result<Locked, Trouble> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_micros(50);
+        let mut for_writing = false;
         loop {
             let folder = self.open_or_create()?;
-            let lock = folder.0.open_lock(LOCK)?;
-            match lock.try_lock() {
+            let lock = folder.0.open_lock(LOCK, for_writing)?;
+            match lock.file.try_lock() {
                 Ok(()) if folder.0.is_still(LOCK, &lock) => return Ok(Locked { folder, lock }),
                 // Somebody removed it meanwhile: this is the lock of nothing.
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+                // On network file systems, such as NFS, locks are for those who may write.
+                Err(TryLockError::Error(_)) if !for_writing => {
+                    for_writing = true;
+                    continue;
+                }
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -138,13 +145,13 @@ impl Locked {
 
     pub(super) fn write(&self, stored: &Stored) -> Result<(), Trouble> {
         let text = stored.to_text().map_err(|_| Trouble::OutOfMemory)?;
-        Ok(self.folder.0.replace(FileName::of(&stored.profile).as_str(), SPARE, &text)?)
+        Ok(self.folder.0.replace(FileName::of(&stored.profile).as_str(), SPARES_FOLDER, SPARE, &text)?)
     }
 
     /// Writes as a change would, but to no profile.
     pub(super) fn try_write(&self) -> Result<(), Trouble> {
         const TRIAL: &str = "trial";
-        self.folder.0.replace(TRIAL, SPARE, b"a trial of mapioffline doctor's\n")?;
+        self.folder.0.replace(TRIAL, SPARES_FOLDER, SPARE, b"a trial of mapioffline doctor's\n")?;
         Ok(self.folder.0.remove(TRIAL)?)
     }
 
@@ -178,7 +185,7 @@ impl Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         // Not by closing alone: a child that another thread just forked still has the descriptor.
-        let _ = self.lock.unlock();
+        let _ = self.lock.file.unlock();
     }
 }
 

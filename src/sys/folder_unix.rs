@@ -20,7 +20,21 @@ pub(crate) struct Place {
 }
 
 /// The folder, open. Everything in it is named relative to this, so that nobody can exchange it on the way.
-pub(crate) struct Folder(OwnedFd);
+pub(crate) struct Folder {
+    descriptor: OwnedFd,
+    /// Whose it is, and whose everything in it has to be.
+    owner: u32,
+}
+
+/// The file by whose lock the folder is locked.
+pub(crate) struct LockFile {
+    pub(crate) file: File,
+    /// Which file it is.
+    id: Id,
+}
+
+/// Device and number: the types differ from system to system.
+type Id = (u64, u64);
 
 impl Place {
     pub(crate) fn new(path: PathBuf) -> Self {
@@ -48,7 +62,7 @@ impl Place {
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
         }
-        Ok(Folder(folder))
+        Ok(Folder { descriptor: folder, owner })
     }
 
     /// Makes the folder, and what is missing on the way to it, if it is not there.
@@ -66,7 +80,7 @@ impl Place {
 impl Folder {
     /// The permissions, as `ls` would number them.
     pub(crate) fn permissions(&self) -> io::Result<String> {
-        Ok(format!("{:04o}", Mode::from_raw_mode(os::fstat(&self.0)?.st_mode).bits() & 0o7777))
+        Ok(format!("{:04o}", Mode::from_raw_mode(os::fstat(&self.descriptor)?.st_mode).bits() & 0o7777))
     }
 
     /// Whether another machine may change what is in it without this one's noticing.
@@ -86,7 +100,7 @@ impl Folder {
                 0x6573_5546,
                 0x564C,
             ];
-            os::fstatfs(&self.0).is_ok_and(|stat| REMOTE.contains(&(stat.f_type as u32)))
+            os::fstatfs(&self.descriptor).is_ok_and(|stat| REMOTE.contains(&(stat.f_type as u32)))
         }
         #[cfg(not(target_os = "linux"))]
         false
@@ -95,7 +109,7 @@ impl Folder {
     /// What is in a file of ours, if it is not larger than `limit`.
     pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Found> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = match os::openat(&self.0, name, flags, Mode::empty()) {
+        let file = match os::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(rustix::io::Errno::NOENT) => return Ok(Found::Nothing),
             // A link; a socket.
@@ -103,7 +117,7 @@ impl Folder {
             Err(error) => return Err(error.into()),
         };
         let stat = os::fstat(&file)?;
-        if !is_ours(&stat) || usize::try_from(stat.st_size).map_or(true, |size| size > limit) {
+        if !self.owns(&stat) || usize::try_from(stat.st_size).map_or(true, |size| size > limit) {
             return Ok(Found::NotOurs);
         }
         let mut bytes = Vec::new();
@@ -124,72 +138,82 @@ impl Folder {
         Ok(Found::Bytes(bytes))
     }
 
-    /// The file whose lock is that of the folder. Opened for writing only where locks want it, as on network file systems:
-    /// when that is closed, everybody who watches the folder wakes up.
-    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
-        let access = if self.is_remote() { OFlags::RDWR } else { OFlags::RDONLY };
+    /// The file whose lock is that of the folder. To be opened for writing only where locks want that: when such a file is
+    /// closed, everybody who watches the folder wakes up.
+    pub(crate) fn open_lock(&self, name: &str, for_writing: bool) -> io::Result<LockFile> {
+        let access = if for_writing { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = os::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?;
-        if !is_ours(&os::fstat(&file)?) {
+        let file = os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let stat = os::fstat(&file)?;
+        if !self.owns(&stat) {
             return Err(refusal(format!("its file {name} is not this user's")));
         }
-        Ok(file.into())
+        Ok(LockFile { file: file.into(), id: id_of(&stat) })
     }
 
-    /// Whether `file` is still the one of that name.
-    pub(crate) fn is_still(&self, name: &str, file: &File) -> bool {
-        let (Ok(here), Ok(there)) = (os::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW), os::fstat(file)) else {
-            return false;
-        };
-        (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    /// Whether `lock` is still the file of that name.
+    pub(crate) fn is_still(&self, name: &str, lock: &LockFile) -> bool {
+        os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| id_of(&stat) == lock.id)
     }
 
-    /// Makes `name` have these contents: it is the old file or the new one at every instant. `spare` is the name that the
-    /// new one is written under; one writer at a time.
-    pub(crate) fn replace(&self, name: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
+    /// Makes `name` have these contents: it is the old file or the new one at every instant. The new one is written as
+    /// `spare` in a folder `below`, which nobody watches; one writer at a time.
+    pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let create = || os::openat(&self.0, spare, flags, Mode::RUSR | Mode::WUSR);
+        let create = || os::openat(&self.descriptor, spare, flags, Mode::RUSR | Mode::WUSR);
         let mut file: File = match create() {
+            Err(rustix::io::Errno::NOENT) => {
+                os::mkdirat(&self.descriptor, below, Mode::RWXU)?;
+                create()?
+            }
             // Of a writer that was killed.
             Err(rustix::io::Errno::EXIST) => {
-                os::unlinkat(&self.0, spare, AtFlags::empty())?;
+                os::unlinkat(&self.descriptor, spare, AtFlags::empty())?;
                 create()?
             }
             other => other?,
         }
         .into();
-        let replaced = file.write_all(bytes).and_then(|()| Ok(os::renameat(&self.0, spare, &self.0, name)?));
+        let written = file.write_all(bytes);
+        drop(file);
+        let replaced = written.and_then(|()| Ok(os::renameat(&self.descriptor, spare, &self.descriptor, name)?));
         if replaced.is_err() {
-            let _ = os::unlinkat(&self.0, spare, AtFlags::empty());
+            let _ = os::unlinkat(&self.descriptor, spare, AtFlags::empty());
         }
         replaced
     }
 
     /// Gives a file another name, which nothing has yet; one writer at a time.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        Ok(os::renameat(&self.0, from, &self.0, to)?)
+        Ok(os::renameat(&self.descriptor, from, &self.descriptor, to)?)
     }
 
     pub(crate) fn exists(&self, name: &str) -> bool {
-        !matches!(os::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW), Err(rustix::io::Errno::NOENT))
+        !matches!(os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW), Err(rustix::io::Errno::NOENT))
     }
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(os::unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(os::unlinkat(&self.descriptor, name, AtFlags::empty())?)
+    }
+
+    /// Whether it is a file of the folder's owner.
+    fn owns(&self, stat: &Stat) -> bool {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_uid == self.owner
     }
 
     /// The names in it that are text.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in os::Dir::read_from(&self.0)? {
+        for entry in os::Dir::read_from(&self.descriptor)? {
             names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
         }
         Ok(names)
     }
 }
 
-fn is_ours(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_uid == geteuid().as_raw()
+#[allow(clippy::unnecessary_cast, reason = "the types differ from system to system")]
+fn id_of(stat: &Stat) -> Id {
+    (stat.st_dev as u64, stat.st_ino as u64)
 }
 
 fn refusal(why: impl Into<String>) -> io::Error {

@@ -40,6 +40,11 @@ pub(crate) struct Place {
     path: PathBuf,
 }
 
+/// The file by whose lock the folder is locked.
+pub(crate) struct LockFile {
+    pub(crate) file: File,
+}
+
 /// The folder, open.
 pub(crate) struct Folder {
     path: PathBuf,
@@ -129,7 +134,7 @@ impl Folder {
     }
 
     /// The file whose lock is that of the folder. Nobody removes it while it is open.
-    pub(crate) fn open_lock(&self, name: &str) -> io::Result<File> {
+    pub(crate) fn open_lock(&self, name: &str, _: bool) -> io::Result<LockFile> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -142,20 +147,24 @@ impl Folder {
         if is_link(&metadata) || !metadata.is_file() {
             return Err(refusal(format!("its file {name} is a link")));
         }
-        Ok(file)
+        Ok(LockFile { file })
     }
 
-    /// Whether `file` is still the one of that name.
-    pub(crate) fn is_still(&self, _: &str, _: &File) -> bool {
+    /// Whether `lock` is still the file of that name.
+    pub(crate) fn is_still(&self, _: &str, _: &LockFile) -> bool {
         true
     }
 
-    /// Makes `name` have these contents: it is the old file or the new one at every instant. `spare` is the name that the
-    /// new one is written under; one writer at a time.
-    pub(crate) fn replace(&self, name: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
+    /// Makes `name` have these contents: it is the old file or the new one at every instant. The new one is written as
+    /// `spare` in a folder `below`, which nobody watches; one writer at a time.
+    pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
         let (name, spare) = (self.path.join(name), self.path.join(spare));
         let create = || OpenOptions::new().write(true).create_new(true).open(&spare);
         let mut file = match create() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir(self.path.join(below))?;
+                create()?
+            }
             // Of a writer that was killed.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 fs::remove_file(&spare)?;

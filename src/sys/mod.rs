@@ -20,7 +20,7 @@ use windows as os;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use folder::{Folder, Place, user_state_folder};
+pub(crate) use folder::{Folder, LockFile, Place, user_state_folder};
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};
 pub(crate) use os::{
     Descriptor, Thread, at_exit, environment, pin_module, prefer_large_pages, spawn_with_signals_blocked,

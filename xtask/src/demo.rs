@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::run::{cargo, run};
+use crate::run::run;
 use crate::store::{Folder, program};
 use crate::tools::Tools;
 use crate::{Result, root, target, test};
@@ -26,8 +26,7 @@ pub(crate) fn demo() -> Result<()> {
         "building the library, the monitors and the program mapioffline (the first time this takes a minute or two)"
     );
     tools.configure(&root(), &build, &test::definitions())?;
-    tools.build(&build, &["monitor-c", "monitor-cpp"])?;
-    run(&mut cargo(["build", "--quiet", "--locked", "--package", "mapioffline-cli"]))?;
+    tools.build(&build, &["monitor-c", "monitor-cpp", "mapioffline_program"])?;
     play(Pace::Slow)
 }
 

@@ -211,5 +211,5 @@ fn stored(folder: &Path) -> Result<Vec<Stored>> {
 
 /// The program `mapioffline`.
 pub(crate) fn program() -> PathBuf {
-    target().join("debug/mapioffline")
+    test::build_folder().join("release/mapioffline")
 }

@@ -96,8 +96,7 @@ fn rust() -> Result<()> {
 
 fn build(tools: &Tools) -> Result<()> {
     tools.configure(&root(), &build_folder(), &definitions())?;
-    tools.build(&build_folder(), &[])?;
-    run(&mut cargo(["build", "--quiet", "--locked", "--package", "mapioffline-cli"]))
+    tools.build(&build_folder(), &[])
 }
 
 fn conformance(tools: &Tools) -> Result<()> {
