@@ -52,10 +52,16 @@ CASE(helper_exits_while_notified) {
 }
 
 CASE(no_notify_begins_after_exit) {
+    /* Wine 8 may hang when a process ends while another thread of it opens a file, which is not what is asked here. */
+#ifdef _WIN32
+    static const char environment[] = "MAPIOFFLINE_STORE=memory";
+#else
+    static const char *const environment = NULL;
+#endif
     int round;
     skip_under_valgrind("the child would be another program under valgrind");
     for (round = 0; round < 10; round++) {
-        check_eq(run_case_as_process("process.helper_exits_while_notified", NULL, NULL), 17);
+        check_eq(run_case_as_process("process.helper_exits_while_notified", environment, NULL), 17);
     }
 }
 
