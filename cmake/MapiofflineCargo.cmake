@@ -27,7 +27,7 @@ set(MAPIOFFLINE_CARGO_TARGET "${default_target}" CACHE STRING "Rust's name for t
 
 # What rustc prints for --print native-static-libs; on Linux `cargo xtask test` compares the two.
 set(native_libraries_Linux gcc_s util rt pthread m dl c)
-set(native_libraries_Windows kernel32 ntdll userenv ws2_32 dbghelp)
+set(native_libraries_Windows kernel32 advapi32 ntdll userenv ws2_32 dbghelp)
 set(MAPIOFFLINE_NATIVE_LIBRARIES ${native_libraries_${CMAKE_SYSTEM_NAME}})
 # As flags: bare names would be taken for targets of that name in somebody else's project.
 list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE MAPIOFFLINE_NATIVE_FLAGS)

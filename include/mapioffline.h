@@ -41,6 +41,11 @@
  * the new one). An object with children changes in one transition with them. While a transition is under way a second
  * request gets E_PENDING; during DONE the first request without BLOCK is accepted and queued, later ones get E_PENDING.
  *
+ * Other processes.  All programs of a user share the state of a profile: what one of them sets, the others hear of in
+ * transitions of their own. It lives in a folder of the user's, of which docs/shared-state.md tells; the program mapioffline
+ * shows and sets it. In the environment MAPIOFFLINE_STATE_DIR names another folder, and MAPIOFFLINE_STORE=memory keeps the
+ * state in the process. Objects other than a profile's global one are not shared.
+ *
  * Threads.  Every function and method may be called on any thread, and from Notify. Notify comes on a thread of the
  * library or on the one that called SetCurrentState with BLOCK, with no lock of the library held, and never on two
  * threads at once for one registration. No C++ exception may leave a client's method: it ends the process.

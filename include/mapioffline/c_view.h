@@ -20,7 +20,9 @@ struct IMAPIOfflineVtbl {
      * or _OFFLINE. pReserved: null. Returns, in the order in which it asks: MAPI_E_UNKNOWN_FLAGS; E_INVALIDARG;
      * MAPI_E_NO_SUPPORT (the capability is lacking); E_PENDING (a transition of the tree is under way); S_OK (also when it is
      * in that state); E_OUTOFMEMORY; E_FAIL (no thread could be started; or, with BLOCK, this is a child that was forked from
-     * a callback before the change); E_UNEXPECTED (the object is ending). (Reference: imapioffline-setcurrentstate.) */
+     * a callback before the change); E_UNEXPECTED (the object is ending). Of a global object, with the shared store, also
+     * MAPI_E_DISK_ERROR (the change could not be written) and MAPI_E_TIMEOUT (another process holds the state folder): nothing
+     * is changed then. (Reference: imapioffline-setcurrentstate; docs/decisions.md, D 27.) */
     HRESULT (STDMETHODCALLTYPE *SetCurrentState)(struct IMAPIOffline *This, ULONG ulFlags, ULONG ulMask, ULONG ulState, void *pReserved);
     /* Gives the states that the object can be changed to: MAPIOFFLINE_CAPABILITY_OFFLINE and _ONLINE, each or none. Returns S_OK;
      * E_INVALIDARG (null pointer). One atomic load. (Reference: imapioffline-getcapabilities.) */

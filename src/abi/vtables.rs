@@ -21,7 +21,9 @@ pub struct IMAPIOfflineVtbl {
     /// or _OFFLINE. pReserved: null. Returns, in the order in which it asks: MAPI_E_UNKNOWN_FLAGS; E_INVALIDARG;
     /// MAPI_E_NO_SUPPORT (the capability is lacking); E_PENDING (a transition of the tree is under way); S_OK (also when it is
     /// in that state); E_OUTOFMEMORY; E_FAIL (no thread could be started; or, with BLOCK, this is a child that was forked from
-    /// a callback before the change); E_UNEXPECTED (the object is ending). (Reference: imapioffline-setcurrentstate.)
+    /// a callback before the change); E_UNEXPECTED (the object is ending). Of a global object, with the shared store, also
+    /// MAPI_E_DISK_ERROR (the change could not be written) and MAPI_E_TIMEOUT (another process holds the state folder): nothing
+    /// is changed then. (Reference: imapioffline-setcurrentstate; docs/decisions.md, D 27.)
     pub SetCurrentState: unsafe extern "system" fn(
         This: *mut IMAPIOffline,
         ulFlags: ULONG,

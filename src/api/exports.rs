@@ -38,7 +38,8 @@ pub unsafe extern "system" fn HrOpenOfflineObj(
 ///
 /// Returns S_OK; E_INVALIDARG (a null pointer, ulSize too small, a bad name, capability bits outside 0x3, a parent that
 /// is not an object of this library or is of another profile, members that contradict each other);
-/// MAPI_E_UNKNOWN_FLAGS; MAPI_E_NOT_FOUND (the name is too long); E_OUTOFMEMORY. Any thread.
+/// MAPI_E_UNKNOWN_FLAGS; MAPI_E_NOT_FOUND (the name is too long); E_OUTOFMEMORY; for a global object that is not stored
+/// yet, with the shared store, MAPI_E_DISK_ERROR and MAPI_E_TIMEOUT, as SetCurrentState. Any thread.
 /// (Reference: hrcreateofflineobj.)
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn HrCreateOfflineObj(
@@ -56,8 +57,8 @@ pub unsafe extern "system" fn HrCreateOfflineObj(
 /// pwszProfileName: the profile, 1 to 64 UTF-16 units. ppOffline: receives the object with a reference for the caller;
 /// null after every failure.
 ///
-/// Returns S_OK; E_INVALIDARG; MAPI_E_NOT_FOUND (the name is too long); E_OUTOFMEMORY. Any thread. (The reference has no
-/// page for it: see docs/decisions.md.)
+/// Returns S_OK; E_INVALIDARG; MAPI_E_NOT_FOUND (the name is too long); E_OUTOFMEMORY; MAPI_E_DISK_ERROR and
+/// MAPI_E_TIMEOUT, as HrCreateOfflineObj. Any thread. (The reference has no page for it: see docs/decisions.md.)
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn HrGetGlobalOffline(
     pwszProfileName: LPCWSTR,

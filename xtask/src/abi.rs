@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::run::{cargo, command, output};
-use crate::{Result, root, test, version};
+use crate::run::{cargo, command, output, run};
+use crate::{Result, root, target, test, version};
 
 /// Everything that can be said of the library without running it.
 pub(crate) fn check() -> Result<()> {
     let library = test::build_folder().join(format!("release/libmapioffline.so.{}", version()));
     exports(&library)?;
     dynamic_section(&library)?;
+    size(&library)?;
     native_libraries()
 }
 
@@ -52,6 +53,16 @@ fn dynamic_section(library: &Path) -> Result<()> {
     }
     println!("SONAME libmapioffline.so.0, nodelete, linked with {}", needed.join(" and "));
     Ok(())
+}
+
+/// Somebody else's process pays for each byte.
+fn size(library: &Path) -> Result<()> {
+    const BOUND: u64 = 1_000_000;
+    let copy = target().join("stripped.so");
+    run(command("strip", ["-o"]).arg(&copy).arg(library))?;
+    let size = fs::metadata(copy)?.len();
+    println!("stripped it has {size} bytes (bound {BOUND})");
+    if size < BOUND { Ok(()) } else { Err("the library is too large".into()) }
 }
 
 /// What rustc says a static link needs is what CMake and the .pc file say.

@@ -121,13 +121,16 @@ fn valgrind() -> Result<()> {
         println!("SKIPPED: {reason}");
         return Ok(());
     }
-    for program in ["suite-c-shared", "suite-cpp-shared", "suite-c-static", "suite-cpp-static"] {
-        println!("{program}");
+    let programs = ["suite-c-shared", "suite-cpp-shared", "suite-c-static", "suite-cpp-static"];
+    // And once with profiles that processes share.
+    for (program, store) in programs.map(|program| (program, "memory")).into_iter().chain([(programs[0], "shared")]) {
+        println!("{program}, {store} store");
         let mut valgrind = command("valgrind", ["--quiet", "--fair-sched=yes", "--error-exitcode=99"]);
         valgrind.args(["--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible"]);
         valgrind.args(["--child-silent-after-fork=yes"]);
-        valgrind.arg(build_folder().join("c-tests").join(program)).arg("--all").env("MAPIOFFLINE_TEST_VALGRIND", "1");
-        let log = target().join(format!("valgrind-{program}.log"));
+        valgrind.arg(build_folder().join("c-tests").join(program)).arg("--all");
+        valgrind.env("MAPIOFFLINE_TEST_VALGRIND", "1").env("MAPIOFFLINE_TEST_STORE", store).current_dir(target());
+        let log = target().join(format!("valgrind-{program}-{store}.log"));
         run_filtered(&mut valgrind, &log, |line| !line.ends_with(": passed"))?;
     }
     Ok(())
