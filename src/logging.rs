@@ -67,7 +67,7 @@ pub(crate) fn set_callback(callback: Option<(Callback, LevelFilter)>) -> Result<
 
 fn stderr_logger() -> Option<&'static env_logger::Logger> {
     let init = || {
-        let filters = sys::environment("MAPIOFFLINE_LOG")?;
+        let filters = sys::environment("MAPIOFFLINE_LOG")?.into_string().ok()?;
         Some(env_logger::Builder::new().parse_filters(&filters).build())
     };
     STDERR.get_or_init(init).as_ref()

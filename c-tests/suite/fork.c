@@ -4,6 +4,7 @@
 
 #ifndef _WIN32
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -278,6 +279,40 @@ CASE(queued_transition_does_not_cross_a_fork) {
     release_last(object);
 }
 
+static void release_and_fork(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct forking *forking = (struct forking *)self->context;
+    if (notification->NotifyType == START) {
+        release_last(forking->object);
+        forking->pid = fork();
+        if (forking->pid == 0) {
+            child_exits(failures_so_far());
+        }
+    }
+}
+
+CASE(fork_when_the_last_reference_is_gone) {
+    struct forking forking;
+    struct sink sink;
+    int status = 0;
+    int tries;
+    sink_init(&sink);
+    sink.hook = release_and_fork;
+    sink.context = &forking;
+    forking.object = open_global(profile());
+    forking.pid = -1;
+    advise(forking.object, &sink, 0);
+    check_ok(set_block(forking.object, OFFLINE));
+    /* It may hang before fork returns there. */
+    for (tries = 0; tries < 1000 && waitpid(forking.pid, &status, WNOHANG) == 0; tries++) {
+        nap(10);
+    }
+    if (!check(tries < 1000)) {
+        kill(forking.pid, SIGKILL);
+        waitpid(forking.pid, &status, 0);
+    }
+    check_eq(status, 0);
+}
+
 struct load {
     IMAPIOfflineMgr *object;
     struct sink sinks[2]; /* one a thread */
@@ -366,6 +401,7 @@ WITHOUT_FORK(fork_from_inside_notify)
 WITHOUT_FORK(fork_from_inside_notify_on_a_notifier)
 WITHOUT_FORK(forked_child_may_end_everything_from_notify)
 WITHOUT_FORK(queued_transition_does_not_cross_a_fork)
+WITHOUT_FORK(fork_when_the_last_reference_is_gone)
 WITHOUT_FORK(fork_under_load)
 
 #endif

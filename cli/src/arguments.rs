@@ -8,6 +8,7 @@ use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, Valu
 use clap_complete::Shell;
 
 use crate::failure::{Code, Failure};
+use crate::output::{Output, shown};
 
 /// See and set the offline state of MAPI profiles.
 ///
@@ -39,6 +40,8 @@ Exit codes:
   5  another program is changing the profile, or holds the folder
   6  the state folder cannot be used
   7  the profile exists already
+  `run` passes on the code of the program; 128 and the number of the signal that
+  ended it; 126 if it cannot be started, 127 if there is none
 
 Environment:
   MAPIOFFLINE_STATE_DIR     where the state of profiles is kept
@@ -126,6 +129,29 @@ impl From<Word> for mapioffline::State {
         match word {
             Word::Online => Self::Online,
             Word::Offline => Self::Offline,
+        }
+    }
+}
+
+/// The command line is wrong, or asks for help.
+pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // As clap would; a help that nobody reads is no failure.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).unwrap_or(1).into()
+        }
+        _ => {
+            // Clap's paragraphs up to the usage, as one line.
+            let text = error.render().to_string();
+            let parts = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+            let parts: Vec<&str> = parts.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+            let line = parts.join("; ").trim_start_matches("error: ").to_owned();
+            let json = std::env::args_os().any(|argument| argument == "--json");
+            let failure = Failure::new(Code::Usage, format!("{}; see `mapioffline --help`", shown(&line)));
+            Output::new(json, ColorChoice::Auto).failure(&failure);
+            Code::Usage.into()
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What the commands do.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,7 +113,8 @@ pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Outpu
         Some(profile) => {
             output.say(|| sentence(&profile), || object(&profile));
             if let Err(unread) = &profile.record {
-                return Err(Failure::new(Code::Failed, format!("the file of {} is {}", shown(name), why(unread))));
+                let advice = if *unread == Unread::Damaged { "; `mapioffline remove` forgets it" } else { "" };
+                return Err(Failure::new(Code::Failed, format!("{}: {}{advice}", shown(name), why(unread))));
             }
         }
         None => output.say(
@@ -154,6 +153,16 @@ pub(crate) fn set(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let object = open(folder, profile)?;
+    let stored = folder.profile(profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
+    // Nobody would be told, and nothing would come of it.
+    if let Some(Err(unread @ (Unread::Newer(_) | Unread::Unreadable(_)))) = stored.as_ref().map(|stored| &stored.record)
+    {
+        return Err(Failure::new(Code::Failed, format!("{}: {}", shown(profile), why(unread))));
+    }
+    if stored.is_none() && object.state() == state {
+        // Programs may hold another state of a profile that was removed: they are told what is written.
+        OfflineObject::global(profile).map_err(|error| Failure::of_profile(profile, error))?;
+    }
     let mut progress = output.progress(&format!("waiting for {}", shown(profile)));
     let old = loop {
         let old = object.state();
@@ -169,7 +178,7 @@ pub(crate) fn set(
     };
     drop(progress);
     if let Some(warning) = crate::failure::warning() {
-        output.remark(&format!("note: {warning}"));
+        output.warning(&warning);
     }
     let name = spelled(folder, profile);
     output.say(
@@ -202,7 +211,7 @@ pub(crate) fn watch(
 ) -> Result<ExitCode, Failure> {
     const NEW_PROFILES: Duration = Duration::from_millis(500);
     let (sender, told) = channel();
-    let mut watched = BTreeMap::new();
+    let mut watched: Vec<(OfflineObject, Subscription)> = Vec::new();
     let all = profiles.is_empty();
     let mut names = if all { stored_names(folder)? } else { profiles };
     if all && names.is_empty() {
@@ -211,22 +220,25 @@ pub(crate) fn watch(
     let mut left = count.unwrap_or(u64::MAX);
     loop {
         for name in names.drain(..) {
-            if let Entry::Vacant(place) = watched.entry(name) {
-                let name = spelled(folder, place.key());
-                let watching = begin_to_watch(folder, &name, &sender)?;
-                let state = watching.0.state();
-                output.say(
-                    || {
-                        let style = style_of(state);
-                        format!("{}  {} is {style}{}{style:#}", clock(SystemTime::now()), shown(&name), word(state))
-                    },
-                    || {
-                        let time = timestamp(SystemTime::now());
-                        json!({ "time": time, "profile": name, "phase": "watching", "state": word(state) })
-                    },
-                );
-                place.insert(watching);
+            let object = open(folder, &name)?;
+            // Whatever its spelling, a profile is one object.
+            if watched.iter().any(|(standing, _)| *standing == object) {
+                continue;
             }
+            let name = spelled(folder, &name);
+            let subscription = begin_to_watch(&object, &name, &sender)?;
+            let state = object.state();
+            output.say(
+                || {
+                    let style = style_of(state);
+                    format!("{}  {} is {style}{}{style:#}", clock(SystemTime::now()), shown(&name), word(state))
+                },
+                || {
+                    let time = timestamp(SystemTime::now());
+                    json!({ "time": time, "profile": name, "phase": "watching", "state": word(state) })
+                },
+            );
+            watched.push((object, subscription));
         }
         if left == 0 {
             return Ok(ExitCode::SUCCESS);
@@ -236,27 +248,24 @@ pub(crate) fn watch(
                 print(&told, output);
                 left -= 1;
             }
-            // A profile whose file cannot be read now is asked for again.
+            // A folder that cannot be read now is asked again.
             Err(RecvTimeoutError::Timeout) if all => names = stored_names(folder).unwrap_or_default(),
             Err(_) => {}
+        }
+        if let Some(warning) = crate::failure::warning() {
+            output.warning(&warning);
         }
     }
 }
 
-fn begin_to_watch(
-    folder: &StateFolder,
-    name: &str,
-    sender: &Sender<Told>,
-) -> Result<(OfflineObject, Subscription), Failure> {
-    let object = open(folder, name)?;
+fn begin_to_watch(object: &OfflineObject, name: &str, sender: &Sender<Told>) -> Result<Subscription, Failure> {
     let (sender, profile) = (sender.clone(), name.to_owned());
     let subscription = object.subscribe(move |change| {
         let told = Told { profile: profile.clone(), change: *change, at: SystemTime::now() };
         // Nobody listens any more when the program is about to end.
         drop(sender.send(told));
     });
-    let subscription = subscription.map_err(|error| Failure::of_profile(name, error))?;
-    Ok((object, subscription))
+    subscription.map_err(|error| Failure::of_profile(name, error))
 }
 
 fn stored_names(folder: &StateFolder) -> Result<Vec<String>, Failure> {
@@ -292,7 +301,8 @@ fn print(told: &Told, output: &Output) {
 
 pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Output) -> Result<ExitCode, Failure> {
     let stored = folder.profile(profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    if stored.is_some() {
+    // A damaged file is set aside by who opens the profile, which is what follows.
+    if stored.is_some_and(|stored| stored.record != Err(Unread::Damaged)) {
         let line = format!("{} exists already; `mapioffline remove` forgets it", shown(profile));
         return Err(Failure::new(Code::Exists, line));
     }
@@ -305,6 +315,10 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
     let capabilities = Capabilities::from_bits(bits).unwrap_or(Capabilities::ALL);
     let created = OfflineObject::builder(profile).global().capabilities(capabilities).create();
     let object = created.map_err(|error| Failure::of_profile(profile, error))?;
+    let written = folder.profile(profile).ok().flatten().and_then(|stored| stored.record.ok());
+    if written.is_some_and(|record| record.changed_by_pid != std::process::id()) {
+        return Err(Failure::new(Code::Exists, format!("{} was added by another program just now", shown(profile))));
+    }
     let (state, capabilities) = (object.state(), object.capabilities());
     output.say(
         || {

@@ -84,8 +84,15 @@ fn look_at_folder(folder: &StateFolder, findings: &mut Findings) {
             findings.add(Verdict::Good, "folder", &format!("{path} is this user's own (permissions {permissions})"));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            findings.add(Verdict::Good, "folder", &format!("{path} is made when the first program opens a profile"));
-            return;
+            // Whether it could be made is best seen by making it, as the first program that opens a profile would.
+            match folder.check() {
+                Ok(()) => findings.add(Verdict::Good, "folder", &format!("{path} was not there, and has been made")),
+                Err(error) => {
+                    let text = format!("{path} cannot be made: {error}; every program keeps the state to itself");
+                    findings.add(Verdict::Bad, "folder", &text);
+                    return;
+                }
+            }
         }
         Err(error) => {
             let text = format!("{path} is refused: {error}; every program keeps the state to itself");

@@ -7,16 +7,22 @@ use std::sync::Mutex;
 
 use mapioffline::Error;
 
+use crate::output::shown;
+
 /// Documented in the help text: scripts go by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
     Failed = 1,
+    Usage = 2,
     NoSuchProfile = 3,
     NotCapable = 4,
     Busy = 5,
     NoFolder = 6,
     Exists = 7,
+    /// As shells say it of a program that they cannot start.
+    NotExecutable = 126,
+    NotFound = 127,
 }
 
 #[derive(Debug)]
@@ -38,17 +44,20 @@ impl Failure {
 
     /// The state folder, or something in it, cannot be used.
     pub(crate) fn of_folder(folder: &std::path::Path, error: &io::Error) -> Self {
-        let (code, advice) = match error.kind() {
-            ErrorKind::InvalidInput => return Self::new(Code::NoSuchProfile, error.to_string()),
-            ErrorKind::TimedOut => (Code::Busy, "try again"),
-            _ => (Code::NoFolder, "`mapioffline doctor` says more"),
-        };
-        Self::new(code, format!("the state folder {} cannot be used: {error}; {advice}", folder.display()))
+        let folder = shown(&folder.to_string_lossy());
+        match error.kind() {
+            ErrorKind::InvalidInput => Self::new(Code::NoSuchProfile, error.to_string()),
+            ErrorKind::TimedOut => Self::new(Code::Busy, format!("the state folder {folder}: {error}")),
+            _ => {
+                let line = format!("the state folder {folder} cannot be used: {error}; `mapioffline doctor` says more");
+                Self::new(Code::NoFolder, line)
+            }
+        }
     }
 
     /// A call of the library failed on a profile.
     pub(crate) fn of_profile(profile: &str, error: Error) -> Self {
-        let profile = crate::output::shown(profile);
+        let profile = shown(profile);
         // The library says in its log what a code cannot.
         let reason = LOGGED.lock().ok().and_then(|mut line| line.take());
         let reason = reason.unwrap_or_else(|| error.to_string());
@@ -63,9 +72,9 @@ impl Failure {
                 Code::NotCapable,
                 format!("{profile} cannot be set to that state; `mapioffline status` says what it can be set to"),
             ),
-            Error::Pending => (Code::Busy, format!("{profile} is being changed; try again, or with --wait")),
+            Error::Pending => (Code::Busy, format!("{profile} is being changed; try again (`set` has --wait)")),
             Error::Timeout => {
-                (Code::Busy, format!("{profile}: another program holds the state folder; try again, or with --wait"))
+                (Code::Busy, format!("{profile}: another program holds the state folder; try again (`set` has --wait)"))
             }
             Error::Disk => (Code::NoFolder, format!("{reason}; `mapioffline doctor` looks for the cause")),
             _ => (Code::Failed, format!("{profile}: {reason}")),

@@ -17,7 +17,12 @@ use output::Output;
 
 fn main() -> ExitCode {
     failure::listen();
-    let arguments = Arguments::parse();
+    // Strict hosting is for programs that insist on a host. This one looks, and is the one who says `add`.
+    mapioffline::set_strict_hosting(false);
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return arguments::refused(&error),
+    };
     let output = Output::new(arguments.json, arguments.color);
     match carry_out(arguments, &output) {
         Ok(code) => code,
@@ -40,7 +45,7 @@ fn carry_out(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure>
         Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),
         Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
         Command::Doctor => doctor::doctor(folder, output),
-        Command::Run { command } => run::run(&command),
+        Command::Run { command } => run::run(&command, folder.as_deref(), output),
         Command::Completions { shell } => arguments::completions(shell),
         Command::Man { folder } => arguments::man(folder.as_deref()),
     }

@@ -68,10 +68,19 @@ impl Output {
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.json {
             let object = json!({ "error": failure.to_string(), "code": failure.code as u8 });
-            eprintln!("{object}");
+            complain(&object.to_string());
         } else {
             let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
-            anstream::eprintln!("{red}mapioffline:{red:#} {failure}");
+            complain(&format!("{red}mapioffline:{red:#} {failure}"));
+        }
+    }
+
+    /// What the library warned of, beside the output.
+    pub(crate) fn warning(&self, warning: &str) {
+        if self.json {
+            complain(&json!({ "warning": warning }).to_string());
+        } else {
+            complain(&format!("mapioffline: note: {}", shown(warning)));
         }
     }
 
@@ -95,7 +104,7 @@ impl Progress {
     pub(crate) fn step(&mut self) {
         let seconds = self.since.elapsed().as_secs();
         if self.shown && self.last.replace(seconds) != Some(seconds) {
-            eprint!("\r{} ({seconds} s)", self.what);
+            let _ = write!(io::stderr(), "\r{} ({seconds} s)", self.what);
         }
     }
 }
@@ -103,7 +112,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.last.is_some() && self.shown {
-            eprint!("\r\x1b[K");
+            let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
 }
@@ -139,6 +148,11 @@ pub(crate) fn bad(text: impl Into<String>) -> Cell {
     Cell { text: text.into(), style: Style::new().fg_color(Some(AnsiColor::Red.into())) }
 }
 
+/// A line for who reads errors, if anybody does.
+fn complain(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
 /// Prints a line at once. Where nobody reads any more, there is nothing left to do.
 fn line(text: &str) {
     let mut out = anstream::stdout().lock();
@@ -146,7 +160,7 @@ fn line(text: &str) {
         if error.kind() == ErrorKind::BrokenPipe {
             process::exit(0);
         }
-        eprintln!("mapioffline: the output cannot be written: {error}");
+        complain(&format!("mapioffline: the output cannot be written: {error}"));
         process::exit(1);
     }
 }

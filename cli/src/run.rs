@@ -1,15 +1,17 @@
 //! `mapioffline run`: a program with a state folder of its own.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use crate::failure::{Code, Failure};
+use crate::output::{Output, shown};
 
-/// As shells say that a program could not be started.
-const NOT_STARTED: u8 = 126;
-const NOT_FOUND: u8 = 127;
-
-pub(crate) fn run(command: &[OsString]) -> Result<ExitCode, Failure> {
+pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
+    if chosen.is_some() {
+        return Err(Failure::new(Code::Usage, "run makes a state folder of its own: leave out --state-dir"));
+    }
     let folder = tempfile::Builder::new().prefix("mapioffline-").tempdir();
     let folder = folder.map_err(|error| Failure::new(Code::NoFolder, format!("no folder could be made: {error}")))?;
     let (program, arguments) = command.split_first().ok_or_else(|| Failure::new(Code::Failed, "nothing to run"))?;
@@ -19,18 +21,20 @@ pub(crate) fn run(command: &[OsString]) -> Result<ExitCode, Failure> {
     // Made by the library, which gives nobody else a right to it.
     let state = folder.path().join("state");
     command.args(arguments).env("MAPIOFFLINE_STATE_DIR", state).env_remove("MAPIOFFLINE_STORE");
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            let found = error.kind() != std::io::ErrorKind::NotFound;
-            eprintln!("mapioffline: {} cannot be run: {error}", program.to_string_lossy());
-            return Ok(if found { NOT_STARTED } else { NOT_FOUND }.into());
-        }
-    };
+    let mut child = command.spawn().map_err(|error| {
+        let code = if error.kind() == ErrorKind::NotFound { Code::NotFound } else { Code::NotExecutable };
+        Failure::new(code, format!("{} cannot be run: {error}", shown(&program.to_string_lossy())))
+    })?;
     signals.hand_on_to(child.id());
     let status = child.wait().map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     drop(signals);
-    folder.close().map_err(|error| Failure::new(Code::Failed, format!("the folder could not be removed: {error}")))?;
+    match folder.close() {
+        // The program may have removed it itself.
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            output.warning(&format!("the folder could not be removed: {error}"));
+        }
+        _ => {}
+    }
     Ok(code_of(status))
 }
 
@@ -53,13 +57,32 @@ fn code_of(status: ExitStatus) -> ExitCode {
 
 #[cfg(unix)]
 mod signals {
+    use std::io::IsTerminal as _;
     use std::thread::{self, JoinHandle};
 
     use rustix::process::{Pid, Signal, kill_process};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     use signal_hook::iterator;
 
     use crate::failure::{Code, Failure};
+
+    /// What would end this program, and is for the one that it runs.
+    const HANDED: [(i32, Signal); 7] = [
+        (SIGHUP, Signal::HUP),
+        (SIGINT, Signal::INT),
+        (SIGQUIT, Signal::QUIT),
+        (SIGTERM, Signal::TERM),
+        (SIGUSR1, Signal::USR1),
+        (SIGUSR2, Signal::USR2),
+        (SIGALRM, Signal::ALARM),
+    ];
+
+    /// The signals that this program was started to ignore, a bit each, where the system says it.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
+    }
 
     /// Signals that would end this program.
     pub(super) struct Signals {
@@ -70,17 +93,24 @@ mod signals {
 
     impl Signals {
         pub(super) fn hold() -> Result<Self, Failure> {
-            let mut signals = iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])
-                .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+            // What is ignored stays ignored, here and in the program: nohup would be lost.
+            let ignored = ignored();
+            let handed = HANDED.iter().map(|(number, _)| *number).filter(|number| ignored & 1 << (number - 1) == 0);
+            let mut signals =
+                iterator::Signals::new(handed).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
             let held = signals.handle();
             let (child, id) = std::sync::mpsc::channel::<u32>();
             let thread = thread::spawn(move || {
                 let Some(id) = id.recv().ok().and_then(|id| Pid::from_raw(id as i32)) else { return };
+                // A terminal sends these two to both by itself.
+                let by_terminal = std::io::stdin().is_terminal();
                 for signal in &mut signals {
-                    // A terminal sends these to both by itself.
-                    if signal == SIGTERM || signal == SIGHUP {
+                    if by_terminal && (signal == SIGINT || signal == SIGQUIT) {
+                        continue;
+                    }
+                    if let Some((_, signal)) = HANDED.iter().find(|(number, _)| *number == signal) {
                         // It may have ended just now.
-                        let _ = kill_process(id, if signal == SIGTERM { Signal::TERM } else { Signal::HUP });
+                        let _ = kill_process(id, *signal);
                     }
                 }
             });

@@ -143,7 +143,11 @@ fn failures_are_one_line_with_a_code() {
         let (got, line) = place.failure(arguments);
         assert_eq!((got, line.contains(part)), (code, true), "{arguments:?}: {line}");
     }
-    assert_eq!(place.run(&["set", "Outlook", "away"]).status.code(), Some(2));
+    let (code, line) = place.failure(&["set", "Outlook", "away"]);
+    assert_eq!((code, line.contains("possible values: online, offline")), (2, true), "{line}");
+    assert_eq!(place.failure(&["run", "--state-dir", "/tmp", "--", "true"]).0, 2);
+    let json = place.run(&["set", "Outlook", "away", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&json.stderr).unwrap()["code"], 2);
     assert_eq!(place.run(&[]).status.code(), Some(2));
     let memory = place.command(&["profiles"]).env("MAPIOFFLINE_STORE", "memory").output().unwrap();
     assert_eq!(memory.status.code(), Some(6));
@@ -231,6 +235,49 @@ fn watch_finds_new_profiles_and_ends_with_its_reader() {
 }
 
 #[test]
+fn a_removed_profile_can_be_set_for_those_that_hold_it() {
+    let place = Place::new();
+    place.text(&["set", "Outlook", "offline"]);
+    let mut watch = Watch::begin(&place, &["OUTLOOK", "outlook", "--count", "3"]);
+    assert!(watch.line().ends_with("Outlook is offline"));
+    place.text(&["remove", "Outlook"]);
+    // For this program it is online by now; for that one it is not.
+    assert_eq!(place.text(&["set", "Outlook", "online"]), "Outlook is online already\n");
+    for phase in ["START      ", "STATECHANGE", "DONE       "] {
+        let line = watch.line();
+        assert!(line.ends_with(&format!("  Outlook  {phase}  offline -> online")), "once, whatever its names: {line}");
+    }
+    assert!(watch.child.wait().unwrap().success());
+}
+
+#[test]
+fn what_a_later_version_wrote_is_not_set() {
+    let place = Place::new();
+    fs::write(place.path().join("NEWER.json"), "{\"format\": 7}").unwrap();
+    for state in ["online", "offline"] {
+        let (code, line) = place.failure(&["set", "newer", state]);
+        assert_eq!((code, line.contains("later version (format 7)")), (1, true), "{line}");
+    }
+    let strict = place.command(&["set", "Outlook", "offline"]).env("MAPIOFFLINE_STRICT", "1").status().unwrap();
+    assert!(strict.success(), "who says `set` needs no host");
+}
+
+#[test]
+fn folders_may_have_any_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = Place::new();
+    let folder = place.path().join(OsStr::from_bytes(b"not text \xff\n"));
+    let set = place.command(&["set", "Outlook", "offline"]).env("MAPIOFFLINE_STATE_DIR", &folder).status().unwrap();
+    assert!(set.success());
+    assert!(folder.join("OUTLOOK.json").exists());
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = place.command(&["status"]).env("MAPIOFFLINE_STATE_DIR", &folder).output().unwrap();
+    assert_eq!(String::from_utf8(refused.stderr).unwrap().lines().count(), 1);
+    assert_eq!(place.run(&["--state-dir", "/proc/nowhere", "doctor"]).status.code(), Some(1));
+}
+
+#[test]
 fn run_gives_a_client_a_folder_of_its_own() {
     let place = Place::new();
     let program = env!("CARGO_BIN_EXE_mapioffline");
@@ -245,6 +292,8 @@ fn run_gives_a_client_a_folder_of_its_own() {
     assert_eq!(place.run(&["run", "sh", "-c", "kill -9 $$"]).status.code(), Some(128 + 9));
     assert_eq!(place.run(&["run", "no-such-program"]).status.code(), Some(127));
     assert_eq!(place.run(&["run", "/"]).status.code(), Some(126));
+    let removes = "rm -rf \"$(dirname \"$MAPIOFFLINE_STATE_DIR\")\"; exit 5";
+    assert_eq!(place.run(&["run", "sh", "-c", removes]).status.code(), Some(5));
 }
 
 #[test]

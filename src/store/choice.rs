@@ -72,10 +72,12 @@ pub(crate) fn is_hosted(profile: &Name) -> bool {
 /// The folder that the environment names, or the custom of the system.
 pub(crate) fn of_user() -> Result<Shared, Unusable> {
     let variable = |name| sys::environment(name).filter(|value| !value.is_empty());
-    match variable("MAPIOFFLINE_STORE").as_deref() {
-        None | Some("shared") => {}
-        Some("memory") => return Err(Unusable::NotWanted),
-        Some(other) => log::warn!("MAPIOFFLINE_STORE={other} is neither memory nor shared; taken as shared"),
+    match variable("MAPIOFFLINE_STORE") {
+        Some(store) if store == "memory" => return Err(Unusable::NotWanted),
+        Some(store) if store != "shared" => {
+            log::warn!("MAPIOFFLINE_STORE={} is neither memory nor shared; taken as shared", store.display());
+        }
+        _ => {}
     }
     let path = match variable("MAPIOFFLINE_STATE_DIR") {
         Some(path) => path.into(),

@@ -20,8 +20,9 @@ pub(crate) use choice::{Unusable, choose, decide, is_hosted, of_user, open, prog
 pub(crate) use file_name::profile_of;
 pub(crate) use record::Content;
 use record::Stored;
+use shared::Reading;
 pub(crate) use shared::{Opened, Shared, Trouble, profile_of_set_aside};
-pub(crate) use watch::{Held as HeldWatcher, Hint, Interest, Noticing, hold, how_noticed, keep_watching};
+pub(crate) use watch::{HeldWatcher, Hint, Interest, Noticing, hold, how_noticed, keep_watching, look_again};
 
 /// What a store knows of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +47,20 @@ pub(crate) struct Entry {
     folder: Option<&'static Shared>,
     /// The file stood when it was last looked at, with this revision.
     revision: Option<u64>,
+    /// The file is gone because it was damaged, and this process knows what it said.
+    owes_file: bool,
     /// The file could not be read, and that was complained about.
     unreadable: bool,
+    /// It could not be mended, and that was complained about.
+    unmended: bool,
     complaint: Option<Complaint>,
+}
+
+/// Whether this process has the profile's global object open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    Yes,
+    No,
 }
 
 /// What somebody should know who looks for a reason.
@@ -63,7 +75,16 @@ pub(crate) enum Complaint {
 
 impl Entry {
     pub(crate) fn new(folder: Option<&'static Shared>) -> Self {
-        Self { record: Record::NEW, seen: false, folder, revision: None, unreadable: false, complaint: None }
+        Self {
+            record: Record::NEW,
+            seen: false,
+            folder,
+            revision: None,
+            owes_file: false,
+            unreadable: false,
+            unmended: false,
+            complaint: None,
+        }
     }
 
     pub(crate) fn record(&self) -> Record {
@@ -84,10 +105,15 @@ impl Entry {
         self.seen = true;
     }
 
+    /// Whether it has to be looked at again: something could not be read, or not mended.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.is_shared() && (self.unreadable || self.owes_file)
+    }
+
     /// Looks what other processes made of it. What was damaged is mended; what cannot be read is as it was.
-    pub(crate) fn refresh(&mut self, profile: &Name) -> Result<(), Error> {
+    pub(crate) fn refresh(&mut self, profile: &Name, held: Held) -> Result<(), Error> {
         let Some(folder) = self.folder else { return Ok(()) };
-        let reading = match folder.open().and_then(|folder| folder.read(profile)) {
+        let reading = match folder.open().and_then(|folder| self.read(&folder, profile, held)) {
             Ok(reading) => reading,
             // The whole folder vanished. It comes back with the next change.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -101,22 +127,36 @@ impl Entry {
         };
         self.unreadable = false;
         match reading.content(profile) {
-            Some(Content::Record(stored)) => {
-                self.take(&stored);
-                Ok(())
+            Some(Content::Record(stored)) => self.take(&stored),
+            Some(Content::Newer(format)) => self.keep_in_memory(format),
+            Some(Content::Damaged) => {
+                self.forget_unless(held);
+                return self.mend(profile);
             }
-            Some(Content::Newer(format)) => {
-                self.keep_in_memory(format);
-                Ok(())
-            }
-            Some(Content::Damaged) => self.mend(profile),
-            None if self.revision.take().is_some()
-                && folder.open().and_then(|f| f.has_set_aside(profile)).unwrap_or(false) =>
-            {
-                self.mend(profile)
-            }
+            None if self.owes_file && held == Held::Yes => return self.mend(profile),
             // Removed, by somebody who wanted that.
-            None => Ok(()),
+            None => {
+                if self.revision.take().is_some() || self.owes_file {
+                    self.forget_unless(held);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the file. If it is gone, says whether somebody set it aside whose place this process could take.
+    fn read(&mut self, folder: &Opened, profile: &Name, held: Held) -> io::Result<Reading> {
+        let reading = folder.read(profile)?;
+        if matches!(reading, Reading::Nothing) && self.revision.is_some() && held == Held::Yes {
+            self.owes_file |= folder.has_set_aside(profile)?;
+        }
+        Ok(reading)
+    }
+
+    /// What this process knew of a profile that it does not have open is worth no more than what anybody knows.
+    fn forget_unless(&mut self, held: Held) {
+        if held == Held::No {
+            *self = Self { complaint: self.complaint.take(), ..Self::new(self.folder) };
         }
     }
 
@@ -127,7 +167,7 @@ impl Entry {
             if !seen && !stands {
                 record.capabilities = capabilities;
             }
-            Ok(!std::mem::replace(&mut record.hosted, true))
+            Ok(!std::mem::replace(&mut record.hosted, true) || !stands)
         })?;
         self.seen = true;
         Ok(())
@@ -135,11 +175,11 @@ impl Entry {
 
     /// Takes an accepted change. A failure means that nothing was accepted.
     pub(crate) fn write(&mut self, profile: &Name, state: State) -> Result<(), Error> {
-        self.exchange(profile, |record, _| {
+        self.exchange(profile, |record, stands| {
             if !record.capabilities.allow(state) {
                 return Err(Error::NoSupport);
             }
-            Ok(std::mem::replace(&mut record.state, state) != state)
+            Ok(std::mem::replace(&mut record.state, state) != state || !stands)
         })
     }
 
@@ -151,10 +191,15 @@ impl Entry {
         }
     }
 
-    /// The file was damaged: it is set aside, and written anew if this process knows what it said.
+    /// The file was damaged: it is set aside, and written anew if this process knows what it said. What fails is tried again,
+    /// and complained about once.
     fn mend(&mut self, profile: &Name) -> Result<(), Error> {
         let known = self.seen;
-        self.exchange(profile, |_, stands| Ok(known && !stands))
+        let mended = self.exchange(profile, |_, stands| Ok(known && !stands));
+        if std::mem::replace(&mut self.unmended, mended.is_err()) && mended.is_err() {
+            self.complaint = None;
+        }
+        mended
     }
 
     /// Has `change` change the record as it stands now, which it is told whether somebody wrote; it says whether there
@@ -210,6 +255,7 @@ impl Entry {
             Some(Content::Damaged) => {
                 locked.set_aside(profile)?;
                 self.revision = None;
+                self.owes_file = self.seen;
                 self.complaint = Some(Complaint::SetAside);
             }
         }
@@ -223,6 +269,7 @@ impl Entry {
             let Record { state, capabilities, hosted } = record;
             locked.write(&Stored::new(spelled, state, capabilities, hosted, revision))?;
             self.revision = Some(revision);
+            self.owes_file = false;
         }
         self.record = record;
         Ok(Exchanged::Done)
@@ -230,6 +277,7 @@ impl Entry {
 
     fn take(&mut self, stored: &Stored) {
         self.revision = Some(stored.revision);
+        self.owes_file = false;
         self.record = Record { state: stored.state, capabilities: stored.capabilities, hosted: stored.hosted };
     }
 

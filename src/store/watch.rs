@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::{Shared, profile_of};
+use crate::com::guard;
 use crate::name::Name;
 use crate::sys::{self, Descriptor, Seen, Waker, Watch, lock};
 
@@ -33,13 +34,15 @@ type Hear = fn(Hint) -> bool;
 struct Watcher {
     running: bool,
     interests: usize,
+    /// Somebody could not see what a file says: it has to be looked at again.
+    look_again: bool,
     waker: Option<Arc<Waker>>,
     /// What a forked child has to close.
     descriptors: [Option<Descriptor>; 2],
 }
 
 static WATCHER: Mutex<Watcher> =
-    Mutex::new(Watcher { running: false, interests: 0, waker: None, descriptors: [None; 2] });
+    Mutex::new(Watcher { running: false, interests: 0, look_again: false, waker: None, descriptors: [None; 2] });
 
 /// While it lives, what others change is noticed.
 pub(crate) struct Interest(());
@@ -69,9 +72,18 @@ pub(crate) fn keep_watching(folder: &'static Shared, hear: Hear) {
         return;
     }
     let builder = std::thread::Builder::new().name("mapioffline-see".into()).stack_size(STACK);
-    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || watch(folder, hear)) {
+    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(folder, hear)) {
         lock(&WATCHER).running = false;
         log::warn!("what other programs change is not noticed: no thread could be started: {error}");
+    }
+}
+
+/// Has all profiles looked at again, soon.
+pub(crate) fn look_again() {
+    let mut watcher = lock(&WATCHER);
+    watcher.look_again = true;
+    if let Some(waker) = &watcher.waker {
+        waker.wake();
     }
 }
 
@@ -108,14 +120,24 @@ impl Said {
     }
 }
 
+/// The life of the watcher's thread. A fault in it must not be the end of noticing.
+fn serve(folder: &'static Shared, hear: Hear) {
+    if guard("watcher", || watch(folder, hear)).is_none() {
+        let mut watcher = lock(&WATCHER);
+        forget(&mut watcher);
+        watcher.running = false;
+    }
+}
+
 /// The life of the watcher.
 fn watch(folder: &'static Shared, hear: Hear) {
-    let Some(mut waker) = waker() else { return };
+    let Some(mut waker) = make_waker() else { return };
     let mut watch = None;
     let mut remote = false;
     let mut said = Said::default();
     // What could not be followed: somebody has to look again.
     let mut owed = false;
+    let mut last_look = Instant::now();
     let mut alone_since = None;
     loop {
         if watch.is_none() {
@@ -126,79 +148,83 @@ fn watch(folder: &'static Shared, hear: Hear) {
                     said = Said::default();
                     // What changed before it was watched.
                     owed = !hear(Hint::Anything);
+                    last_look = Instant::now();
                 }
                 Err(error) => said.say(|| {
-                    format!(
-                        "{} is looked at every {} ms, as it cannot be watched: {error}",
-                        folder.path().display(),
-                        POLL.as_millis()
-                    )
+                    let folder = folder.path().display();
+                    format!("{folder} is looked at every {} ms, as it cannot be watched: {error}", POLL.as_millis())
                 }),
             }
         }
+        let (alone, asked) = {
+            let mut watcher = lock(&WATCHER);
+            (watcher.interests == 0, mem::take(&mut watcher.look_again))
+        };
+        owed |= asked;
         let polled = watch.is_none() || remote || owed;
-        let alone = lock(&WATCHER).interests == 0;
+        // Whatever else is seen meanwhile: others may be busy all the time.
+        if polled && last_look.elapsed() >= POLL {
+            owed = !hear(Hint::Anything);
+            last_look = Instant::now();
+            continue;
+        }
         let since = *alone_since.get_or_insert_with(Instant::now);
         if !alone {
             alone_since = None;
         } else if since.elapsed() >= IDLE {
-            if end(&mut watch) {
-                return;
+            match end(watch, waker) {
+                Some(still) => (watch, waker) = still,
+                None => return,
             }
             continue;
         }
         let timeout = match (polled, alone) {
-            (true, _) => Some(POLL),
+            (true, _) => Some(POLL.saturating_sub(last_look.elapsed())),
             (false, true) => Some(IDLE.saturating_sub(since.elapsed())),
             (false, false) => None,
         };
         let mut gone = false;
-        let mut quiet = true;
-        let waited = sys::wait(watch.as_ref(), &waker, timeout, &mut |seen| {
-            quiet = false;
-            match seen {
-                Seen::File(file) => {
-                    if let Some(profile) = profile_of(file) {
-                        owed |= !hear(Hint::Profile(&profile));
-                    }
+        let waited = sys::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
+            Seen::File(file) => {
+                if let Some(profile) = profile_of(file) {
+                    owed |= !hear(Hint::Profile(&profile));
                 }
-                Seen::Anything => owed |= !hear(Hint::Anything),
-                Seen::Gone => gone = true,
             }
+            Seen::Anything => owed |= !hear(Hint::Anything),
+            Seen::Gone => gone = true,
         });
         if waited.is_err() {
             // Somebody closed descriptors that were not theirs; by now they may be somebody else's.
+            forget(&mut lock(&WATCHER));
             mem::forget((waker, watch.take()));
             std::thread::sleep(POLL);
-            let Some(another) = self::waker() else { return };
+            let Some(another) = make_waker() else { return };
             waker = another;
         } else if gone {
             stop(&mut watch);
         }
-        if polled && quiet {
-            owed = !hear(Hint::Anything);
-        }
     }
 }
 
-fn waker() -> Option<Arc<Waker>> {
+fn make_waker() -> Option<Arc<Waker>> {
+    // Descriptors come and go under the lock, so that a forked child closes what is open and nothing else.
+    let mut watcher = lock(&WATCHER);
     match Waker::new() {
         Ok(waker) => {
             let waker = Arc::new(waker);
-            let mut watcher = lock(&WATCHER);
             watcher.descriptors[0] = Some(waker.descriptor());
             watcher.waker = Some(waker.clone());
             Some(waker)
         }
         Err(error) => {
-            lock(&WATCHER).running = false;
+            watcher.running = false;
+            drop(watcher);
             log::warn!("what other programs change is not noticed: {error}");
             None
         }
     }
 }
 
-/// Descriptors come and go under the lock, so that a forked child closes what is open and nothing else.
 fn begin(folder: &Shared) -> io::Result<Watch> {
     let mut watcher = lock(&WATCHER);
     let watch = Watch::new(folder.path())?;
@@ -212,32 +238,40 @@ fn stop(watch: &mut Option<Watch>) {
     *watch = None;
 }
 
-/// Whether the watcher may end now. If so, all that was its own is gone.
-fn end(watch: &mut Option<Watch>) -> bool {
+/// Ends the watcher with all that was its own, or gives it back: somebody has become interested.
+fn end(watch: Option<Watch>, waker: Arc<Waker>) -> Option<(Option<Watch>, Arc<Waker>)> {
     let mut watcher = lock(&WATCHER);
     if watcher.interests > 0 {
-        return false;
+        drop(watcher);
+        return Some((watch, waker));
     }
-    *watch = None;
+    drop((watch, waker));
     watcher.waker = None;
     watcher.descriptors = [None; 2];
     watcher.running = false;
-    true
+    None
+}
+
+/// What the watcher had is not touched any more, and not closed either.
+fn forget(watcher: &mut Watcher) {
+    mem::forget(watcher.waker.take());
+    watcher.descriptors = [None; 2];
 }
 
 /// Holds the watcher still around a fork.
-pub(crate) fn hold() -> Held {
-    Held(lock(&WATCHER))
+pub(crate) fn hold() -> HeldWatcher {
+    HeldWatcher(lock(&WATCHER))
 }
 
-pub(crate) struct Held(MutexGuard<'static, Watcher>);
+pub(crate) struct HeldWatcher(MutexGuard<'static, Watcher>);
 
-impl Held {
+impl HeldWatcher {
     /// In the child there is no watcher: it gets one of its own on first use.
-    pub(crate) fn abandon(&mut self) {
+    pub(crate) fn abandon(mut self) {
+        let descriptors = self.0.descriptors;
+        forget(&mut self.0);
         self.0.running = false;
-        mem::forget(self.0.waker.take());
-        for descriptor in mem::take(&mut self.0.descriptors).into_iter().flatten() {
+        for descriptor in descriptors.into_iter().flatten() {
             descriptor.close_inherited();
         }
     }

@@ -222,7 +222,6 @@ fn refusal(why: impl Into<String>) -> io::Error {
 
 /// Where the user's state is kept, by the custom of the system.
 pub(crate) fn user_state_folder() -> Option<PathBuf> {
-    let home = || home().map(PathBuf::from);
     if cfg!(target_vendor = "apple") {
         return Some(home()?.join("Library/Application Support"));
     }
@@ -232,6 +231,7 @@ pub(crate) fn user_state_folder() -> Option<PathBuf> {
 }
 
 /// The home of the user whose rights this program has.
-fn home() -> Option<String> {
-    super::environment("HOME").filter(|home| home.starts_with('/')).or_else(super::os::home_of_account)
+fn home() -> Option<PathBuf> {
+    let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
+    super::environment("HOME").and_then(absolute).or_else(|| super::os::home_of_account().and_then(absolute))
 }

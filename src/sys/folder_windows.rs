@@ -61,11 +61,12 @@ impl Place {
     }
 
     pub(crate) fn open(&self) -> io::Result<Folder> {
-        let handle = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        options
             .access_mode(FILE_LIST_DIRECTORY | READ_CONTROL | SYNCHRONIZE)
             .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE)
-            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
-            .open(&self.path)?;
+            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+        let handle = patiently(|| options.open(&self.path))?;
         let metadata = handle.metadata()?;
         if is_link(&metadata) || !metadata.is_dir() {
             return Err(refusal("it is a link or not a folder, or something on the way to it is no folder"));
@@ -205,7 +206,7 @@ impl Folder {
 }
 
 /// Virus scanners and indexers open what is new, and hold it for a moment.
-fn patiently(mut work: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     const IN_THE_WAY: [Option<i32>; 2] = [Some(ERROR_ACCESS_DENIED as i32), Some(ERROR_SHARING_VIOLATION as i32)];
     for _ in 0..10 {
         match work() {
@@ -275,6 +276,9 @@ impl Access {
             | 0x4000_0000 // GENERIC_WRITE
             | 0x1000_0000; // GENERIC_ALL
         const ACCESS_ALLOWED: u8 = 0;
+        if self.owner.is_null() {
+            return Err(refusal("it belongs to nobody"));
+        }
         // What an elevated program makes belongs to the administrators.
         let is_users = |which| with_account(which, |account| Ok(is_same(self.owner, account)));
         if !is_users(TokenUser)? && !is_users(TokenOwner)? {

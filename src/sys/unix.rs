@@ -1,8 +1,9 @@
 //! POSIX, with glibc's and Apple's additions.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_void};
 use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
@@ -103,7 +104,7 @@ impl Descriptor {
 }
 
 /// The home of the account whose rights this program has.
-pub(super) fn home_of_account() -> Option<String> {
+pub(super) fn home_of_account() -> Option<OsString> {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::zeroed();
     let mut room: [c_char; 4096] = [0; 4096];
     let mut found = std::ptr::null_mut();
@@ -114,13 +115,13 @@ pub(super) fn home_of_account() -> Option<String> {
         if found.is_null() || (*found).pw_dir.is_null() {
             return None;
         }
-        CStr::from_ptr((*found).pw_dir).to_str().ok().filter(|home| home.starts_with('/')).map(str::to_owned)
+        Some(OsStr::from_bytes(CStr::from_ptr((*found).pw_dir).to_bytes()).to_owned())
     }
 }
 
 /// An environment variable, except in a program that runs with more rights than its user has.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    if elevated() { None } else { std::env::var(name).ok() }
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    if elevated() { None } else { std::env::var_os(name) }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

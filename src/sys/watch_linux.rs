@@ -108,7 +108,7 @@ pub(crate) fn wait(
         Err(error) => return Err(error.into()),
     }
     let [woken, changed] = polled.map(|polled| polled.revents());
-    if woken.contains(PollFlags::NVAL) {
+    if woken.contains(PollFlags::NVAL) || changed.contains(PollFlags::NVAL) {
         // Somebody closed what was not theirs.
         return Err(Errno::BADF.into());
     }
@@ -116,11 +116,7 @@ pub(crate) fn wait(
         let _ = rustix::io::read(&waker.0, &mut [0u8; 8]);
     }
     if let Some(watch) = watch.filter(|_| !changed.is_empty()) {
-        if changed.contains(PollFlags::NVAL) {
-            seen(Seen::Gone);
-        } else {
-            watch.read(seen);
-        }
+        watch.read(seen);
     }
     Ok(())
 }

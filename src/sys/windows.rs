@@ -1,6 +1,6 @@
 //! Windows 10 and later.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, OsString, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -113,6 +113,6 @@ impl Descriptor {
 }
 
 /// An environment variable. There are no setuid programs; one that was elevated got its variables from the same user.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::name::Name;
 use crate::notify::{Change, Closed, Phase, Table};
 use crate::state::{Capabilities, State};
-use crate::store::{Entry, Interest};
+use crate::store::{Entry, Held, Interest};
 use crate::sys::Thread;
 
 /// Where an object stands: its tree, and its slot in that.
@@ -228,7 +228,7 @@ impl Forest {
             // Noticed from here on, or read here.
             let interest = self.record.is_shared().then(Interest::new);
             // What could not be mended now is mended later.
-            if self.record.refresh(profile.name()) == Err(Error::OutOfMemory) {
+            if self.record.refresh(profile.name(), Held::No) == Err(Error::OutOfMemory) {
                 return Err(Error::OutOfMemory);
             }
             let record = self.record.record();
@@ -387,7 +387,10 @@ impl Forest {
         if slot.state == to {
             if is_global {
                 // Another process may just have changed it, which nobody here has begun to follow: this is later.
-                self.record.refresh(object.profile_name())?;
+                // Where that cannot be seen, it is in that state as far as anybody here knows.
+                if self.record.refresh(object.profile_name(), Held::Yes) == Err(Error::OutOfMemory) {
+                    return Err(Error::OutOfMemory);
+                }
                 if self.record.record().state != to {
                     self.record.write(object.profile_name(), to)?;
                 }
@@ -422,14 +425,15 @@ impl Forest {
         let Some(tree_index) = self.global else { return Ok(Accepted::Already) };
         // What changes while a notifier is looked for is heard of by itself.
         if ticket.is_none() {
-            self.record.refresh(profile)?;
+            self.record.refresh(profile, Held::Yes)?;
             self.show_capabilities();
         }
         let to = self.record.record().state;
         let tree = self.trees.get_mut(tree_index).ok_or(Error::Unexpected)?;
         if tree.comes_to(to) {
             tree.heard = None;
-            return Ok(Accepted::Already);
+            // What could not be read has to be looked at again.
+            return if self.record.is_unsettled() { Err(Error::Disk) } else { Ok(Accepted::Already) };
         }
         if tree.heard.is_some() {
             // It will go where the record says then.
@@ -541,6 +545,8 @@ impl Forest {
                 None => Next::Gone,
             };
         }
+        // What was queued, and is overtaken, may have been all that an object that ended stayed for.
+        self.clear_ended(key.tree);
         Next::Nothing
     }
 

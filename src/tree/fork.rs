@@ -17,7 +17,7 @@ struct Held {
     #[expect(dead_code, reason = "held until it is dropped")]
     logging: logging::Held,
     registry: MutexGuard<'static, Registry>,
-    watcher: store::HeldWatcher,
+    watcher: Option<store::HeldWatcher>,
     notifiers: HeldNotifiers<Job>,
 }
 
@@ -31,7 +31,7 @@ extern "C" fn prepare() {
     let logging = logging::hold();
     let mut registry = Registry::lock();
     registry.hold_profiles();
-    let watcher = store::hold();
+    let watcher = Some(store::hold());
     let held = Held { logging, registry, watcher, notifiers: transition::hold_notifiers() };
     HELD.set(Some(ManuallyDrop::new(held)));
 }
@@ -45,7 +45,10 @@ extern "C" fn parent() {
 
 extern "C" fn child() {
     if let Some(mut held) = HELD.take() {
-        held.watcher.abandon();
+        if let Some(watcher) = held.watcher.take() {
+            // Given back at once: trees that end below are of no interest any more, and say so.
+            watcher.abandon();
+        }
         held.notifiers.abandon_idle();
         held.registry.held.each(|forest| forest.after_fork_in_child());
         held.registry.held.release();

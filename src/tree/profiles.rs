@@ -28,6 +28,11 @@ impl Profiles {
         self.places.iter().flatten().copied()
     }
 
+    /// How many places there are.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+
     /// What stands in a place; nothing beyond the last one.
     pub(super) fn at(&self, place: usize) -> Option<Option<&'static Profile>> {
         self.places.get(place).copied()

@@ -106,7 +106,7 @@ impl Registry {
 pub(crate) fn open(name: &Name, identity: &Identity, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     prepare();
     let client = find_or_open(name, identity, faces)?;
-    fork::stay_until_exit();
+    stay();
     Ok(client)
 }
 
@@ -133,7 +133,7 @@ fn is_hosted(name: &Name) -> bool {
 pub(crate) fn global(name: &Name, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     prepare();
     let client = host(name, Capabilities::ALL, faces)?;
-    fork::stay_until_exit();
+    stay();
     Ok(client)
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct Creation<'a> {
 pub(crate) fn create(name: &Name, creation: &Creation, faces: &'static Faces) -> Result<Client<Offline>, Error> {
     prepare();
     let client = find_or_create(name, creation, faces)?;
-    fork::stay_until_exit();
+    stay();
     Ok(client)
 }
 
@@ -159,6 +159,11 @@ fn prepare() {
     fork::handle_fork();
     hosting::is_strict();
     store::decide();
+}
+
+/// What the first object settles: the code stays loaded, so that threads may run in it.
+fn stay() {
+    fork::stay_until_exit();
     notice_others();
 }
 
@@ -174,9 +179,18 @@ fn hear(hint: Hint) -> bool {
     match hint {
         Hint::Profile(folded) => Registry::find_folded(folded).is_none_or(transition::hear),
         Hint::Anything => {
-            let profiles = (0..).map_while(Registry::at).flatten();
-            // All of them, whatever comes of one.
-            profiles.filter(|profile| !transition::hear(profile)).count() == 0
+            let mut followed = true;
+            // The table may grow meanwhile, and with it what stands where.
+            loop {
+                let places = Registry::lock().profiles.places();
+                for profile in (0..).map_while(Registry::at).flatten() {
+                    // All of them, whatever comes of one.
+                    followed &= transition::hear(profile);
+                }
+                if places == Registry::lock().profiles.places() {
+                    return followed;
+                }
+            }
         }
     }
 }
@@ -218,9 +232,13 @@ fn open_global(
     let settled = if opened.is_ok() { settle(&mut forest) } else { Ok(()) };
     forest.show_capabilities();
     let complaint = forest.record.complaint();
+    let look_again = forest.record.is_unsettled();
     drop(forest);
     if let Some(complaint) = complaint {
         complaint.tell(profile.name());
+    }
+    if look_again {
+        store::look_again();
     }
     let (client, ended) = opened?;
     // Perhaps the sinks of one whose last release has not come through yet: client code, outside the lock.

@@ -1,7 +1,7 @@
 //! Deliberate defects: the suite must fail when the library is broken.
 //!
-//! Each is a patch in c-tests/defects that names, in a line `Must fail: CASE`, the case that has to see it. It is applied
-//! to a copy of the sources; the library is built from that and the case runs against it.
+//! Each is a patch in c-tests/defects that names, in a line `Must fail: CASE`, the case that has to see it, with `Store:
+//! shared` below it if that is needed (cases of `shared` need it always). It is applied to a copy of the sources; the library is built from that and the case runs against it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub(crate) struct Defect {
     pub(crate) patch: PathBuf,
     /// The case that must fail.
     pub(crate) case: String,
+    /// With profiles that processes share, or in memory.
+    store: &'static str,
 }
 
 pub(crate) fn check() -> Result<()> {
@@ -27,9 +29,10 @@ pub(crate) fn check() -> Result<()> {
     copy_sources(&copy)?;
     println!("{} defects; first the library without any", defects.len());
     build(&copy)?;
-    let cases: std::collections::BTreeSet<&str> = defects.iter().map(|defect| defect.case.as_str()).collect();
-    for case in cases {
-        if !passes(case)? {
+    let cases: std::collections::BTreeSet<(&str, &str)> =
+        defects.iter().map(|defect| (defect.case.as_str(), defect.store)).collect();
+    for (case, store) in cases {
+        if !passes(case, store)? {
             return Err(format!("{case} fails without a defect").into());
         }
     }
@@ -37,7 +40,7 @@ pub(crate) fn check() -> Result<()> {
     for defect in &defects {
         apply(&copy, &defect.patch, false)?;
         build(&copy).map_err(|error| format!("{}: {error}", defect.name))?;
-        if passes(&defect.case)? {
+        if passes(&defect.case, defect.store)? {
             println!("  {}: {} PASSES", defect.name, defect.case);
             unseen.push(defect.name.as_str());
         } else {
@@ -60,7 +63,9 @@ pub(crate) fn read() -> Result<Vec<Defect>> {
         let case = text.lines().find_map(|line| line.strip_prefix("Must fail: "));
         let case = case.ok_or_else(|| format!("{} does not say which case must fail", patch.display()))?.to_owned();
         let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        defects.push(Defect { name, patch, case });
+        let shared = case.starts_with("shared.") || text.lines().any(|line| line == "Store: shared");
+        let store = if shared { "shared" } else { "memory" };
+        defects.push(Defect { name, patch, case, store });
     }
     defects.sort_by(|a, b| a.name.cmp(&b.name));
     if defects.is_empty() { Err("there are no defects in c-tests/defects".into()) } else { Ok(defects) }
@@ -116,11 +121,11 @@ fn build(copy: &Path) -> Result<()> {
 }
 
 /// Whether a case passes against the library in target/defects. One that takes too long does not.
-fn passes(case: &str) -> Result<bool> {
+fn passes(case: &str, store: &str) -> Result<bool> {
     let mut child = Command::new(test::build_folder().join("c-tests/suite-c-loaded"))
         .arg(case)
         .env("MAPIOFFLINE_TEST_LIBRARY", target().join("defects/build/defect/libmapioffline.so"))
-        .env("MAPIOFFLINE_TEST_STORE", if case.starts_with("shared.") { "shared" } else { "memory" })
+        .env("MAPIOFFLINE_TEST_STORE", store)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;

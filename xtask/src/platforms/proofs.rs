@@ -127,7 +127,20 @@ pub(super) fn check() -> Result<Row> {
     }
     for target in ["x86_64-pc-windows-msvc", "aarch64-apple-darwin"] {
         let rust = Rust::find(target)?;
-        let mut cargo = command(rust.cargo(), ["check", "--quiet", "--locked", "--package", "mapioffline", "--lib"]);
+        let mut cargo = command(
+            rust.cargo(),
+            [
+                "check",
+                "--quiet",
+                "--locked",
+                "--package",
+                "mapioffline",
+                "--lib",
+                "--package",
+                "mapioffline-cli",
+                "--bins",
+            ],
+        );
         cargo.args(["--target", target]).args(rust.arguments()).env("CARGO_TARGET_DIR", cargo_folder());
         let result = run(rust.environment(&mut cargo));
         settle(format!("cargo check --target {target}"), result.err().map(|e| e.to_string()).into_iter().collect());
