@@ -240,6 +240,7 @@ CASE(strict_hosting_finds_what_another_process_made) {
     need_extension(set_strict);
     lib.set_strict(1);
     check_hr(lib.open(0, shared_profile, &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
+    nap(50); /* a thread that was started has its name by now */
     check_eq(watchers_of_library(), 0); /* the library may be unloaded again */
     check_eq(other_process("shared.helper_creates_for_offline_only"), 0);
     check_ok(lib.open(0, shared_profile, &GUID_GlobalState, NULL, &object));
