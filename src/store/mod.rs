@@ -267,6 +267,7 @@ impl Entry {
         if write {
             let revision = self.revision.unwrap_or(0).wrapping_add(1);
             let Record { state, capabilities, hosted } = record;
+            watch::note_own_change();
             locked.write(&Stored::new(spelled, state, capabilities, hosted, revision))?;
             self.revision = Some(revision);
             self.owes_file = false;

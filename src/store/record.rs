@@ -70,15 +70,18 @@ impl<'a> Stored<'a> {
         struct Head {
             format: u32,
         }
-        match serde_json::from_slice::<Head>(text) {
-            Ok(Head { format }) if format > FORMAT => return Content::Newer(format),
-            Ok(Head { format: FORMAT }) => {}
-            _ => return Content::Damaged,
-        }
         match serde_json::from_slice::<Self>(text) {
-            Ok(stored) if stored.profile.folded().units() == profile.folded().units() => Content::Record(stored),
+            Ok(stored) if stored.format == FORMAT && stored.is_of(profile) => return Content::Record(stored),
+            _ => {}
+        }
+        match serde_json::from_slice::<Head>(text) {
+            Ok(Head { format }) if format > FORMAT => Content::Newer(format),
             _ => Content::Damaged,
         }
+    }
+
+    fn is_of(&self, profile: &Name) -> bool {
+        self.profile.folded().units() == profile.folded().units()
     }
 
     /// The file's text.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use crate::sys::{self, Descriptor, Seen, Waker, Watch, lock};
 const IDLE: Duration = Duration::from_secs(5);
 /// How often it looks where it is not told.
 const POLL: Duration = Duration::from_millis(500);
+/// How long it lets others go first.
+const COURTESY: Duration = Duration::from_micros(100);
 const STACK: usize = 512 * 1024;
 
 /// What may have changed.
@@ -43,6 +46,9 @@ struct Watcher {
 
 static WATCHER: Mutex<Watcher> =
     Mutex::new(Watcher { running: false, interests: 0, look_again: false, waker: None, descriptors: [None; 2] });
+
+/// The next event is likely to be this process's own.
+static OWN_CHANGE: AtomicBool = AtomicBool::new(false);
 
 /// While it lives, what others change is noticed.
 pub(crate) struct Interest(());
@@ -76,6 +82,11 @@ pub(crate) fn keep_watching(folder: &'static Shared, hear: Hear) {
         lock(&WATCHER).running = false;
         log::warn!("what other programs change is not noticed: no thread could be started: {error}");
     }
+}
+
+/// This process is about to change a file itself. See `watch`.
+pub(crate) fn note_own_change() {
+    OWN_CHANGE.store(true, Ordering::Relaxed);
 }
 
 /// Has all profiles looked at again, soon.
@@ -186,6 +197,10 @@ fn watch(folder: &'static Shared, hear: Hear) {
         let mut gone = false;
         let waited = sys::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
             Seen::File(file) => {
+                if OWN_CHANGE.swap(false, Ordering::Relaxed) {
+                    // Nothing new, most likely: whoever else is told goes first.
+                    std::thread::sleep(COURTESY);
+                }
                 if let Some(profile) = profile_of(file) {
                     owed |= !hear(Hint::Profile(&profile));
                 }

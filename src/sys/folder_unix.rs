@@ -159,28 +159,42 @@ impl Folder {
     /// Makes `name` have these contents: it is the old file or the new one at every instant. The new one is written as
     /// `spare` in a folder `below`, which nobody watches; one writer at a time.
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let create = || os::openat(&self.descriptor, spare, flags, Mode::RUSR | Mode::WUSR);
-        let mut file: File = match create() {
-            Err(rustix::io::Errno::NOENT) => {
-                os::mkdirat(&self.descriptor, below, Mode::RWXU)?;
-                create()?
-            }
-            // Of a writer that was killed.
-            Err(rustix::io::Errno::EXIST) => {
-                os::unlinkat(&self.descriptor, spare, AtFlags::empty())?;
-                create()?
-            }
-            other => other?,
-        }
-        .into();
+        let mut file = self.open_spare(below, spare)?;
         let written = file.write_all(bytes);
         drop(file);
         let replaced = written.and_then(|()| Ok(os::renameat(&self.descriptor, spare, &self.descriptor, name)?));
-        if replaced.is_err() {
-            let _ = os::unlinkat(&self.descriptor, spare, AtFlags::empty());
+        match replaced {
+            // Whoever watches has been told; the next writer will find its file made.
+            Ok(()) => drop(self.create(spare)),
+            Err(_) => drop(os::unlinkat(&self.descriptor, spare, AtFlags::empty())),
         }
         replaced
+    }
+
+    /// The empty file that the last writer left, or a new one. What a writer that was killed left is cut off.
+    fn open_spare(&self, below: &str, spare: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        match os::openat(&self.descriptor, spare, flags, Mode::empty()) {
+            Ok(file) if self.owns(&os::fstat(&file)?) => return Ok(file.into()),
+            // No file of ours.
+            Ok(_) | Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
+                os::unlinkat(&self.descriptor, spare, AtFlags::empty())?;
+            }
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.create(spare) {
+            Err(rustix::io::Errno::NOENT) => {
+                os::mkdirat(&self.descriptor, below, Mode::RWXU)?;
+                Ok(self.create(spare)?.into())
+            }
+            created => Ok(created?.into()),
+        }
+    }
+
+    fn create(&self, name: &str) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
     }
 
     /// Gives a file another name, which nothing has yet; one writer at a time.

@@ -76,6 +76,10 @@ impl Watch {
                 Err(Errno::INTR) => {}
                 Err(_) => return seen(Seen::Gone),
             }
+            // What comes later wakes again.
+            if reader.is_buffer_empty() {
+                break;
+            }
         }
         tell(&last[..len], seen);
     }
