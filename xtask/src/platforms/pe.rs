@@ -159,6 +159,6 @@ fn subdirectory(tools: &Tools, abi: &Abi, cpu: &str) -> Result<()> {
 /// Windows would look for the DLL beside the programs; Wine is told where it is.
 fn run_consumers(tools: &Tools, build: &Path, library: &Path) -> Result<()> {
     let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
-    output(ctest.arg(build).env("WINEPATH", library))?;
+    output(ctest.arg(build).env("WINEPATH", library).env("MAPIOFFLINE_STORE", "memory"))?;
     Ok(())
 }
