@@ -55,7 +55,8 @@ function(mapioffline_cargo_build profile)
         set(shared_commands)
         set(shared_files)
     else()
-        set(what build)
+        # Only what is wanted: with the Rust library among it, rustc would not optimise at link time.
+        set(what rustc --crate-type cdylib,staticlib)
         set(full "libmapioffline.so.${MAPIOFFLINE_VERSION}")
         set(shared_files "${out}/${full}")
         set(shared_commands
