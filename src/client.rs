@@ -2,16 +2,15 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::abi::{GUID as Guid, GUID_GlobalState};
 use crate::api;
-use crate::com::{Client, Own};
+use crate::com::Client;
 use crate::error::Error;
 use crate::name::Name;
 use crate::notify::Change;
 use crate::state::{Capabilities, State};
-use crate::tree::{self, Creation, Identity, Listener, Offline, Wait};
+use crate::tree::{self, Creation, Identity, Listener, Offline, Standing, Wait};
 
 /// An offline object: something that is online or offline, and tells whom it may concern when that changes.
 ///
@@ -88,7 +87,7 @@ impl OfflineObject {
     /// [`Error::Disk`], [`Error::Timeout`]: the change could not be written where the user's programs share it.
     /// [`Error::OutOfMemory`].
     pub fn set_state(&self, state: State) -> Result<(), Error> {
-        Offline::set_state(&self.0.own(), state, Wait::No)
+        if self.0.post(state) { Ok(()) } else { self.0.standing().set_state(state, Wait::No) }
     }
 
     /// Changes to a state on the calling thread and returns when everybody has been told.
@@ -97,7 +96,7 @@ impl OfflineObject {
     /// As for [`set_state`](Self::set_state); [`Error::Pending`] also while DONE is being told, as in a callback of the
     /// same object; [`Error::Failed`] in a child that was forked from a callback before the change.
     pub fn set_state_and_wait(&self, state: State) -> Result<(), Error> {
-        Offline::set_state(&self.0.own(), state, Wait::ForCallbacks)
+        self.0.standing().set_state(state, Wait::ForCallbacks)
     }
 
     /// Calls `callback` three times a transition, on the thread that runs it, never twice at a time for one
@@ -122,8 +121,8 @@ impl OfflineObject {
     /// # Errors
     /// [`Error::OutOfMemory`]
     pub fn subscribe(&self, callback: impl Fn(&Change) + Send + Sync + 'static) -> Result<Subscription, Error> {
-        let object = self.0.own();
-        let token = Offline::advise(&object, 0, || Ok(Listener::Closure(Arc::new(Box::new(callback)))))?;
+        let object = self.0.standing();
+        let token = object.advise(self.0.has_ample_room(), 0, || Ok(Listener::of_closure(callback)))?;
         Ok(Subscription { object, token })
     }
 }
@@ -198,13 +197,13 @@ impl<'a> Builder<'a> {
 /// waited for.
 #[must_use = "a subscription that is dropped at once hears nothing"]
 pub struct Subscription {
-    object: Own<Offline>,
+    object: Standing,
     token: u32,
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        Offline::unadvise(&self.object, self.token);
+        self.object.unadvise(self.token);
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::notify::note_ended;
 use crate::sys::{self, lock};
 
 /// How long the idle notifier waits for work.
@@ -28,8 +29,10 @@ pub(crate) fn exiting() -> bool {
 pub(crate) fn deliver_until_exit(done: &AtomicBool) {
     extern "C" fn on_exit() {
         EXITING.store(true, Ordering::SeqCst);
+        // Whoever is telling looks again before the next one.
+        note_ended();
     }
-    if !done.swap(true, Ordering::AcqRel) {
+    if !done.load(Ordering::Acquire) && !done.swap(true, Ordering::AcqRel) {
         sys::at_exit(on_exit);
     }
 }

@@ -126,3 +126,33 @@ fn no_logger_is_installed() {
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn one_of_many_threads_is_accepted_in_done() {
+    keep_state_in_memory();
+    let object = OfflineObject::open("Rust threads in DONE").unwrap();
+    for _ in 0..200 {
+        let (sender, receiver) = channel();
+        let same = object.clone();
+        let subscription = object.subscribe(move |change| {
+            if change.phase != Phase::Done {
+                return;
+            }
+            let mut accepted = 0;
+            if change.new == State::Offline {
+                let answers = std::thread::scope(|scope| {
+                    let threads = [(); 4].map(|()| scope.spawn(|| same.set_state(State::Online)));
+                    threads.map(|thread| thread.join().unwrap())
+                });
+                assert!(answers.iter().all(|answer| matches!(answer, Ok(()) | Err(Error::Pending))));
+                accepted = answers.iter().filter(|answer| answer.is_ok()).count();
+            }
+            sender.send((change.new, accepted)).unwrap();
+        });
+        let subscription = subscription.unwrap();
+        while object.set_state(State::Offline) == Err(Error::Pending) {}
+        assert_eq!(receiver.recv(), Ok((State::Offline, 1)), "one request, not more and not fewer");
+        assert_eq!(receiver.recv(), Ok((State::Online, 0)), "and it takes place");
+        drop(subscription);
+    }
+}

@@ -248,6 +248,6 @@ impl Advice {
     /// C's contract for the callback.
     pub(super) unsafe fn ask(&self) -> Result<Listener, Error> {
         // SAFETY: C's contract.
-        unsafe { NotifySink::query(self.callback) }.map(Listener::Com).ok_or(Error::NoInterface)
+        unsafe { NotifySink::query(self.callback) }.map(Listener::new).ok_or(Error::NoInterface)
     }
 }

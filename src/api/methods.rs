@@ -4,11 +4,10 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use super::convert::{self, Advice};
-use super::result::{entry, trace};
+use super::result::{entry, trace, traced};
 use crate::abi::*;
 use crate::com::{Boxed, Face, Faces};
 use crate::error::Error;
-use crate::logging;
 use crate::state::State;
 use crate::tree::{Offline, Wait};
 
@@ -59,7 +58,16 @@ trait Unknown {
 }
 
 fn is_ours(iid: &GUID) -> bool {
-    *iid == IID_IMAPIOfflineMgr || *iid == IID_IMAPIOffline
+    is(iid, &IID_IMAPIOfflineMgr) || is(iid, &IID_IMAPIOffline)
+}
+
+/// As two words: by its fields the comparison is five times as long.
+#[inline(always)]
+fn is(iid: &GUID, other: &GUID) -> bool {
+    // SAFETY: a GUID is 16 bytes without padding.
+    let words = |guid: &GUID| unsafe { std::mem::transmute_copy::<GUID, [u64; 2]>(guid) };
+    let ([a, b], [c, d]) = (words(iid), words(other));
+    (a ^ c) | (b ^ d) == 0
 }
 
 /// # Safety
@@ -78,7 +86,7 @@ impl Unknown for Plain {
     unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
         // SAFETY: as the caller says.
         unsafe {
-            if !is_ours(iid) && *iid != IID_IUnknown {
+            if !is_ours(iid) && !is(iid, &IID_IUnknown) {
                 return refuse(out);
             }
             Self::object(this).add_client();
@@ -133,7 +141,7 @@ impl Unknown for Inner {
         // SAFETY: as the caller says.
         unsafe {
             let object = Self::object(this);
-            if *iid == IID_IUnknown {
+            if is(iid, &IID_IUnknown) {
                 object.add_client();
                 out.write_unaligned(this.cast());
             } else if let (true, Some(outer)) = (is_ours(iid), object.outer()) {
@@ -192,22 +200,17 @@ impl<F: Unknown> Slots<F> {
                 E_INVALIDARG
             }
         };
-        trace("QueryInterface", [this as usize, riid as usize, out as usize], result as u32);
-        result
+        traced(&"QueryInterface", [this as usize, riid as usize, out as usize], result as u32) as HRESULT
     }
 
     unsafe extern "system" fn add_ref(this: This) -> ULONG {
         // SAFETY: C's contract for this.
-        let count = unsafe { F::add_ref(this) };
-        trace("AddRef", [this as usize], count);
-        count
+        traced(&"AddRef", [this as usize], unsafe { F::add_ref(this) })
     }
 
     unsafe extern "system" fn release(this: This) -> ULONG {
-        // SAFETY: C's contract for this. What a panic leaves undone is leaked, not released twice.
-        let count = crate::com::guard("Release", || unsafe { F::release(this) }).unwrap_or(0);
-        trace("Release", [this as usize], count);
-        count
+        // SAFETY: C's contract for this, and the reference is the caller's.
+        traced(&"Release", [this as usize], unsafe { F::release(this) })
     }
 
     unsafe extern "system" fn set_current_state(
@@ -227,37 +230,34 @@ impl<F: Unknown> Slots<F> {
             }
             let state = State::from_bits(state).ok_or(Error::InvalidArgument)?;
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
-            // SAFETY: C's contract for this. The reference outlasts whatever callbacks release.
-            let object = unsafe { F::object(this) }.own();
-            Offline::set_state(&object, state, wait)
+            // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
+            let object = unsafe { F::object(this) }.payload();
+            if wait == Wait::No && object.post(state) { Ok(()) } else { object.standing().set_state(state, wait) }
         })
     }
 
     unsafe extern "system" fn get_capabilities(this: This, out: *mut ULONG) -> HRESULT {
         // SAFETY: C's contract for this and out.
-        let result = unsafe { convert::write_number(out, F::object(this).payload().capability_bits()) };
-        Self::traced_get("GetCapabilities", this, out, result)
+        unsafe { Self::get(&"GetCapabilities", this, out, F::object(this).payload().capability_bits()) }
     }
 
     unsafe extern "system" fn get_current_state(this: This, out: *mut ULONG) -> HRESULT {
         // SAFETY: C's contract for this and out.
-        let result = unsafe { convert::write_number(out, F::object(this).payload().state_bits()) };
-        Self::traced_get("GetCurrentState", this, out, result)
+        unsafe { Self::get(&"GetCurrentState", this, out, F::object(this).payload().state_bits()) }
     }
 
     /// The one load that these methods are, and one branch when nobody traces.
-    #[inline]
-    fn traced_get(name: &str, this: This, out: *mut ULONG, result: Result<(), Error>) -> HRESULT {
-        #[cold]
-        #[inline(never)]
-        fn traced(name: &str, this: usize, out: usize, hresult: HRESULT) {
-            trace(name, [this, out], hresult as u32);
+    ///
+    /// # Safety
+    /// C's contract for `out`.
+    #[inline(always)]
+    unsafe fn get(name: &'static &'static str, this: This, out: *mut ULONG, bits: u32) -> HRESULT {
+        if out.is_null() {
+            return traced(name, [this as usize, 0], E_INVALIDARG as u32) as HRESULT;
         }
-        let hresult = result.map_or_else(Error::hresult, |()| S_OK);
-        if logging::tracing() {
-            traced(name, this as usize, out as usize, hresult);
-        }
-        hresult
+        // SAFETY: as the caller says, and not null.
+        unsafe { out.write_unaligned(bits) };
+        traced(name, [this as usize, out as usize], S_OK as u32) as HRESULT
     }
 
     unsafe extern "system" fn advise(
@@ -267,12 +267,15 @@ impl<F: Unknown> Slots<F> {
         token: *mut ULONG,
     ) -> HRESULT {
         entry("Advise", [this as usize, flags as usize, info as usize, token as usize], || {
-            // SAFETY: C's contract for this, info and token. The reference outlasts a last release by the asked sink.
+            // SAFETY: C's contract for this, info and token. The asked sink may end the object: it is not touched after this.
             unsafe {
                 convert::write_number(token, 0)?;
                 let advice = Advice::read(flags, info)?;
-                let object = F::object(this).own();
-                let given = Offline::advise(&object, advice.client_token, || advice.ask())?;
+                let (object, ample_room) = {
+                    let object = F::object(this).payload();
+                    (object.standing(), object.has_ample_room())
+                };
+                let given = object.advise(ample_room, advice.client_token, || advice.ask())?;
                 convert::write_number(token, given)
             }
         })
@@ -280,9 +283,9 @@ impl<F: Unknown> Slots<F> {
 
     unsafe extern "system" fn unadvise(this: This, flags: ULONG, token: ULONG) -> HRESULT {
         entry("Unadvise", [this as usize, flags as usize, token as usize], || {
-            // SAFETY: C's contract for this. The reference outlasts what the sink's Release does.
-            let object = unsafe { F::object(this) }.own();
-            Offline::unadvise(&object, token);
+            // SAFETY: C's contract for this. The sink's Release may end the object: it is not touched after this.
+            let object = unsafe { F::object(this) }.payload().standing();
+            object.unadvise(token);
             Ok(())
         })
     }

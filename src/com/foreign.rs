@@ -16,6 +16,11 @@ unsafe impl<I> Send for Foreign<I> {}
 unsafe impl<I> Sync for Foreign<I> {}
 
 impl<I> Foreign<I> {
+    /// Takes a reference over.
+    pub(super) fn new(object: NonNull<I>) -> Self {
+        Self(object)
+    }
+
     /// Asks `object` for the interface `iid`. Any failure and any success without a pointer is `None`; a pointer that
     /// comes with a failure is not touched.
     ///
@@ -45,6 +50,14 @@ impl<I> Drop for Foreign<I> {
 /// A client's object while somebody else holds a reference. Using it is unsafe, copying it is not.
 pub(crate) struct Borrowed<I>(NonNull<I>, PhantomData<*const I>);
 
+impl<I> Clone for Borrowed<I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Borrowed<I> {}
+
 // SAFETY: as for `Foreign`.
 unsafe impl<I> Send for Borrowed<I> {}
 
@@ -53,7 +66,8 @@ impl<I> Borrowed<I> {
     ///
     /// # Safety
     /// The object is alive until `call` returns, and `call` uses it as what it is.
-    pub(crate) unsafe fn call<R>(&self, call: impl FnOnce(*mut I) -> R) -> R {
+    #[inline]
+    pub(crate) unsafe fn call<R>(self, call: impl FnOnce(*mut I) -> R) -> R {
         ends_process_on_unwind(|| call(self.0.as_ptr()))
     }
 }

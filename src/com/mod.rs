@@ -7,6 +7,7 @@
 //! - [`Foreign`]: a client's object, with one of its references, released on drop.
 //! - [`Borrowed`]: a client's object without a reference, while somebody else is known to hold one.
 
+mod closure;
 mod foreign;
 mod guard;
 mod object;

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
 use super::foreign::Outer;
+use super::guard::guard;
 
 /// What a box holds.
 pub(crate) trait Payload: Send + Sync + Sized + 'static {
@@ -105,8 +106,17 @@ impl<T: Payload> Boxed<T> {
         // SAFETY: the caller's reference keeps the box until the subtraction.
         let left = unsafe { (*this).clients.fetch_sub(1, Ordering::Release) }.wrapping_sub(1);
         if left == 0 {
-            // SAFETY: the client references held one of the library's own together; it passes to this value.
-            finish(unsafe { Own::of_ended(NonNull::new_unchecked(this.cast_mut())) });
+            #[cold]
+            #[inline(never)]
+            fn end<T: Payload>(ended: NonNull<Boxed<T>>) {
+                // What a panic leaves undone is leaked, not released twice.
+                let _ = guard("Release", || {
+                    // SAFETY: the client references held one of the library's own together; it passes to this value.
+                    finish(unsafe { Own::of_ended(ended) });
+                });
+            }
+            // SAFETY: `this` is not null.
+            end(unsafe { NonNull::new_unchecked(this.cast_mut()) });
         }
         left & !ENDED
     }

@@ -9,9 +9,14 @@ use crate::abi::{IID_IMAPIOfflineNotify, IMAPIOfflineNotify, IUnknown, MAPIOFFLI
 pub(crate) struct NotifySink(Foreign<IMAPIOfflineNotify>);
 
 /// A sink that somebody else keeps: see `notify::Sink::handle`.
+#[derive(Clone, Copy)]
 pub(crate) struct NotifyHandle(Borrowed<IMAPIOfflineNotify>);
 
 impl NotifySink {
+    pub(super) fn new(sink: Foreign<IMAPIOfflineNotify>) -> Self {
+        Self(sink)
+    }
+
     /// Asks once for the interface; the object itself is neither kept nor released.
     ///
     /// # Safety
@@ -27,7 +32,8 @@ impl NotifySink {
 }
 
 impl NotifyHandle {
-    pub(crate) fn notify(&self, notification: &MAPIOFFLINE_NOTIFY) {
+    #[inline]
+    pub(crate) fn notify(self, notification: &MAPIOFFLINE_NOTIFY) {
         // SAFETY: the registration's reference is kept until this returns, unless the client ends it from within, which
         // it may only while it holds a reference of its own (`notify::Sink::handle`).
         unsafe { self.0.call(|sink| ((*(*sink).lpVtbl).Notify)(sink, notification)) };

@@ -3,9 +3,11 @@
 
 mod table;
 mod tokens;
+mod turn;
 
 pub(crate) use table::{Closed, Table};
 use tokens::TOKENS;
+pub(crate) use turn::{Batch, NOBODY, Turn, note_ended};
 
 use crate::state::State;
 
@@ -34,13 +36,17 @@ pub struct Change {
 
 /// Somebody who can be told. Dropping it ends it, which may run foreign code: never under a lock.
 pub(crate) trait Sink {
-    /// What it takes to tell it after the lock is given back.
-    type Handle;
+    /// What it takes to tell it after the lock is given back. It keeps nothing alive.
+    type Handle: Copy;
+    /// What all are told in a phase, but for their tokens.
+    type Message;
 
     /// Whoever takes the sink out of its table keeps it until the handle was used for the last time. Only the told one
     /// itself, from within, may cause it to end earlier.
     fn handle(&self) -> Self::Handle;
 
+    fn message(change: &Change) -> Self::Message;
+
     /// Called with no lock held.
-    fn tell(handle: Self::Handle, client_token: u32, change: &Change);
+    fn tell(handle: Self::Handle, client_token: u32, message: &mut Self::Message);
 }

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
 
-use super::{Sink, TOKENS};
+use super::turn::Due;
+use super::{Batch, Sink, TOKENS};
 use crate::error::Error;
 use crate::sys;
 
@@ -20,12 +21,95 @@ const PAGE_BITS: u32 = 6;
 const LARGE: usize = 4 << 20;
 /// Below this, holes are not worth sweeping, nor unused memory worth giving back.
 const SMALL: usize = 64;
+/// A table with more room than this needs no promise: so many registrations at a time find room all the same.
+const AMPLE: usize = 8;
+/// The first memory of a table: one registration, and ample room.
+const FIRST: usize = 2 * AMPLE;
+/// A number that no page has.
+const NO_PAGE: u32 = u32::MAX;
 
-struct Entry<S> {
-    /// `None` is a hole.
-    sink: Option<S>,
-    token: u32,
-    client_token: u32,
+/// What registrations are, twice: as they are told, which is copied for that many at a time, and their sinks.
+struct Entries<S: Sink> {
+    /// One without a handle is a hole.
+    due: Vec<Due<S>>,
+    sinks: Vec<Option<S>>,
+}
+
+impl<S: Sink> Entries<S> {
+    const fn new() -> Self {
+        Self { due: Vec::new(), sinks: Vec::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.due.len()
+    }
+
+    fn capacity(&self) -> usize {
+        self.due.capacity().min(self.sinks.capacity())
+    }
+
+    /// Makes room for so many more.
+    fn reserve(&mut self, additional: usize) -> Result<(), Error> {
+        reserve(&mut self.due, additional)?;
+        reserve(&mut self.sinks, additional)
+    }
+
+    /// Into room that there is.
+    fn push(&mut self, sink: S, token: u32, client_token: u32) {
+        self.due.push(Due { handle: Some(sink.handle()), token, client_token });
+        self.sinks.push(Some(sink));
+    }
+
+    /// Takes the last one off if it is `wanted`.
+    fn pop_if(&mut self, wanted: impl FnOnce(&Due<S>) -> bool) -> Option<(u32, Option<S>)> {
+        let Due { token, .. } = *self.due.last().filter(|due| wanted(due))?;
+        self.due.pop();
+        Some((token, self.sinks.pop().flatten()))
+    }
+
+    /// Makes a hole.
+    fn take(&mut self, index: usize) -> Option<S> {
+        self.due[index].handle = None;
+        self.sinks[index].take()
+    }
+
+    /// Without the holes.
+    fn close_up(&mut self) {
+        self.due.retain(|due| due.handle.is_some());
+        self.sinks.retain(Option::is_some);
+    }
+
+    /// Moves to memory for so many, if there is some.
+    fn shrink(&mut self, room: usize) {
+        fn shrink<T>(entries: &mut Vec<T>, room: usize) {
+            let mut smaller = Vec::new();
+            if smaller.try_reserve_exact(room).is_ok() {
+                smaller.append(entries);
+                *entries = smaller;
+            }
+        }
+        shrink(&mut self.due, room);
+        shrink(&mut self.sinks, room);
+    }
+}
+
+fn reserve<T>(entries: &mut Vec<T>, additional: usize) -> Result<(), Error> {
+    let needed = entries.len() + additional;
+    if needed <= entries.capacity() {
+        return Ok(());
+    }
+    if entries.capacity() == 0 {
+        return Ok(entries.try_reserve_exact(additional.max(FIRST))?);
+    }
+    if needed * size_of::<T>() < LARGE {
+        return Ok(entries.try_reserve(additional)?);
+    }
+    let mut larger = Vec::new();
+    larger.try_reserve_exact(2 * needed)?;
+    sys::prefer_large_pages(larger.spare_capacity_mut());
+    larger.append(entries);
+    *entries = larger;
+    Ok(())
 }
 
 /// Where a page's entries are.
@@ -51,14 +135,14 @@ const fn page_of(token: u32) -> (u32, u32) {
 }
 
 /// The sinks of a table that ended.
-pub(crate) struct Closed<S>(#[expect(dead_code, reason = "held to be dropped")] Vec<Entry<S>>);
+pub(crate) struct Closed<S>(#[expect(dead_code, reason = "held to be dropped")] Vec<Option<S>>);
 
-pub(crate) struct Table<S> {
-    entries: Vec<Entry<S>>,
+pub(crate) struct Table<S: Sink> {
+    entries: Entries<S>,
     live: usize,
     /// The pages that have entries, the last one excepted.
     pages: HashMap<u32, Page, BuildHasherDefault<PageHasher>>,
-    /// The page of the newest token, with or without entries.
+    /// The page of the newest token, with or without entries; `NO_PAGE` at first.
     last_page: (u32, Page),
     /// Room promised to registrations whose sinks are being asked.
     promised: usize,
@@ -69,10 +153,10 @@ pub(crate) struct Table<S> {
 impl<S: Sink> Table<S> {
     pub(crate) fn new() -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Entries::new(),
             live: 0,
             pages: HashMap::default(),
-            last_page: (0, Page::default()),
+            last_page: (NO_PAGE, Page::default()),
             promised: 0,
             running: None,
         }
@@ -80,61 +164,78 @@ impl<S: Sink> Table<S> {
 
     /// Promises room for one registration: `insert` or `withdraw` must follow.
     pub(crate) fn promise(&mut self) -> Result<(), Error> {
-        let promised = self.promised + 1;
-        self.make_room(promised)?;
-        self.pages.try_reserve(promised)?;
-        self.promised = promised;
+        self.make_room(1)?;
+        self.promised += 1;
         Ok(())
     }
 
-    fn make_room(&mut self, additional: usize) -> Result<(), Error> {
-        let needed = self.entries.len() + additional;
-        if needed <= self.entries.capacity() {
-            return Ok(());
-        }
-        if needed * size_of::<Entry<S>>() < LARGE {
-            return Ok(self.entries.try_reserve(additional)?);
-        }
-        let mut entries = Vec::new();
-        entries.try_reserve_exact(2 * needed)?;
-        sys::prefer_large_pages(entries.spare_capacity_mut());
-        entries.append(&mut self.entries);
-        self.entries = entries;
-        Ok(())
+    /// Makes room for so many more than were promised.
+    fn make_room(&mut self, more: usize) -> Result<(), Error> {
+        let additional = self.promised + more;
+        self.pages.try_reserve(additional + AMPLE)?;
+        self.entries.reserve(additional)
     }
 
     pub(crate) fn withdraw(&mut self) {
         self.promised -= 1;
     }
 
-    /// Uses the promised room. On failure the sink comes back, to be dropped outside the lock.
-    pub(crate) fn insert(&mut self, sink: S, client_token: u32) -> Result<u32, (Error, S)> {
-        self.promised -= 1;
+    /// Whether there is so much room that a few registrations at a time need no promise.
+    pub(crate) fn has_ample_room(&self) -> bool {
+        self.has_room(AMPLE)
+    }
+
+    /// Whether there is room for one more than that, promises kept.
+    fn has_room(&self, more: usize) -> bool {
+        let needed = self.promised + more;
+        self.entries.capacity() - self.entries.len() > needed && self.pages.capacity() - self.pages.len() > needed
+    }
+
+    /// Uses room, promised or ample. On failure the sink comes back, to be dropped outside the lock.
+    pub(crate) fn insert(&mut self, sink: S, client_token: u32, promised: bool) -> Result<u32, (Error, S)> {
+        if promised {
+            self.promised -= 1;
+        } else if !self.has_room(0)
+            && let Err(error) = self.make_room(1)
+        {
+            // The room that was ample was used up meanwhile, and there is no more.
+            return Err((error, sink));
+        }
         let token = match TOKENS.take() {
             Ok(token) => token,
             Err(error) => return Err((error, sink)),
         };
         self.index(token, self.entries.len());
-        self.entries.push(Entry { sink: Some(sink), token, client_token });
+        self.entries.push(sink, token, client_token);
         self.live += 1;
         Ok(token)
     }
 
     /// Ends the registration with this token, if it is one of this table.
     pub(crate) fn remove(&mut self, token: u32) -> Option<S> {
+        let fixed = self.running.unwrap_or(0);
+        if self.entries.len() > fixed
+            && let Some((_, sink)) = self.entries.pop_if(|newest| newest.token == token)
+        {
+            self.live -= 1;
+            self.unindex_last(token);
+            if self.entries.len() != self.live || self.has_much_unused_memory() {
+                self.sweep();
+            }
+            return sink;
+        }
         let index = self.find(token)?;
-        let sink = self.entries[index].sink.take()?;
+        let sink = self.entries.take(index)?;
         self.live -= 1;
-        TOKENS.give_back(token);
         self.sweep();
         Some(sink)
     }
 
     /// Ends all registrations, and voids all promises. What it gives is to be dropped outside the lock.
     pub(crate) fn close(&mut self) -> Closed<S> {
-        let ended = mem::replace(self, Self::new()).entries;
-        ended.iter().filter(|entry| entry.sink.is_some()).for_each(|entry| TOKENS.give_back(entry.token));
-        Closed(ended)
+        let Self { entries, pages, last_page, .. } = mem::replace(self, Self::new());
+        pages.into_keys().chain([last_page.0]).for_each(leave_page);
+        Closed(entries.sinks)
     }
 
     /// A transition begins: who stands now takes part in it.
@@ -148,18 +249,16 @@ impl<S: Sink> Table<S> {
         self.sweep();
     }
 
-    /// The next registration that takes part and still stands, from entry `cursor` on: its token, its client's token,
-    /// and its sink's handle.
-    pub(crate) fn next(&self, cursor: &mut usize) -> Option<(u32, u32, S::Handle)> {
-        let end = self.running?.min(self.entries.len());
-        let rest = self.entries.get(*cursor..end)?;
-        for entry in rest {
-            *cursor += 1;
-            if let Some(sink) = &entry.sink {
-                return Some((entry.token, entry.client_token, sink.handle()));
-            }
-        }
-        None
+    /// Takes the next registrations that take part and still stand, from entry `cursor` on, as many as there is room for.
+    pub(crate) fn fill(&self, object: u32, cursor: &mut usize, batch: &mut Batch<S>) {
+        let Some(end) = self.running else { return };
+        let rest = self.entries.due.get(*cursor..end.min(self.entries.len())).unwrap_or_default();
+        *cursor += batch.take(object, rest);
+    }
+
+    /// Whether the registration with this token stands.
+    pub(crate) fn stands(&self, token: u32) -> bool {
+        self.find(token).is_some_and(|index| self.entries.due[index].handle.is_some())
     }
 
     fn find(&self, token: u32) -> Option<usize> {
@@ -172,10 +271,13 @@ impl<S: Sink> Table<S> {
     fn index(&mut self, token: u32, index: usize) {
         let (number, offset) = page_of(token);
         if number != self.last_page.0 {
-            if self.last_page.1.tokens != 0 {
-                self.pages.insert(self.last_page.0, self.last_page.1);
+            TOKENS.occupy(token);
+            let (last, page) = mem::replace(&mut self.last_page, (number, Page::default()));
+            if page.tokens == 0 {
+                leave_page(last);
+            } else {
+                self.pages.insert(last, page);
             }
-            self.last_page = (number, Page::default());
         }
         let page = &mut self.last_page.1;
         if page.tokens == 0 {
@@ -189,6 +291,7 @@ impl<S: Sink> Table<S> {
         let (number, offset) = page_of(token);
         if number != self.last_page.0 {
             // The page after this one was emptied; it is not needed any more.
+            leave_page(self.last_page.0);
             self.last_page = (number, self.pages.remove(&number).unwrap_or_default());
         }
         self.last_page.1.tokens &= !(1 << offset);
@@ -198,43 +301,66 @@ impl<S: Sink> Table<S> {
     fn sweep(&mut self) {
         // While a transition iterates, what takes part in it stays where it is.
         let fixed = self.running.unwrap_or(0);
-        while let Some(Entry { sink: None, token, .. }) = self.entries.get(fixed..).and_then(<[_]>::last) {
-            let token = *token;
-            self.entries.pop();
+        while self.entries.len() > fixed
+            && let Some((token, _)) = self.entries.pop_if(|last| last.handle.is_none())
+        {
             self.unindex_last(token);
         }
         if self.running.is_some() {
             return;
         }
         if 2 * (self.entries.len() - self.live) > self.live + SMALL {
-            self.entries.retain(|entry| entry.sink.is_some());
+            self.entries.close_up();
             self.index_again();
         }
-        if self.entries.capacity() > 4 * (self.entries.len() + self.promised) + SMALL {
+        if self.has_much_unused_memory() {
             self.give_memory_back();
         }
     }
 
+    fn has_much_unused_memory(&self) -> bool {
+        self.entries.capacity() > 4 * (self.entries.len() + self.promised) + SMALL
+    }
+
+    /// The holes are gone, and with them whole pages perhaps.
     fn index_again(&mut self) {
-        self.pages.clear();
-        self.last_page = (0, Page::default());
-        for index in 0..self.entries.len() {
-            self.index(self.entries[index].token, index);
+        self.pages.values_mut().chain([&mut self.last_page.1]).for_each(|page| page.tokens = 0);
+        let mut rest = self.entries.due.iter().enumerate().peekable();
+        while let Some((first, entry)) = rest.next() {
+            let (number, offset) = page_of(entry.token);
+            let mut page = Page { tokens: 1 << offset, first: first as u32 };
+            while let Some((_, entry)) = rest.next_if(|(_, entry)| page_of(entry.token).0 == number) {
+                page.tokens |= 1 << page_of(entry.token).1;
+            }
+            let known =
+                if number == self.last_page.0 { Some(&mut self.last_page.1) } else { self.pages.get_mut(&number) };
+            if let Some(known) = known {
+                *known = page;
+            }
         }
+        self.pages.retain(|number, page| {
+            if page.tokens == 0 {
+                leave_page(*number);
+            }
+            page.tokens != 0
+        });
     }
 
     /// Moves to smaller memory if there is some; otherwise all stays as it is.
     fn give_memory_back(&mut self) {
-        let mut entries = Vec::new();
+        self.entries.shrink(2 * (self.entries.len() + self.promised + AMPLE));
         let mut pages = HashMap::default();
-        let room = 2 * (self.entries.len() + self.promised);
-        if entries.try_reserve_exact(room).is_err() || pages.try_reserve(self.pages.len() + self.promised).is_err() {
-            return;
+        if pages.try_reserve(self.pages.len() + self.promised + 2 * AMPLE).is_ok() {
+            pages.extend(self.pages.drain());
+            self.pages = pages;
         }
-        entries.append(&mut self.entries);
-        pages.extend(self.pages.drain());
-        self.entries = entries;
-        self.pages = pages;
+    }
+}
+
+/// A table has no use for a page any more.
+fn leave_page(number: u32) {
+    if number != NO_PAGE {
+        TOKENS.leave(number << PAGE_BITS);
     }
 }
 
@@ -284,8 +410,10 @@ mod tests {
 
     impl Sink for Counted {
         type Handle = ();
+        type Message = ();
         fn handle(&self) {}
-        fn tell((): (), _: u32, _: &Change) {}
+        fn message(_: &Change) {}
+        fn tell((): (), _: u32, (): &mut ()) {}
     }
 
     struct Fixture {
@@ -300,12 +428,23 @@ mod tests {
 
         fn add(&mut self) -> u32 {
             self.table.promise().unwrap();
-            self.table.insert(Counted::new(&self.alive), 7).map_err(|(error, _)| error).unwrap()
+            self.table.insert(Counted::new(&self.alive), 7, true).map_err(|(error, _)| error).unwrap()
         }
 
         fn told(&self) -> Vec<u32> {
-            let mut cursor = 0;
-            std::iter::from_fn(|| self.table.next(&mut cursor)).map(|(token, ..)| token).collect()
+            let (mut cursor, mut batch, mut told) = (0, Batch::new(), Vec::new());
+            loop {
+                batch.begin();
+                self.table.fill(0, &mut cursor, &mut batch);
+                if batch.is_empty() {
+                    return told;
+                }
+                let turn_of = |token| {
+                    told.push(token);
+                    true
+                };
+                batch.tell(&mut (), turn_of, |_, _| true);
+            }
         }
     }
 
@@ -399,7 +538,9 @@ mod tests {
     }
 
     #[test]
-    fn a_registration_takes_24_bytes() {
-        assert_eq!(size_of::<Entry<crate::tree::Listener>>(), 24);
+    fn a_registration_takes_two_pointers_and_two_tokens() {
+        use crate::tree::Listener;
+        let pointer = size_of::<*const ()>();
+        assert_eq!(size_of::<Due<Listener>>() + size_of::<Option<Listener>>(), 2 * pointer + 8);
     }
 }

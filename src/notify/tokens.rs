@@ -12,16 +12,16 @@ const BLOCKS: usize = 1 << (32 - BLOCK_BITS);
 pub(crate) static TOKENS: Sequence = Sequence::new(0);
 
 /// Gives out the numbers from 1 on. After 2^32 it begins again and leaves out whole blocks of which a number still
-/// stands. While more than half of all blocks have one, less than 2^31 numbers could come between two of the same value:
+/// stands: tables say which blocks they have tokens of, once for many of them. While more than half of all blocks have one, less than 2^31 numbers could come between two of the same value:
 /// from the second round on it gives out none then (more than 32,768 registrations, each in a block of 65,536 tokens of
 /// its own, have to stand for that).
 pub(crate) struct Sequence {
     next: AtomicU32,
     /// Every number has been given out once.
     again: AtomicBool,
-    /// How many blocks have a number that stands.
+    /// How many blocks are occupied.
     occupied: AtomicU32,
-    /// How many numbers of each block stand. Pages of it that no token has reached take no memory.
+    /// How often each block is occupied. Pages of it that no token has reached take no memory.
     standing: [AtomicU32; BLOCKS],
 }
 
@@ -35,16 +35,13 @@ impl Sequence {
         }
     }
 
-    /// The next token. It stands until it is given back.
+    /// The next token. Its block is to be occupied while it stands.
     pub(crate) fn take(&self) -> Result<u32, Error> {
         let mut seen = self.next.load(Ordering::Relaxed);
         loop {
             let token = self.first_free_from(seen)?;
             match self.next.compare_exchange_weak(seen, token.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    if self.block(token).fetch_add(1, Ordering::Relaxed) == 0 {
-                        self.occupied.fetch_add(1, Ordering::Relaxed);
-                    }
                     if token == u32::MAX {
                         self.again.store(true, Ordering::Relaxed);
                     }
@@ -55,7 +52,15 @@ impl Sequence {
         }
     }
 
-    pub(crate) fn give_back(&self, token: u32) {
+    /// A token of this one's block stands, or several do.
+    pub(crate) fn occupy(&self, token: u32) {
+        if self.block(token).fetch_add(1, Ordering::Relaxed) == 0 {
+            self.occupied.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes back one `occupy` of this token's block.
+    pub(crate) fn leave(&self, token: u32) {
         if self.block(token).fetch_sub(1, Ordering::Relaxed) == 1 {
             self.occupied.fetch_sub(1, Ordering::Relaxed);
         }
@@ -103,9 +108,10 @@ mod tests {
     fn a_standing_token_is_not_given_out_again() {
         let tokens = sequence(1);
         let standing = tokens.take().unwrap();
+        tokens.occupy(standing);
         tokens.next.store(0, Ordering::Relaxed);
         assert_eq!(tokens.take(), Ok(BLOCK), "the block of a standing token is left out");
-        tokens.give_back(standing);
+        tokens.leave(standing);
         tokens.next.store(0, Ordering::Relaxed);
         assert_eq!(tokens.take(), Ok(1));
     }
@@ -117,13 +123,13 @@ mod tests {
         let occupied = (0..BLOCKS as u32).filter(|block| block % 4 != 3);
         for block in occupied.clone() {
             tokens.next.store(block * BLOCK + 1, Ordering::Relaxed);
-            tokens.take().unwrap();
+            tokens.occupy(tokens.take().unwrap());
         }
         tokens.next.store(u32::MAX, Ordering::Relaxed);
         assert_eq!(tokens.take(), Ok(u32::MAX), "the first round is not over");
         assert_eq!(tokens.take(), Err(Error::OutOfMemory));
         for block in occupied.filter(|block| block % 4 != 0) {
-            tokens.give_back(block * BLOCK + 1);
+            tokens.leave(block * BLOCK + 1);
         }
         assert_eq!(tokens.take(), Ok(BLOCK), "the first block still has one that stands");
     }

@@ -183,6 +183,11 @@ impl Entry {
         })
     }
 
+    /// Takes an accepted change that no other process hears of.
+    pub(crate) fn keep(&mut self, state: State) {
+        self.record.state = state;
+    }
+
     /// In a forked child: the state is what it was when no transition is under way. What is shared is not this process's
     /// to say; it is looked at on first use.
     pub(crate) fn restore(&mut self, state: State) {

@@ -15,7 +15,7 @@ pub(crate) struct Handlers {
 /// Registers the handlers, the first time only. Not by a Once, which a forked child could find half done.
 pub(crate) fn install_fork_handlers(handlers: &Handlers) {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
-    if !INSTALLED.swap(true, Ordering::AcqRel) {
+    if !INSTALLED.load(Ordering::Acquire) && !INSTALLED.swap(true, Ordering::AcqRel) {
         super::os::at_fork(handlers.prepare, handlers.parent, handlers.child);
     }
 }

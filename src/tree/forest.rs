@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem;
 
-use super::listener::{Handle, Listener};
-use super::object::Offline;
+use super::listener::Listener;
+use super::object::{Offline, requested};
 use super::registry::{Identity, Profile};
-use super::slab::Slab;
+use super::slab::{Rooted, Slab};
 use crate::com::{Client, Faces, Outer, Own};
 use crate::deliver::{self, Ticket};
 use crate::error::Error;
 use crate::name::Name;
-use crate::notify::{Change, Closed, Phase, Table};
+use crate::notify::{Batch, Change, Closed, Phase, Table, Turn, note_ended};
 use crate::state::{Capabilities, State};
 use crate::store::{Entry, Held, Interest};
 use crate::sys::Thread;
@@ -22,6 +22,13 @@ use crate::sys::Thread;
 pub(super) struct Place {
     pub(super) tree: u32,
     pub(super) slot: u32,
+}
+
+/// An object by its place, which others come to stand in after it, and its number, which none has again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) place: Place,
+    number: u64,
 }
 
 /// Which transition of which tree. Never given out twice, so that a forked child can tell that one was cut short.
@@ -48,19 +55,26 @@ pub(super) struct Forest {
     pub(super) identities: Identities,
     /// The global object's tree, while it has an object or a transition.
     pub(super) global: Option<u32>,
+    /// How many objects there have been.
+    objects: u64,
     runs: u64,
     /// In a forked child: what this thread owes to transitions of the parent.
     inherited: Vec<(RunKey, Listener)>,
 }
 
 pub(super) struct Tree {
-    slots: Slab<Slot>,
+    slots: Rooted<Slot>,
     run: Option<Run>,
     queued: Option<Queued>,
     /// Another process has changed the global object's state meanwhile: comes last.
     heard: Option<Queued>,
-    /// The notification that runs, if any.
-    current: Option<Current>,
+    /// A sink whose registration ended while it was being told: to be dropped by the thread that tells it.
+    owed: Option<Listener>,
+    /// The objects that the running transition concerns, parents before their children. While one runs or is accepted, there
+    /// is room for every object: beginning must not fail.
+    plan: Vec<u32>,
+    /// The last transition's, for the next one.
+    turn: Option<&'static Turn>,
     /// There may be slots whose objects ended and that wait for the transition to be over.
     waiting: bool,
 }
@@ -69,6 +83,8 @@ pub(super) struct Tree {
 pub(super) struct Slot {
     /// `None` when the object ended while its tree was busy.
     object: Option<Own<Offline>>,
+    /// Its key's.
+    number: u64,
     pub(super) table: Table<Listener>,
     state: State,
     capabilities: Capabilities,
@@ -94,9 +110,11 @@ struct Run {
     id: u64,
     to: State,
     phase: Phase,
-    /// The objects concerned, parents before their children.
-    plan: Vec<u32>,
     runner: Runner,
+    turn: &'static Turn,
+    /// Which thread tells, once it does.
+    thread: Option<Thread>,
+    cursor: Cursor,
 }
 
 /// Which kind of thread runs a transition.
@@ -110,44 +128,32 @@ pub(super) enum Runner {
 struct Queued {
     slot: u32,
     to: State,
-    /// Room for every object of the tree: beginning must not fail.
-    plan: Vec<u32>,
     /// None when the notifier that runs the present transition goes on with this one.
     ticket: Option<Ticket<Job>>,
 }
 
-/// A notification that was dispatched.
-struct Current {
-    slot: u32,
-    token: u32,
-    thread: Thread,
-    /// Its registration ended meanwhile: the sink, to be dropped by the thread that tells it.
-    owed: Option<Listener>,
-}
-
 /// How far the runner got with a phase.
 #[derive(Default)]
-pub(super) struct Cursor {
+struct Cursor {
     object: usize,
     registration: usize,
 }
 
+/// What the teller does next.
 pub(super) enum Step {
-    Tell {
-        handle: Handle,
-        client_token: u32,
-        change: Change,
-    },
-    PhaseOver,
-    /// The transition does not exist any more: this is a forked child.
-    Gone,
+    /// Tells those in the batch.
+    Tell(&'static Turn, Change),
+    /// Drops what it owes, before anybody else is told, and asks again.
+    Drop(Listener),
+    /// The transition is over.
+    Over(Next),
+    /// The transition does not exist any more: this is a forked child, which may owe something.
+    Gone(Option<Listener>),
 }
 
 /// What comes behind a transition.
 pub(super) enum Next {
     Nothing,
-    /// This is a forked child.
-    Gone,
     /// The same thread goes on.
     Continue(RunKey),
     Dispatch(Ticket<Job>, RunKey),
@@ -201,15 +207,21 @@ impl Forest {
             trees: Slab::new(),
             identities: Identities::default(),
             global: None,
+            objects: 0,
             runs: 0,
             inherited: Vec::new(),
         }
     }
 
     /// The slot of an object that has not ended.
-    pub(super) fn slot_of(&mut self, object: &Own<Offline>) -> Option<&mut Slot> {
-        let slot = self.trees.get_mut(object.place.tree)?.slots.get_mut(object.place.slot)?;
-        slot.object.as_ref().is_some_and(|own| own.is(object)).then_some(slot)
+    pub(super) fn slot_of(&mut self, key: Key) -> Option<&mut Slot> {
+        self.trees.get_mut(key.place.tree)?.slot_of_mut(key)
+    }
+
+    /// A key for a new object.
+    fn key(&mut self, place: Place) -> Key {
+        self.objects += 1;
+        Key { place, number: self.objects }
     }
 
     /// The named object that stands, with one more reference.
@@ -235,7 +247,7 @@ impl Forest {
             let seed =
                 Seed { profile, faces, outer: None, identity: None, capabilities: record.capabilities, parent: None };
             let client = self.plant(&seed, record.state)?;
-            self.global = Some(client.place.tree);
+            self.global = Some(client.key.place.tree);
             self.interest = interest;
             return Ok((client, Ended::default()));
         };
@@ -246,12 +258,14 @@ impl Forest {
             return Ok((client, Ended::default()));
         }
         // Its last reference is gone, and its tree is busy or the thread that released it has not come here yet.
-        let object = Offline::new(slot.state, slot.capabilities, profile, place);
+        let (state, capabilities) = (slot.state, slot.capabilities);
+        let object = Offline::new(state, capabilities, profile, self.key(place));
         let client = Client::try_new(object, faces, None).ok_or(Error::OutOfMemory)?;
         // By whom it ends is another thread, even if this one is in a Notify of it.
         let ended = self.detach(place, true);
         if let Some(slot) = self.trees.get_mut(tree).and_then(|tree| tree.slots.get_mut(0)) {
             slot.object = Some(client.own());
+            slot.number = client.key.number;
         }
         Ok((client, ended))
     }
@@ -266,7 +280,7 @@ impl Forest {
             None => self.plant(seed, State::Online)?,
         };
         if let Some(identity) = seed.identity {
-            self.identities.insert(identity, client.place);
+            self.identities.insert(identity, client.key.place);
         }
         Ok(client)
     }
@@ -274,23 +288,31 @@ impl Forest {
     /// Makes the root of a new tree.
     fn plant(&mut self, seed: &Seed, state: State) -> Result<Client<Offline>, Error> {
         self.trees.reserve()?;
-        let mut slots = Slab::new();
-        slots.reserve()?;
         let place = Place { tree: self.trees.next(), slot: 0 };
-        let (client, slot) = Slot::new(seed, state, place)?;
-        slots.insert(slot);
-        self.trees.insert(Tree { slots, run: None, queued: None, heard: None, current: None, waiting: false });
+        let (client, slot) = Slot::new(seed, state, self.key(place))?;
+        self.trees.insert(Tree {
+            slots: Rooted::new(slot),
+            run: None,
+            queued: None,
+            heard: None,
+            owed: None,
+            plan: Vec::new(),
+            turn: None,
+            waiting: false,
+        });
         Ok(client)
     }
 
     /// Makes a child.
     fn graft(&mut self, seed: &Seed, parent: &Own<Offline>) -> Result<Client<Offline>, Error> {
-        let parent_place = parent.place;
+        let parent_place = parent.key.place;
         let parent_reference = parent.try_client().ok_or(Error::InvalidArgument)?;
+        self.objects += 1;
+        let number = self.objects;
         let tree = self.trees.get_mut(parent_place.tree).ok_or(Error::Unexpected)?;
         tree.slots.reserve()?;
-        for queued in [&mut tree.queued, &mut tree.heard].into_iter().flatten() {
-            queued.plan.try_reserve(tree.slots.len() + 1)?;
+        if tree.run.is_some() {
+            tree.make_room_for_plan(1)?;
         }
         let parent = tree.slots.get(parent_place.slot).ok_or(Error::Unexpected)?;
         // In the state that the parent is going to, if the running transition changes it.
@@ -299,7 +321,8 @@ impl Forest {
             _ => parent.state,
         };
         let index = tree.slots.next();
-        let (client, mut slot) = Slot::new(seed, state, Place { tree: parent_place.tree, slot: index })?;
+        let place = Place { tree: parent_place.tree, slot: index };
+        let (client, mut slot) = Slot::new(seed, state, Key { place, number })?;
         slot.parent_reference = Some(parent_reference);
         tree.slots.insert(slot);
         tree.link(index, parent_place.slot);
@@ -307,12 +330,14 @@ impl Forest {
     }
 
     /// Ends what clients see of an object whose last reference is gone.
-    pub(super) fn end(&mut self, object: &Own<Offline>) -> Ended {
-        if self.slot_of(object).is_none() {
+    pub(super) fn end(&mut self, key: Key) -> Ended {
+        if self.slot_of(key).is_none() {
             // The global object was opened again before its last release came here.
             return Ended::default();
         }
-        let place = object.place;
+        let place = key.place;
+        // What it was asked for last still takes place.
+        self.take_posted(place.tree);
         let mut ended = self.detach(place, false);
         let Some(tree) = self.trees.get_mut(place.tree) else { return ended };
         if let Some(slot) = tree.slots.get_mut(place.slot) {
@@ -339,44 +364,51 @@ impl Forest {
         let mut ended = Ended::default();
         let Some(tree) = self.trees.get_mut(place.tree) else { return ended };
         let Some(slot) = tree.slots.get_mut(place.slot) else { return ended };
-        if let Some(current) = &mut tree.current {
-            let elsewhere = ended_elsewhere || current.thread != Thread::current();
-            if current.slot == place.slot && elsewhere && current.owed.is_none() {
-                current.owed = slot.table.remove(current.token);
+        if let Some(run) = &tree.run {
+            note_ended();
+            let told = run.turn.told();
+            let elsewhere = ended_elsewhere || run.thread != Some(Thread::current());
+            if elsewhere && slot.table.stands(told) && run.turn.owe(told) {
+                tree.owed = slot.table.remove(told);
             }
         }
         ended.object = slot.object.take();
+        if let Some(object) = &ended.object {
+            object.note_end();
+        }
         ended.sinks = Some(slot.table.close());
         ended
     }
 
     /// Ends a registration. What comes back is to be dropped outside the lock.
-    pub(super) fn unadvise(&mut self, object: &Own<Offline>, token: u32) -> Option<Listener> {
-        let sink = self.slot_of(object)?.table.remove(token)?;
-        let tree = self.trees.get_mut(object.place.tree)?;
-        match &mut tree.current {
-            Some(current) if current.token == token && current.thread != Thread::current() => {
-                current.owed = Some(sink);
-                None
+    pub(super) fn unadvise(&mut self, key: Key, token: u32) -> Option<Listener> {
+        let tree = self.trees.get_mut(key.place.tree)?;
+        let sink = tree.slot_of_mut(key)?.table.remove(token)?;
+        if let Some(run) = &tree.run {
+            note_ended();
+            if run.thread != Some(Thread::current()) && run.turn.owe(token) {
+                tree.owed = Some(sink);
+                return None;
             }
-            _ => Some(sink),
         }
+        Some(sink)
     }
 
     /// Accepts or refuses a request to change, as the contract orders the questions. A ticket that is not needed dismisses
     /// itself.
     pub(super) fn request(
         &mut self,
-        object: &Own<Offline>,
+        profile: &Name,
+        key: Key,
         to: State,
         blocking: bool,
         ticket: Option<Ticket<Job>>,
     ) -> Result<Accepted, Error> {
-        let place = object.place;
-        self.slot_of(object).ok_or(Error::Unexpected)?;
+        let place = key.place;
+        self.take_posted(place.tree);
         let is_global = self.global == Some(place.tree) && place.slot == 0;
         let tree = self.trees.get_mut(place.tree).ok_or(Error::Unexpected)?;
-        let slot = tree.slots.get(place.slot).ok_or(Error::Unexpected)?;
+        let slot = tree.slot_of(key).ok_or(Error::Unexpected)?;
         if !slot.capabilities.allow(to) {
             return Err(Error::NoSupport);
         }
@@ -388,11 +420,11 @@ impl Forest {
             if is_global {
                 // Another process may just have changed it, which nobody here has begun to follow: this is later.
                 // Where that cannot be seen, it is in that state as far as anybody here knows.
-                if self.record.refresh(object.profile_name(), Held::Yes) == Err(Error::OutOfMemory) {
+                if self.record.refresh(profile, Held::Yes) == Err(Error::OutOfMemory) {
                     return Err(Error::OutOfMemory);
                 }
                 if self.record.record().state != to {
-                    self.record.write(object.profile_name(), to)?;
+                    self.record.write(profile, to)?;
                 }
                 self.show_capabilities();
             }
@@ -406,17 +438,33 @@ impl Forest {
             return Ok(Accepted::IfThereIsANotifier);
         }
         let ticket = ticket.filter(|_| needs_notifier);
-        let mut plan = Vec::new();
-        plan.try_reserve(tree.slots.len())?;
-        if is_global {
-            self.record.write(object.profile_name(), to)?;
+        tree.make_room_for_plan(0)?;
+        let turn = tree.turn_for_next()?;
+        if is_global && let Err(error) = self.record.write(profile, to) {
+            tree.turn = turn;
+            return Err(error);
         }
-        let queued = Queued { slot: place.slot, to, plan, ticket };
-        if tree.run.is_some() {
-            tree.queued = Some(queued);
-            return Ok(Accepted::Queued);
+        let queued = Queued { slot: place.slot, to, ticket };
+        match turn {
+            Some(turn) => self.begin_for(place.tree, queued, turn),
+            None => {
+                tree.queued = Some(queued);
+                Ok(Accepted::Queued)
+            }
         }
-        self.begin_for(place.tree, queued)
+    }
+
+    /// What was posted behind the running transition is queued from now on, and nothing more is posted.
+    fn take_posted(&mut self, index: u32) {
+        let is_global = self.global == Some(index);
+        let Some(tree) = self.trees.get_mut(index) else { return };
+        let posted = tree.run.as_ref().and_then(|run| run.turn.shut()).and_then(requested);
+        if let Some((slot, to)) = posted {
+            if is_global && slot == 0 {
+                self.record.keep(to);
+            }
+            tree.queued = Some(Queued { slot, to, ticket: None });
+        }
     }
 
     /// Looks at the record, which another process may have changed, and goes where it says. To be asked again as with
@@ -444,15 +492,15 @@ impl Forest {
         if needs_notifier && ticket.is_none() {
             return Ok(Accepted::IfThereIsANotifier);
         }
-        let ticket = ticket.filter(|_| needs_notifier);
-        let mut plan = Vec::new();
-        plan.try_reserve(tree.slots.len())?;
-        let heard = Queued { slot: 0, to, plan, ticket };
-        if tree.run.is_some() {
-            tree.heard = Some(heard);
-            return Ok(Accepted::Queued);
+        tree.make_room_for_plan(0)?;
+        let heard = Queued { slot: 0, to, ticket: ticket.filter(|_| needs_notifier) };
+        match tree.turn_for_next()? {
+            Some(turn) => self.begin_for(tree_index, heard, turn),
+            None => {
+                tree.heard = Some(heard);
+                Ok(Accepted::Queued)
+            }
         }
-        self.begin_for(tree_index, heard)
     }
 
     /// The global object has the capabilities of the record, which another process may have made.
@@ -468,8 +516,8 @@ impl Forest {
     }
 
     /// A transition begins, for the one who asked.
-    fn begin_for(&mut self, tree: u32, request: Queued) -> Result<Accepted, Error> {
-        let (key, ticket) = self.begin(tree, request, Runner::Caller).ok_or(Error::Unexpected)?;
+    fn begin_for(&mut self, tree: u32, request: Queued, turn: &'static Turn) -> Result<Accepted, Error> {
+        let (key, ticket) = self.begin(tree, request, turn, Runner::Caller).ok_or(Error::Unexpected)?;
         Ok(match ticket {
             Some(ticket) => Accepted::Dispatch(ticket, key),
             None => Accepted::Run(key),
@@ -477,76 +525,91 @@ impl Forest {
     }
 
     /// A transition begins: whom it concerns is settled here. Without a ticket, `here` runs it.
-    fn begin(&mut self, tree_index: u32, request: Queued, here: Runner) -> Option<(RunKey, Option<Ticket<Job>>)> {
+    fn begin(
+        &mut self,
+        tree_index: u32,
+        request: Queued,
+        turn: &'static Turn,
+        here: Runner,
+    ) -> Option<(RunKey, Option<Ticket<Job>>)> {
         self.runs += 1;
         let key = RunKey { tree: tree_index, run: self.runs };
         let tree = self.trees.get_mut(tree_index)?;
-        let Queued { slot, to, mut plan, ticket } = request;
-        tree.settle(slot, to, &mut plan);
+        let Queued { slot, to, ticket } = request;
+        tree.settle(slot, to);
         let runner = if ticket.is_some() { Runner::Notifier } else { here };
-        tree.run = Some(Run { id: self.runs, to, phase: Phase::Start, plan, runner });
+        tree.run =
+            Some(Run { id: self.runs, to, phase: Phase::Start, runner, turn, thread: None, cursor: Cursor::default() });
         Some((key, ticket))
     }
 
-    /// The running transition comes to a phase. False: it does not exist any more.
-    pub(super) fn enter(&mut self, key: RunKey, phase: Phase) -> bool {
-        let Some(tree) = self.running(key) else { return false };
-        let Some(run) = &mut tree.run else { return false };
-        run.phase = phase;
-        if phase == Phase::Change {
-            for index in &run.plan {
-                let Some(slot) = tree.slots.get_mut(*index) else { continue };
-                slot.state = run.to;
-                if let Some(object) = &slot.object {
-                    object.change_to(run.to);
+    /// The next ones to tell, which are put into the batch. From phase to phase, and to the end, with nobody told in between.
+    pub(super) fn step(&mut self, key: RunKey, here: Runner, batch: &mut Batch<Listener>) -> Step {
+        if let Some(index) = self.inherited.iter().position(|(run, _)| *run == key) {
+            return Step::Gone(Some(self.inherited.swap_remove(index).1));
+        }
+        let is_shared = self.record.is_shared();
+        let Some(tree) = self.running(key) else { return Step::Gone(None) };
+        let Tree { slots, run: Some(run), owed, plan, queued, heard, .. } = tree else { return Step::Gone(None) };
+        if let Some(owed) = owed.take() {
+            run.turn.stop();
+            return Step::Drop(owed);
+        }
+        run.thread = Some(Thread::current());
+        batch.begin();
+        loop {
+            if !deliver::exiting() {
+                run.fill(plan, slots, batch);
+                if !batch.is_empty() {
+                    return Step::Tell(run.turn, run.change());
                 }
             }
-        }
-        true
-    }
-
-    /// The next one to tell in this phase; from here on it counts as being told.
-    pub(super) fn step(&mut self, key: RunKey, cursor: &mut Cursor) -> Step {
-        let Some(tree) = self.running(key) else { return Step::Gone };
-        let Some(run) = &tree.run else { return Step::Gone };
-        if deliver::exiting() {
-            return Step::PhaseOver;
-        }
-        while let Some(index) = run.plan.get(cursor.object) {
-            let table = tree.slots.get(*index).map(|slot| &slot.table);
-            if let Some((token, client_token, handle)) = table.and_then(|table| table.next(&mut cursor.registration)) {
-                tree.current = Some(Current { slot: *index, token, thread: Thread::current(), owed: None });
-                let change = Change { phase: run.phase, old: run.to.other(), new: run.to };
-                return Step::Tell { handle, client_token, change };
+            if !run.next_phase(plan, slots) {
+                break;
             }
-            *cursor = Cursor { object: cursor.object + 1, registration: 0 };
+            // A caller has to hand what comes behind to a notifier, and what is shared has to be written.
+            let goes_on = run.runner == Runner::Notifier && !is_shared;
+            if run.phase == Phase::Done && goes_on && queued.is_none() && heard.is_none() {
+                run.turn.open();
+            }
         }
-        Step::PhaseOver
+        run.turn.stop();
+        Step::Over(self.finish(key.tree, here))
     }
 
-    /// The one who was being told returned. What comes back is to be dropped before anybody else is told.
-    pub(super) fn told(&mut self, key: RunKey) -> Option<Listener> {
-        if let Some(index) = self.inherited.iter().position(|(run, _)| *run == key) {
-            return Some(self.inherited.swap_remove(index).1);
-        }
-        self.running(key)?.current.take()?.owed
+    /// The turn did not pass: what is owed, and it is nobody's turn. `None`: the transition does not exist any more.
+    pub(super) fn settle(&mut self, key: RunKey) -> Option<Option<Listener>> {
+        let tree = self.running(key)?;
+        tree.run.as_ref()?.turn.stop();
+        Some(tree.owed.take())
+    }
+
+    /// Whether one whose turn has come still stands: others have ended since it was taken.
+    pub(super) fn stands(&mut self, key: RunKey, slot: u32, token: u32) -> bool {
+        let slot = self.running(key).and_then(|tree| tree.slots.get(slot));
+        // Or the process has come to its exit.
+        slot.is_some_and(|slot| slot.table.stands(token)) && !deliver::exiting()
     }
 
     /// The running transition is over; a queued one begins.
-    pub(super) fn finish(&mut self, key: RunKey, here: Runner) -> Next {
-        let Some(tree) = self.running(key) else { return Next::Gone };
-        tree.come_to_rest();
+    fn finish(&mut self, index: u32, here: Runner) -> Next {
+        self.take_posted(index);
+        let Some(turn) = self.trees.get_mut(index).and_then(Tree::come_to_rest) else { return Next::Nothing };
         // Before the next one begins, or a chain of queued ones would gather what ended on its way.
-        self.clear_ended(key.tree);
-        if let Some(queued) = self.next_queued(key.tree) {
-            return match self.begin(key.tree, queued, here) {
+        self.clear_ended(index);
+        if let Some(queued) = self.next_queued(index) {
+            return match self.begin(index, queued, turn, here) {
                 Some((key, Some(ticket))) => Next::Dispatch(ticket, key),
                 Some((key, None)) => Next::Continue(key),
-                None => Next::Gone,
+                None => Next::Nothing,
             };
         }
         // What was queued, and is overtaken, may have been all that an object that ended stayed for.
-        self.clear_ended(key.tree);
+        self.clear_ended(index);
+        match self.trees.get_mut(index) {
+            Some(tree) => tree.turn = Some(turn),
+            None => turn.give_back(),
+        }
         Next::Nothing
     }
 
@@ -573,9 +636,13 @@ impl Forest {
         for index in self.trees.indices() {
             let Some(tree) = self.trees.get_mut(index) else { continue };
             let key = tree.run.as_ref().map(|run| RunKey { tree: index, run: run.id });
-            if let (Some(key), Some(Current { thread, owed: Some(owed), .. })) = (key, tree.current.take()) {
+            if let Some(run) = &tree.run {
+                run.turn.cut_short();
+            }
+            if let (Some(key), Some(owed)) = (key, tree.owed.take()) {
                 // What another thread still owed is never given back: that thread does not exist here.
-                if thread == Thread::current() && self.inherited.try_reserve(1).is_ok() {
+                let thread = tree.run.as_ref().and_then(|run| run.thread);
+                if thread == Some(Thread::current()) && self.inherited.try_reserve(1).is_ok() {
                     self.inherited.push((key, owed));
                 } else {
                     mem::forget(owed);
@@ -634,7 +701,9 @@ impl Forest {
             tree.slots.remove(index);
         }
         if tree.slots.len() == 0 && tree.run.is_none() {
-            self.trees.remove(place.tree);
+            if let Some(turn) = self.trees.remove(place.tree).and_then(|tree| tree.turn) {
+                turn.give_back();
+            }
             if self.global == Some(place.tree) {
                 self.global = None;
                 self.interest = None;
@@ -644,11 +713,12 @@ impl Forest {
 }
 
 impl Slot {
-    fn new(seed: &Seed, state: State, place: Place) -> Result<(Client<Offline>, Self), Error> {
-        let object = Offline::new(state, seed.capabilities, seed.profile, place);
+    fn new(seed: &Seed, state: State, key: Key) -> Result<(Client<Offline>, Self), Error> {
+        let object = Offline::new(state, seed.capabilities, seed.profile, key);
         let client = Client::try_new(object, seed.faces, seed.outer).ok_or(Error::OutOfMemory)?;
         let slot = Self {
             object: Some(client.own()),
+            number: key.number,
             table: Table::new(),
             state,
             capabilities: seed.capabilities,
@@ -661,7 +731,89 @@ impl Slot {
     }
 }
 
+impl Run {
+    fn change(&self) -> Change {
+        Change { phase: self.phase, old: self.to.other(), new: self.to }
+    }
+
+    /// Takes the next ones of this phase.
+    fn fill(&mut self, plan: &[u32], slots: &Rooted<Slot>, batch: &mut Batch<Listener>) {
+        while let Some(index) = plan.get(self.cursor.object) {
+            if let Some(slot) = slots.get(*index) {
+                slot.table.fill(*index, &mut self.cursor.registration, batch);
+            }
+            if batch.is_full() {
+                return;
+            }
+            self.cursor = Cursor { object: self.cursor.object + 1, registration: 0 };
+        }
+    }
+
+    /// Comes to the next phase, if there is one.
+    fn next_phase(&mut self, plan: &[u32], slots: &mut Rooted<Slot>) -> bool {
+        self.cursor = Cursor::default();
+        self.phase = match self.phase {
+            Phase::Start => Phase::Change,
+            Phase::Change => Phase::Done,
+            Phase::Done => return false,
+        };
+        if self.phase == Phase::Change {
+            for index in plan {
+                let Some(slot) = slots.get_mut(*index) else { continue };
+                slot.state = self.to;
+                if let Some(object) = &slot.object {
+                    object.change_to(self.to, self.turn);
+                }
+            }
+        }
+        true
+    }
+}
+
+impl Slot {
+    /// Registers a sink; see `Table::insert`.
+    pub(super) fn insert(
+        &mut self,
+        sink: Listener,
+        client_token: u32,
+        promised: bool,
+    ) -> Result<u32, (Error, Listener)> {
+        let inserted = self.table.insert(sink, client_token, promised);
+        if let Some(object) = &self.object {
+            object.note_room(self.table.has_ample_room());
+        }
+        inserted
+    }
+
+    fn is_of(&self, key: Key) -> bool {
+        self.number == key.number && self.object.is_some()
+    }
+}
+
 impl Tree {
+    /// The slot of an object that has not ended.
+    fn slot_of(&self, key: Key) -> Option<&Slot> {
+        self.slots.get(key.place.slot).filter(|slot| slot.is_of(key))
+    }
+
+    fn slot_of_mut(&mut self, key: Key) -> Option<&mut Slot> {
+        self.slots.get_mut(key.place.slot).filter(|slot| slot.is_of(key))
+    }
+
+    /// Room for every object, and so many more.
+    fn make_room_for_plan(&mut self, more: usize) -> Result<(), Error> {
+        Ok(self.plan.try_reserve((self.slots.len() + more).saturating_sub(self.plan.len()))?)
+    }
+
+    /// A turn for a transition that begins now; the one that begins behind another takes that one's.
+    fn turn_for_next(&mut self) -> Result<Option<&'static Turn>, Error> {
+        match (&self.run, self.turn.take()) {
+            (Some(_), _) => Ok(None),
+            (None, Some(turn)) => Ok(Some(turn)),
+            (None, None) => Turn::take().map(Some),
+        }
+    }
+
     fn links(&mut self, index: u32) -> Option<&mut Links> {
         self.slots.get_mut(index).map(|slot| &mut slot.links)
     }
@@ -702,9 +854,9 @@ impl Tree {
         }
     }
 
-    /// Fills `plan` with the objects that a change of `root` reaches: from each that really changes to its children.
+    /// Fills the plan with the objects that a change of `root` reaches: from each that really changes to its children.
     /// Parents come before their children, siblings in the order of creation.
-    fn settle(&mut self, root: u32, to: State, plan: &mut Vec<u32>) {
+    fn settle(&mut self, root: u32, to: State) {
         let mut at = root;
         'objects: loop {
             let mut down = None;
@@ -714,7 +866,7 @@ impl Tree {
                 if changes {
                     slot.concerned = true;
                     slot.table.begin();
-                    plan.push(at);
+                    self.plan.push(at);
                     down = slot.links.first_child;
                 }
             }
@@ -748,14 +900,15 @@ impl Tree {
         }
     }
 
-    /// No transition is under way.
-    fn come_to_rest(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        for index in run.plan {
+    /// No transition is under way. What was its turn, which nobody has any more.
+    fn come_to_rest(&mut self) -> Option<&'static Turn> {
+        let turn = self.run.take()?.turn;
+        for index in self.plan.drain(..) {
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.concerned = false;
                 slot.table.end();
             }
         }
+        Some(turn)
     }
 }

@@ -17,6 +17,6 @@ mod transition;
 pub(crate) use fork::handle_fork;
 pub(crate) use hosting::set_strict_hosting;
 pub(crate) use listener::Listener;
-pub(crate) use object::Offline;
+pub(crate) use object::{Offline, Standing};
 pub(crate) use registry::{Creation, Identity, create, global, open};
 pub(crate) use transition::Wait;

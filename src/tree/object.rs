@@ -1,14 +1,18 @@
 //! One offline object: the payload of a COM box.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::forest::Place;
+use once_cell::race::OnceRef;
+
+use super::forest::Key;
 use super::listener::Listener;
 use super::registry::{Profile, notice_others};
 use crate::com::{Client, Own, Payload};
 use crate::deliver;
 use crate::error::Error;
 use crate::name::Name;
+use crate::notify::Turn;
 use crate::state::{Capabilities, State};
 
 /// The state and the capabilities come first: `GetCurrentState` is one load at a fixed distance from `This`.
@@ -16,13 +20,38 @@ use crate::state::{Capabilities, State};
 pub(crate) struct Offline {
     state: AtomicU32,
     capabilities: AtomicU32,
-    pub(super) profile: &'static Profile,
-    pub(super) place: Place,
+    /// A registration needs no promise of room: see `notify::Table`. As the table was under the profile's lock.
+    ample_room: AtomicBool,
+    /// Its last reference is gone.
+    ended: AtomicBool,
+    /// Its tree's, from its first transition on.
+    turn: OnceRef<'static, Turn>,
+    profile: &'static Profile,
+    pub(super) key: Key,
+}
+
+/// What an object is found by while it stands: no reference, so that whatever is called meanwhile may end it.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    profile: &'static Profile,
+    key: Key,
 }
 
 impl Offline {
-    pub(super) fn new(state: State, capabilities: Capabilities, profile: &'static Profile, place: Place) -> Self {
-        Self { state: state.bits().into(), capabilities: capabilities.bits().into(), profile, place }
+    pub(super) fn new(state: State, capabilities: Capabilities, profile: &'static Profile, key: Key) -> Self {
+        Self {
+            state: state.bits().into(),
+            capabilities: capabilities.bits().into(),
+            ample_room: false.into(),
+            ended: false.into(),
+            turn: OnceRef::new(),
+            profile,
+            key,
+        }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { profile: self.profile, key: self.key }
     }
 
     /// The bits of the state: one load.
@@ -40,9 +69,32 @@ impl Offline {
         self.profile.name()
     }
 
-    /// The transition's moment of change.
-    pub(super) fn change_to(&self, state: State) {
+    /// The transition's moment of change. Its turn is also where requests are posted in DONE.
+    pub(super) fn change_to(&self, state: State, turn: &'static Turn) {
         self.state.store(state.bits(), Ordering::Release);
+        if self.turn.get().is_none() {
+            // It has none yet, and only this thread gives it one.
+            let _ = self.turn.set(turn);
+        }
+    }
+
+    /// Posts a request where it needs neither a lock nor anything else: in DONE, behind a transition that a notifier runs.
+    /// False: it has to be asked for.
+    #[inline]
+    pub(crate) fn post(&self, to: State) -> bool {
+        let allowed = self.state_bits() != to.bits() && self.capability_bits() & to.bits() != 0;
+        if !allowed || self.ended.load(Ordering::Relaxed) {
+            return false;
+        }
+        match (self.turn.get(), request(self.key.place.slot, to)) {
+            (Some(turn), Some(request)) => turn.post(request),
+            _ => false,
+        }
+    }
+
+    /// Clients have no reference any more, though its sinks may still call it.
+    pub(super) fn note_end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 
     /// Somebody created the global object with others before this process's could be.
@@ -54,10 +106,43 @@ impl Offline {
         std::ptr::eq(self.profile, profile)
     }
 
-    /// Registers the sink that `ask` gives. Room is made first, and `ask` runs with no lock held: it may do anything,
-    /// even end this object.
+    /// Whether a registration needs no promise of room.
+    pub(crate) fn has_ample_room(&self) -> bool {
+        self.ample_room.load(Ordering::Relaxed)
+    }
+
+    /// Written only when it changes: others read what is beside it.
+    pub(super) fn note_room(&self, ample: bool) {
+        if self.has_ample_room() != ample {
+            self.ample_room.store(ample, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A request in one number, where there are not too many objects for that.
+fn request(slot: u32, to: State) -> Option<NonZeroU32> {
+    NonZeroU32::new(slot.checked_mul(4)? | to.bits())
+}
+
+/// The slot and the state that such a number says.
+pub(super) fn requested(request: NonZeroU32) -> Option<(u32, State)> {
+    Some((request.get() / 4, State::from_bits(request.get() % 4)?))
+}
+
+impl Standing {
+    pub(super) fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Registers the sink that `ask` gives. There is room for it first, ample or promised here, and `ask` runs with no lock
+    /// held: it may do anything, even end the object.
     pub(crate) fn advise(
-        this: &Own<Self>,
+        self,
+        ample_room: bool,
         client_token: u32,
         ask: impl FnOnce() -> Result<Listener, Error>,
     ) -> Result<u32, Error> {
@@ -65,34 +150,39 @@ impl Offline {
         static FIRST_ADVISE: AtomicBool = AtomicBool::new(false);
         deliver::deliver_until_exit(&FIRST_ADVISE);
         notice_others();
-        this.profile.lock().slot_of(this).ok_or(Error::Unexpected)?.table.promise()?;
+        let Self { profile, key } = self;
+        if !ample_room {
+            profile.lock().slot_of(key).ok_or(Error::Unexpected)?.table.promise()?;
+        }
         let asked = ask();
-        let mut trees = this.profile.lock();
-        let Some(slot) = trees.slot_of(this) else {
-            drop(trees);
+        let mut forest = profile.lock();
+        let Some(slot) = forest.slot_of(key) else {
+            drop(forest);
             return Err(asked.err().unwrap_or(Error::Unexpected));
         };
         let inserted = match asked {
-            Ok(sink) => slot.table.insert(sink, client_token),
+            Ok(sink) => slot.insert(sink, client_token, !ample_room),
             Err(error) => {
-                slot.table.withdraw();
+                if !ample_room {
+                    slot.table.withdraw();
+                }
                 return Err(error);
             }
         };
-        drop(trees);
+        drop(forest);
         inserted.map_err(|(error, _sink)| error)
     }
 
     /// Ends a registration. Its sink is dropped here, or when its running notification returns.
-    pub(crate) fn unadvise(this: &Own<Self>, token: u32) {
-        let ended = this.profile.lock().unadvise(this, token);
+    pub(crate) fn unadvise(self, token: u32) {
+        let ended = self.profile.lock().unadvise(self.key, token);
         drop(ended);
     }
 }
 
 impl Payload for Offline {
     fn last_release(this: &Own<Self>) -> Option<Client<Self>> {
-        let ended = this.profile.lock().end(this);
+        let ended = this.profile.lock().end(this.key);
         ended.drop_but_parent()
     }
 }

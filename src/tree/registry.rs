@@ -30,7 +30,8 @@ impl Identity {
 /// A profile. It is never freed: its state outlives the handles.
 pub(crate) struct Profile {
     name: Name,
-    folded: Name,
+    /// By which it is found. No longer than it has to be, as profiles are many.
+    folded: Vec<u16>,
     forest: Mutex<Forest>,
 }
 
@@ -51,7 +52,7 @@ impl Profile {
 
     /// What it is found by.
     pub(super) fn key(&self) -> &[u16] {
-        self.folded.units()
+        &self.folded
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Forest> {
@@ -93,9 +94,12 @@ impl Registry {
         let count = registry.profiles.len() + 1;
         registry.held.reserve(count)?;
         registry.profiles.reserve()?;
+        let mut key = Vec::new();
+        key.try_reserve_exact(folded.units().len())?;
+        key.extend_from_slice(folded.units());
         let mut room = Vec::new();
         room.try_reserve_exact(1)?;
-        room.push(Profile { name: *name, folded, forest: Mutex::new(Forest::new(store::open())) });
+        room.push(Profile { name: *name, folded: key, forest: Mutex::new(Forest::new(store::open())) });
         let profile = &room.leak()[0];
         registry.profiles.insert(profile);
         Ok(profile)
@@ -168,6 +172,7 @@ fn stay() {
 }
 
 /// From now on, what other processes change is noticed; after a fork, again.
+#[inline]
 pub(super) fn notice_others() {
     if let Some(folder) = store::chosen_folder() {
         store::keep_watching(folder, hear);

@@ -1,13 +1,13 @@
 //! The way of a transition: accepted, told in three phases, over.
 
-use super::forest::{Accepted, Cursor, Forest, Job, Next, RunKey, Runner, Step};
+use super::forest::{Accepted, Forest, Job, Next, RunKey, Runner, Step};
 use super::listener::Listener;
-use super::object::Offline;
+use super::object::Standing;
 use super::registry::{Profile, notice_others};
-use crate::com::{Own, guard};
-use crate::deliver::{self, HeldNotifiers, Notifiers, Ticket};
+use crate::com::guard;
+use crate::deliver::{HeldNotifiers, Notifiers, Ticket};
 use crate::error::Error;
-use crate::notify::{Phase, Sink};
+use crate::notify::{Batch, NOBODY, Phase, Sink};
 use crate::state::State;
 
 static NOTIFIERS: Notifiers<Job> = Notifiers::new(|(profile, key)| {
@@ -30,12 +30,13 @@ struct Outcome {
     cut_short: bool,
 }
 
-impl Offline {
-    pub(crate) fn set_state(this: &Own<Self>, to: State, wait: Wait) -> Result<(), Error> {
+impl Standing {
+    pub(crate) fn set_state(self, to: State, wait: Wait) -> Result<(), Error> {
         let blocking = wait == Wait::ForCallbacks;
         notice_others();
-        let accepted = ask(this.profile, |forest, ticket| forest.request(this, to, blocking, ticket))?;
-        match start(this.profile, accepted) {
+        let (profile, key) = (self.profile(), self.key());
+        let accepted = ask(profile, |forest, ticket| forest.request(profile.name(), key, to, blocking, ticket))?;
+        match start(profile, accepted) {
             Some(Outcome { cut_short: true, changed: false }) => Err(Error::Failed),
             _ => Ok(()),
         }
@@ -84,59 +85,62 @@ fn start(profile: &'static Profile, accepted: Accepted) -> Option<Outcome> {
 
 /// Runs a transition, and those that are queued behind it if this thread may go on with them.
 fn run(profile: &'static Profile, mut key: RunKey, runner: Runner) -> Outcome {
+    let mut batch = Batch::new();
     loop {
-        let outcome = run_one(profile, key);
-        if outcome.cut_short {
-            return outcome;
-        }
-        let next = profile.lock().finish(key, runner);
-        match next {
-            Next::Nothing | Next::Gone => return outcome,
-            Next::Continue(queued) => key = queued,
-            Next::Dispatch(ticket, queued) => {
+        match run_one(profile, key, runner, &mut batch) {
+            Ok(Next::Nothing) => return Outcome { changed: true, cut_short: false },
+            Ok(Next::Continue(queued)) => key = queued,
+            Ok(Next::Dispatch(ticket, queued)) => {
                 ticket.dispatch((profile, queued));
-                return outcome;
+                return Outcome { changed: true, cut_short: false };
+            }
+            Err(phase) => return Outcome { changed: phase > Phase::Start, cut_short: true },
+        }
+    }
+}
+
+/// Runs one transition to its end. In a child that was forked from inside a callback: the phase that it came to.
+fn run_one(profile: &'static Profile, key: RunKey, runner: Runner, batch: &mut Batch<Listener>) -> Result<Next, Phase> {
+    let mut phase = Phase::Start;
+    // Whose turn it is.
+    let mut told = NOBODY;
+    loop {
+        let step = profile.lock().step(key, runner, batch);
+        match step {
+            Step::Tell(turn, change) => {
+                phase = change.phase;
+                let pass = |next| {
+                    let passed = turn.pass(told, next) || settle(profile, key) && turn.pass(NOBODY, next);
+                    told = next;
+                    passed
+                };
+                let stands = |object, token| profile.lock().stands(key, object, token);
+                batch.tell(&mut Listener::message(&change), pass, stands);
+            }
+            Step::Drop(owed) => {
+                told = NOBODY;
+                drop_owed(owed);
+            }
+            Step::Over(next) => return Ok(next),
+            Step::Gone(owed) => {
+                owed.into_iter().for_each(drop_owed);
+                return Err(phase);
             }
         }
     }
 }
 
-fn run_one(profile: &'static Profile, key: RunKey) -> Outcome {
-    let mut outcome = Outcome { changed: false, cut_short: true };
-    for phase in [Phase::Start, Phase::Change, Phase::Done] {
-        if !profile.lock().enter(key, phase) {
-            return outcome;
-        }
-        outcome.changed |= phase == Phase::Change;
-        if !tell_all(profile, key) {
-            return outcome;
-        }
-    }
-    outcome.cut_short = false;
-    outcome
+/// The turn did not pass: what is owed is dropped. False: the transition does not exist any more.
+#[cold]
+fn settle(profile: &'static Profile, key: RunKey) -> bool {
+    let Some(owed) = profile.lock().settle(key) else { return false };
+    owed.into_iter().for_each(drop_owed);
+    true
 }
 
-/// Delivers one phase. False: the transition does not exist any more.
-fn tell_all(profile: &'static Profile, key: RunKey) -> bool {
-    let mut cursor = Cursor::default();
-    let mut step = profile.lock().step(key, &mut cursor);
-    loop {
-        match step {
-            Step::PhaseOver => return true,
-            Step::Gone => return false,
-            // Exit may have come since the lock was given back.
-            Step::Tell { .. } if deliver::exiting() => {}
-            Step::Tell { handle, client_token, change } => Listener::tell(handle, client_token, &change),
-        }
-        let mut forest = profile.lock();
-        if let Some(owed) = forest.told(key) {
-            // Dropping it runs client code: nobody else may count as being told meanwhile.
-            drop(forest);
-            let _ = guard("callback", || drop(owed));
-            forest = profile.lock();
-        }
-        step = forest.step(key, &mut cursor);
-    }
+/// Runs client code: it is nobody's turn meanwhile.
+fn drop_owed(owed: Listener) {
+    let _ = guard("callback", || drop(owed));
 }
 
 /// Holds the notifiers still around a fork.

@@ -1,0 +1,84 @@
+//! A Rust closure as a sink: the object that C would have made for it.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+
+use super::foreign::Foreign;
+use super::guard::guard;
+use super::sink::NotifySink;
+use crate::abi::{
+    E_NOINTERFACE, HRESULT, IMAPIOfflineNotify, IMAPIOfflineNotifyVtbl, MAPIOFFLINE_NOTIFY, MAPIOFFLINE_NOTIFY_TYPE,
+    MAPIOFFLINE_STATECHANGE, REFIID, ULONG,
+};
+
+/// What hears of a change.
+pub(crate) trait Told: Fn(MAPIOFFLINE_NOTIFY_TYPE, &MAPIOFFLINE_STATECHANGE) + Send + Sync + 'static {}
+
+impl<F: Fn(MAPIOFFLINE_NOTIFY_TYPE, &MAPIOFFLINE_STATECHANGE) + Send + Sync + 'static> Told for F {}
+
+#[repr(C)]
+struct ClosureSink<F> {
+    vtable: *const IMAPIOfflineNotifyVtbl,
+    count: AtomicU32,
+    closure: F,
+}
+
+impl NotifySink {
+    /// A sink that calls `closure`. A panic in that is caught and logged: it has been told all the same.
+    pub(crate) fn of_closure<F: Told>(closure: F) -> Self {
+        let sink = Box::new(ClosureSink { vtable: &raw const *ClosureSink::<F>::VTABLE, count: 1.into(), closure });
+        Self::new(Foreign::new(NonNull::from(Box::leak(sink)).cast()))
+    }
+}
+
+impl<F: Told> ClosureSink<F> {
+    const VTABLE: &IMAPIOfflineNotifyVtbl = &IMAPIOfflineNotifyVtbl {
+        QueryInterface: Self::query_interface,
+        AddRef: Self::add_ref,
+        Release: Self::release,
+        Notify: Self::notify,
+    };
+
+    /// Nobody asks: the sink is made with the interface.
+    unsafe extern "system-unwind" fn query_interface(
+        _this: *mut IMAPIOfflineNotify,
+        _iid: REFIID,
+        out: *mut *mut c_void,
+    ) -> HRESULT {
+        // SAFETY: COM's contract for out.
+        unsafe { out.write(std::ptr::null_mut()) };
+        E_NOINTERFACE
+    }
+
+    unsafe extern "system-unwind" fn add_ref(this: *mut IMAPIOfflineNotify) -> ULONG {
+        // SAFETY: the caller holds a reference, and `this` came from `of_closure`.
+        unsafe { &(*this.cast::<Self>()).count }.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    unsafe extern "system-unwind" fn release(this: *mut IMAPIOfflineNotify) -> ULONG {
+        let this = this.cast::<Self>();
+        // SAFETY: the reference is the caller's.
+        let left = unsafe { &(*this).count }.fetch_sub(1, Ordering::Release) - 1;
+        if left == 0 {
+            fence(Ordering::Acquire);
+            // SAFETY: that was the last reference, and the box was leaked by `of_closure`.
+            let closure = unsafe { Box::from_raw(this) };
+            let _ = guard("callback's drop", || drop(closure));
+        }
+        left
+    }
+
+    unsafe extern "system-unwind" fn notify(this: *mut IMAPIOfflineNotify, notification: *const MAPIOFFLINE_NOTIFY) {
+        // SAFETY: the registration's reference keeps `this` until now. What the closure calls may give that back: this one
+        // keeps it until the end.
+        let _own = unsafe {
+            Self::add_ref(this);
+            Foreign::new(NonNull::new_unchecked(this))
+        };
+        // SAFETY: as above; the notification is valid for the call, and tells of a change of state: there is nothing else.
+        let (closure, phase, change) =
+            unsafe { (&(*this.cast::<Self>()).closure, (*notification).NotifyType, &(*notification).Info.StateChange) };
+        let _ = guard("callback", || closure(phase, change));
+    }
+}
