@@ -1,8 +1,9 @@
-//! What is done to mapioffline: `cargo xtask demo | test | platforms | header`.
+//! What is done to mapioffline: `cargo xtask demo | test | platforms | bench | header`.
 //!
 //! What a command needs and the machine lacks, it fetches itself and says so: see `tools`.
 
 mod abi;
+mod bench;
 #[cfg(test)]
 mod conformance;
 mod consumers;
@@ -34,6 +35,9 @@ usage: cargo xtask COMMAND
                   compilers' output, and print a table
   platforms PART...
                   some of that only; `platforms --list` names the parts
+  bench           measure every hot path beside its limits and peers; nonzero when a bound is missed three times in a row
+  bench --short   only what the bounds are about, as CI does
+  bench --write   the same as bench, and write the figures and charts of README.md and docs/performance.md anew
   header          write the generated part of include/mapioffline/ anew
 ";
 
@@ -44,6 +48,9 @@ fn main() -> ExitCode {
         ["demo"] => demo::demo(),
         ["test", ref parts @ ..] => test::test(parts),
         ["platforms", ref parts @ ..] => platforms::platforms(parts),
+        ["bench"] => bench::bench(bench::Form::Full),
+        ["bench", "--short"] => bench::bench(bench::Form::Short),
+        ["bench", "--write"] => bench::bench(bench::Form::Write),
         ["header"] => header::write(&root(), version()),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

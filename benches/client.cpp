@@ -1,0 +1,750 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The client image of `cargo xtask bench`: calls every subject through the C++ view, in the same loops, and prints each
+// measurement as a line: row, subject, n, value. Times are nanoseconds an operation unless the row says otherwise.
+//
+// usage: client GROUP REPETITIONS SUBJECT=FILE[:SYMBOL]...
+#include "subjects/subject.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#define NOINLINE __attribute__((noinline))
+
+namespace {
+
+using Count = unsigned long;
+
+// How long one measurement of a fast operation takes at least.
+constexpr double least_time = 4e6;
+constexpr Count million = 1000000;
+
+double now() {
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+[[noreturn]] void fail(const std::string &what) {
+    std::fprintf(stderr, "client: %s\n", what.c_str());
+    std::exit(1);
+}
+
+void check(HRESULT result, const char *what) {
+    if (result != S_OK)
+        fail(std::string(what) + ": " + std::to_string(result));
+}
+
+// A sink as clients have them, with an atomic reference count.
+class Sink final : public IMAPIOfflineNotify {
+  public:
+    virtual ~Sink() = default;
+
+    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **out) override {
+        if (!is_same(iid, IID_IMAPIOfflineNotify) && !is_same(iid, IID_IUnknown)) {
+            *out = nullptr;
+            return E_NOINTERFACE;
+        }
+        AddRef();
+        *out = static_cast<IMAPIOfflineNotify *>(this);
+        return S_OK;
+    }
+
+    ULONG STDMETHODCALLTYPE AddRef() override { return references.fetch_add(1, std::memory_order_relaxed) + 1; }
+    ULONG STDMETHODCALLTYPE Release() override { return references.fetch_sub(1, std::memory_order_release) - 1; }
+
+    void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override { told += notify->ulClientToken; }
+
+    volatile Count told = 0;
+
+  private:
+    std::atomic<ULONG> references{1};
+};
+
+Sink sink;
+
+// A manager of one subject, and what is done with it.
+class Manager {
+  public:
+    Manager() = default;
+    explicit Manager(IMAPIOfflineMgr *object) : object(object) {}
+
+    IMAPIOfflineMgr *get() const { return object; }
+
+    ULONG advise(IMAPIOfflineNotify *callback = &sink) const {
+        MAPIOFFLINE_ADVISEINFO info = {};
+        info.ulSize = sizeof(info);
+        info.ulClientToken = 1;
+        info.CallbackType = MAPIOFFLINE_CALLBACK_TYPE_NOTIFY;
+        info.pCallback = callback;
+        info.ulAdviseTypes = MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
+        info.ulStateMask = MAPIOFFLINE_STATE_ALL;
+        ULONG token = 0;
+        check(object->Advise(MAPIOFFLINE_ADVISE_DEFAULT, &info, &token), "Advise");
+        return token;
+    }
+
+    void unadvise(ULONG token) const { object->Unadvise(MAPIOFFLINE_UNADVISE_DEFAULT, token); }
+
+    // To the other state and back, on this thread.
+    void change_twice() const {
+        for (ULONG state : {MAPIOFFLINE_STATE_OFFLINE, MAPIOFFLINE_STATE_ONLINE})
+            check(object->SetCurrentState(MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, state, nullptr),
+                  "SetCurrentState");
+    }
+
+  private:
+    IMAPIOfflineMgr *object = nullptr;
+};
+
+struct Subject {
+    std::string name;
+    void *file = nullptr;
+    std::function<IMAPIOfflineMgr *(const std::wstring &)> open;
+
+    bool is(const char *other) const { return name == other; }
+    // Copies its list with each change: more would take hours.
+    Count most() const { return is("windows-core") ? 10000 : million; }
+};
+
+template <class Function> Function symbol(void *file, const std::string &name) {
+    return reinterpret_cast<Function>(dlsym(file, name.c_str()));
+}
+
+Subject load(const std::string &argument) {
+    Subject subject;
+    size_t equals = argument.find('=');
+    size_t colon = argument.find(':', equals);
+    if (equals == std::string::npos)
+        fail("no file in " + argument);
+    subject.name = argument.substr(0, equals);
+    std::string path = argument.substr(equals + 1, colon == std::string::npos ? colon : colon - equals - 1);
+    subject.file = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!subject.file)
+        fail(dlerror());
+    using Open = HRESULT (*)(ULONG, const wchar_t *, const GUID *, const GUID *, IMAPIOfflineMgr **);
+    if (auto open = symbol<Open>(subject.file, "HrOpenOfflineObj")) {
+        subject.open = [open](const std::wstring &profile) {
+            IMAPIOfflineMgr *object = nullptr;
+            check(open(0, profile.c_str(), &GUID_GlobalState, nullptr, &object), "HrOpenOfflineObj");
+            return object;
+        };
+        return subject;
+    }
+    std::string name = colon == std::string::npos ? "open_subject" : argument.substr(colon + 1);
+    auto open = symbol<subject_open>(subject.file, name);
+    if (!open)
+        fail("no " + name + " in " + path);
+    subject.open = [open](const std::wstring &profile) {
+        IMAPIOfflineMgr *object = nullptr;
+        check(open(profile.c_str(), &object), "open");
+        return object;
+    };
+    return subject;
+}
+
+std::vector<Subject> subjects;
+int repetitions = 5;
+
+void print(const char *row, const Subject &subject, Count n, double value) {
+    std::printf("%s\t%s\t%lu\t%.3f\n", row, subject.name.c_str(), n, value);
+    std::fflush(stdout);
+}
+
+// The loops: not inlined, one each for all subjects.
+
+NOINLINE void get_state(IMAPIOfflineMgr *object, Count count) {
+    ULONG state = 0;
+    for (Count i = 0; i < count; i++)
+        object->GetCurrentState(&state);
+    if (state != MAPIOFFLINE_STATE_ONLINE)
+        fail("the state is not what it was");
+}
+
+NOINLINE void get_capabilities(IMAPIOfflineMgr *object, Count count) {
+    ULONG capabilities = 0;
+    for (Count i = 0; i < count; i++)
+        object->GetCapabilities(&capabilities);
+    if (capabilities != 3)
+        fail("the capabilities are not what they were");
+}
+
+NOINLINE void addref_release(IMAPIOfflineMgr *object, Count count) {
+    for (Count i = 0; i < count; i++) {
+        object->AddRef();
+        object->Release();
+    }
+}
+
+NOINLINE void query_release(IMAPIOfflineMgr *object, Count count) {
+    for (Count i = 0; i < count; i++) {
+        void *found = nullptr;
+        object->QueryInterface(IID_IMAPIOfflineMgr, &found);
+        static_cast<IUnknown *>(found)->Release();
+    }
+}
+
+NOINLINE void query_miss(IMAPIOfflineMgr *object, Count count) {
+    void *found = nullptr;
+    for (Count i = 0; i < count; i++)
+        object->QueryInterface(IID_IMAPIOfflineNotify, &found);
+    if (found)
+        fail("an interface was found that is not there");
+}
+
+NOINLINE void advise_unadvise(IMAPIOfflineMgr *object, Count count) {
+    Manager manager(object);
+    for (Count i = 0; i < count; i++)
+        manager.unadvise(manager.advise());
+}
+
+NOINLINE void change(IMAPIOfflineMgr *object, Count count) {
+    for (Count i = 0; i < count; i++)
+        Manager(object).change_twice();
+}
+
+using Loop = void (*)(IMAPIOfflineMgr *, Count);
+
+double timed(Loop loop, IMAPIOfflineMgr *object, Count count) {
+    double start = now();
+    loop(object, count);
+    return (now() - start) / static_cast<double>(count);
+}
+
+// So many that a measurement takes long enough. Warms up, too.
+Count enough(Loop loop, IMAPIOfflineMgr *object) {
+    for (Count count = 1;; count *= 2) {
+        double start = now();
+        loop(object, count);
+        if (now() - start > least_time)
+            return count;
+    }
+}
+
+// A row: all subjects in turn, so that what becomes of the machine meanwhile becomes of all of them.
+void row(const char *name, Count n, const std::vector<Manager> &managers, Loop loop, double per = 1) {
+    std::vector<Count> counts;
+    for (size_t i = 0; i < subjects.size(); i++)
+        counts.push_back(managers[i].get() ? enough(loop, managers[i].get()) : 0);
+    for (int repetition = 0; repetition < repetitions; repetition++)
+        for (size_t i = 0; i < subjects.size(); i++)
+            if (counts[i])
+                print(name, subjects[i], n, timed(loop, managers[i].get(), counts[i]) / per);
+}
+
+std::vector<Manager> open_all(const std::wstring &profile) {
+    std::vector<Manager> managers;
+    for (const Subject &subject : subjects)
+        managers.emplace_back(subject.open(profile));
+    return managers;
+}
+
+// Two threads at once: nanoseconds of one call while the other does the same.
+double with_threads(Loop loop, const std::vector<IMAPIOfflineMgr *> &objects, Count count) {
+    std::atomic<size_t> ready{0};
+    std::vector<double> times(objects.size());
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < objects.size(); i++)
+        threads.emplace_back([&, i] {
+            for (ready++; ready < objects.size();) {
+            }
+            times[i] = timed(loop, objects[i], count);
+        });
+    for (std::thread &thread : threads)
+        thread.join();
+    std::sort(times.begin(), times.end());
+    return times[times.size() / 2];
+}
+
+void calls() {
+    auto managers = open_all(L"calls");
+    row("get-state", 1, managers, get_state);
+    row("get-capabilities", 1, managers, get_capabilities);
+    row("addref-release", 1, managers, addref_release);
+    row("query-hit-release", 1, managers, query_release);
+    row("query-miss", 1, managers, query_miss);
+    for (int repetition = 0; repetition < 2 * repetitions; repetition++)
+        for (size_t i = 0; i < subjects.size(); i++) {
+            IMAPIOfflineMgr *object = managers[i].get();
+            Count count = enough(get_state, object);
+            print("get-state-one-thread", subjects[i], 1, with_threads(get_state, {object}, count));
+            print("get-state-two-threads", subjects[i], 1, with_threads(get_state, {object, object}, count));
+        }
+}
+
+// Brings every manager to `n` registrations; those that cannot have so many are left out from here on.
+void stand(std::vector<Manager> &managers, std::vector<std::vector<ULONG>> &tokens, Count n) {
+    tokens.resize(managers.size());
+    for (size_t i = 0; i < managers.size(); i++) {
+        if (subjects[i].most() < n)
+            managers[i] = Manager();
+        while (managers[i].get() && tokens[i].size() < n)
+            tokens[i].push_back(managers[i].advise());
+    }
+}
+
+// Unadvise of a random token and Advise in its place. The tokens are shuffled beforehand, so that the client's own memory is
+// not what is measured.
+double random_token(const Manager &manager, std::vector<ULONG> &tokens, Count count) {
+    static std::mt19937_64 random(1);
+    std::shuffle(tokens.begin(), tokens.end(), random);
+    double start = now();
+    for (Count i = 0; i < count; i++) {
+        manager.unadvise(tokens[i]);
+        tokens[i] = manager.advise();
+    }
+    return (now() - start) / static_cast<double>(count);
+}
+
+void registrations(const std::vector<Count> &sizes) {
+    auto managers = open_all(L"registrations");
+    std::vector<std::vector<ULONG>> tokens;
+    for (Count n : sizes) {
+        stand(managers, tokens, n);
+        row("advise-unadvise", n, managers, advise_unadvise);
+        if (n < 100)
+            continue;
+        for (int repetition = 0; repetition < std::max(3, repetitions / 2); repetition++)
+            for (size_t i = 0; i < subjects.size(); i++) {
+                bool fast = subjects[i].is("mapioffline") || subjects[i].is("fixture");
+                if (managers[i].get() && (fast || subjects[i].most() == million))
+                    print("random-token", subjects[i], n,
+                          random_token(managers[i], tokens[i], fast ? n : std::min(n, million / 20)));
+            }
+    }
+}
+
+void delivery(const std::vector<Count> &sizes) {
+    auto managers = open_all(L"delivery");
+    std::vector<std::vector<ULONG>> tokens;
+    for (Count n : sizes) {
+        stand(managers, tokens, n);
+        row("delivery", n, managers, change, 2 * static_cast<double>(n));
+    }
+}
+
+double percentile(std::vector<double> &values, double part) {
+    std::sort(values.begin(), values.end());
+    return values[static_cast<size_t>(part * static_cast<double>(values.size() - 1))];
+}
+
+// The mean without the extremes, for what is shorter than the clock's step.
+double mean(std::vector<double> &values) {
+    std::sort(values.begin(), values.end());
+    size_t cut = values.size() / 20;
+    double sum = 0;
+    for (size_t i = cut; i < values.size() - cut; i++)
+        sum += values[i];
+    return sum / static_cast<double>(values.size() - 2 * cut);
+}
+
+// Advise while a million are being told, every 20 microseconds whether the last one was slow or not. The median is of the
+// calls themselves; p99 and maximum count from when a call was due, as a client that comes to late has waited, too.
+void contention() {
+    constexpr double gap = 20000;
+    struct Samples {
+        std::vector<double> calls, waits;
+    };
+    auto managers = open_all(L"contention");
+    for (size_t i = 0; i < subjects.size(); i++) {
+        auto sample = [&](const std::function<bool()> &on) {
+            Samples samples;
+            for (double due = now(); on(); due += gap) {
+                double start = now();
+                while (start < due)
+                    start = now();
+                ULONG token = managers[i].advise();
+                double end = now();
+                samples.calls.push_back(end - start);
+                samples.waits.push_back(end - due);
+                managers[i].unadvise(token);
+            }
+            return samples;
+        };
+        std::vector<ULONG> tokens;
+        while (tokens.size() < million)
+            tokens.push_back(managers[i].advise());
+        for (int repetition = 0; repetition < repetitions; repetition++) {
+            int left = 5000;
+            Samples idle = sample([&] { return left-- > 0; });
+            std::atomic<bool> over{false};
+            std::thread teller([&] {
+                change(managers[i].get(), 2);
+                over = true;
+            });
+            Samples busy = sample([&] { return !over; });
+            teller.join();
+            print("advise-idle-p50", subjects[i], million, percentile(idle.calls, 0.5));
+            print("advise-in-delivery-p50", subjects[i], million, percentile(busy.calls, 0.5));
+            print("advise-in-delivery-p99", subjects[i], million, percentile(busy.waits, 0.99));
+            print("advise-in-delivery-max", subjects[i], million, percentile(busy.waits, 1));
+        }
+        for (ULONG token : tokens)
+            managers[i].unadvise(token);
+    }
+}
+
+// Looks at the clock when it is first told, and says when it was told last.
+class Watch final : public IMAPIOfflineNotify {
+  public:
+    virtual ~Watch() = default;
+
+    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID, void **out) override {
+        *out = static_cast<IMAPIOfflineNotify *>(this);
+        return S_OK;
+    }
+    ULONG STDMETHODCALLTYPE AddRef() override { return 1; }
+    ULONG STDMETHODCALLTYPE Release() override { return 1; }
+
+    void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override {
+        if (notify->NotifyType == MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START)
+            first = now();
+        if (notify->NotifyType == MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE)
+            done.store(true, std::memory_order_release);
+    }
+
+    double first = 0;
+    std::atomic<bool> done{false};
+};
+
+// From the accepted change to the first callback, with the notifier parked; and what it costs the caller. Round by round in
+// turn, as waking another processor is quick or slow for seconds.
+void wake() {
+    auto managers = open_all(L"wake");
+    std::vector<Watch> watches(subjects.size());
+    for (size_t i = 0; i < subjects.size(); i++)
+        managers[i].advise(&watches[i]);
+    ULONG state = MAPIOFFLINE_STATE_ONLINE;
+    for (int repetition = 0; repetition < repetitions; repetition++) {
+        std::vector<std::vector<double>> latencies(subjects.size()), callers(subjects.size());
+        for (int round = 0; round < 200; round++) {
+            state = other_state(state);
+            for (size_t i = 0; i < subjects.size(); i++) {
+                watches[i].done = false;
+                // Long enough for the notifier to park; a sleep of this thread's own would be measured, too.
+                for (double parked = now() + 200000; now() < parked;) {
+                }
+                double start = now();
+                HRESULT result = managers[i].get()->SetCurrentState(MAPIOFFLINE_FLAG_DEFAULT,
+                                                                    MAPIOFFLINE_STATE_OFFLINE_MASK, state, nullptr);
+                double returned = now();
+                check(result, "SetCurrentState");
+                while (!watches[i].done.load(std::memory_order_acquire)) {
+                }
+                latencies[i].push_back(watches[i].first - start);
+                callers[i].push_back(returned - start);
+            }
+        }
+        for (size_t i = 0; i < subjects.size(); i++) {
+            print("wake-latency-p50", subjects[i], 1, percentile(latencies[i], 0.5));
+            print("wake-caller-p50", subjects[i], 1, percentile(callers[i], 0.5));
+        }
+    }
+}
+
+// Asks for the way back while it is told DONE: accepted there, and run by the same notifier afterwards.
+class PushBack final : public IMAPIOfflineNotify {
+  public:
+    virtual ~PushBack() = default;
+
+    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID, void **out) override {
+        *out = static_cast<IMAPIOfflineNotify *>(this);
+        return S_OK;
+    }
+    ULONG STDMETHODCALLTYPE AddRef() override { return 1; }
+    ULONG STDMETHODCALLTYPE Release() override { return 1; }
+
+    void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override {
+        if (notify->NotifyType != MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE)
+            return;
+        if (times.size() == times.capacity()) {
+            done.store(true, std::memory_order_release);
+            return;
+        }
+        double start = now();
+        HRESULT result = object->SetCurrentState(MAPIOFFLINE_FLAG_DEFAULT, MAPIOFFLINE_STATE_OFFLINE_MASK,
+                                                 notify->Info.StateChange.ulStateOld, nullptr);
+        double end = now();
+        check(result, "SetCurrentState");
+        // The same of a channel, where everything is as cold.
+        double start_send = now();
+        if (send)
+            send(notify->ulClientToken);
+        double end_send = now();
+        double looking = now() - end_send;
+        times.push_back(end - start - looking);
+        sends.push_back(end_send - start_send - looking);
+    }
+
+    void (*send)(unsigned) = nullptr;
+    std::vector<double> sends;
+    IMAPIOfflineMgr *object = nullptr;
+    std::vector<double> times;
+    std::atomic<bool> done{false};
+};
+
+// What acceptance costs during DONE, and what crossbeam's send costs there.
+void in_done() {
+    const Subject &subject = subjects.front();
+    auto drain = symbol<void (*)()>(subjects.back().file, "crossbeam_drain");
+    PushBack push_back;
+    push_back.send = symbol<void (*)(unsigned)>(subjects.back().file, "crossbeam_send");
+    Manager manager(subject.open(L"done"));
+    push_back.object = manager.get();
+    ULONG token = manager.advise(&push_back);
+    for (int repetition = 0; repetition < repetitions; repetition++) {
+        ULONG state = 0;
+        push_back.times.clear();
+        push_back.times.reserve(10000);
+        push_back.sends.clear();
+        push_back.sends.reserve(10000);
+        push_back.done = false;
+        manager.get()->GetCurrentState(&state);
+        check(manager.get()->SetCurrentState(MAPIOFFLINE_FLAG_DEFAULT, MAPIOFFLINE_STATE_OFFLINE_MASK,
+                                             other_state(state), nullptr),
+              "SetCurrentState");
+        while (!push_back.done.load(std::memory_order_acquire))
+            usleep(100);
+        print("accept-in-done", subject, 1, mean(push_back.times));
+        if (drain) {
+            drain();
+            std::printf("accept-in-done\tcrossbeam\t1\t%.3f\n", mean(push_back.sends));
+        }
+        usleep(1000); // the transition is over when the last callback has returned
+    }
+    manager.unadvise(token);
+}
+
+double resident() {
+    malloc_trim(0);
+    std::ifstream statm("/proc/self/statm");
+    double size = 0, resident = 0;
+    statm >> size >> resident;
+    return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+double allocated() {
+    struct mallinfo2 info = mallinfo2();
+    return static_cast<double>(info.uordblks + info.hblkhd);
+}
+
+Count threads() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.compare(0, 8, "Threads:") == 0)
+            return std::stoul(line.substr(8));
+    return 0;
+}
+
+// With a process to itself: bytes of a million registrations, what of it stays, and allocations of an Advise once grown (if
+// `allocations` is preloaded).
+void memory() {
+    auto allocations = symbol<Count (*)()>(RTLD_DEFAULT, "allocations_so_far");
+    for (const Subject &subject : subjects) {
+        Manager manager(subject.open(L"memory"));
+        std::vector<ULONG> tokens(subject.most());
+        for (Count i = 0; i < 1000; i++)
+            manager.unadvise(manager.advise());
+        double before = resident(), allocated_before = allocated();
+        for (ULONG &token : tokens)
+            token = manager.advise();
+        double n = static_cast<double>(tokens.size());
+        double full = resident() - before;
+        print("bytes-resident", subject, tokens.size(), full / n);
+        print("bytes-allocated", subject, tokens.size(), (allocated() - allocated_before) / n);
+        if (allocations) {
+            for (Count i = 0; i < 1000; i++)
+                manager.unadvise(manager.advise());
+            Count count = allocations();
+            for (Count i = 0; i < 10000; i++)
+                manager.unadvise(manager.advise());
+            print("allocations", subject, tokens.size(), static_cast<double>(allocations() - count) / 10000);
+        }
+        for (ULONG token : tokens)
+            manager.unadvise(token);
+        print("bytes-kept", subject, tokens.size(), (resident() - before) / n);
+    }
+}
+
+std::vector<std::wstring> names(Count count) {
+    std::vector<std::wstring> names;
+    for (Count i = 0; i < count; i++)
+        names.push_back(L"Profile " + std::to_wstring(i));
+    return names;
+}
+
+// Opening a profile that stands: with `n` of them, any of a thousand.
+void profiles(const std::vector<Count> &sizes) {
+    auto all = names(sizes.back());
+    std::vector<Count> have(subjects.size(), 0);
+    std::mt19937_64 random(2);
+    for (Count n : sizes) {
+        std::vector<const std::wstring *> some;
+        for (Count i = 0; i < 1000; i++)
+            some.push_back(&all[random() % n]);
+        for (size_t i = 0; i < subjects.size(); i++)
+            for (Count &at = have[i]; at < n; at++)
+                subjects[i].open(all[at]);
+        for (int repetition = 0; repetition < 2 * repetitions; repetition++)
+            for (size_t i = 0; i < subjects.size(); i++) {
+                std::vector<IMAPIOfflineMgr *> opened(20 * some.size());
+                double start = now();
+                for (size_t k = 0; k < opened.size(); k++)
+                    opened[k] = subjects[i].open(*some[k % some.size()]);
+                double time = now() - start;
+                for (IMAPIOfflineMgr *object : opened)
+                    object->Release();
+                print("open", subjects[i], n, time / static_cast<double>(opened.size()));
+            }
+    }
+}
+
+// With a process to itself: what profiles take, open and no longer open.
+void idle_profiles() {
+    constexpr Count n = 100000;
+    auto all = names(n);
+    for (const Subject &subject : subjects) {
+        subject.open(L"first");
+        Count threads_before = threads();
+        std::vector<IMAPIOfflineMgr *> opened;
+        opened.reserve(n);
+        double before = allocated();
+        for (const std::wstring &name : all)
+            opened.push_back(subject.open(name));
+        print("profile-bytes-open", subject, n, (allocated() - before) / static_cast<double>(n));
+        print("profile-threads", subject, n, static_cast<double>(threads() - threads_before));
+        for (IMAPIOfflineMgr *object : opened)
+            object->Release();
+        print("profile-bytes-idle", subject, n, (allocated() - before) / static_cast<double>(n));
+    }
+}
+
+// A tree of `n` objects below the global one, each with one registration: a chain, or all beside each other.
+void tree(const char *row, const Subject &subject, Count n, bool deep) {
+    using Create = HRESULT (*)(ULONG, MAPIOFFLINE_CREATEINFO *, IMAPIOfflineMgr **);
+    auto create = symbol<Create>(subject.file, "HrCreateOfflineObj");
+    std::wstring profile = (deep ? L"deep " : L"wide ") + std::to_wstring(n);
+    std::vector<IMAPIOfflineMgr *> objects{subject.open(profile)};
+    for (Count i = 0; i < n; i++) {
+        MAPIOFFLINE_CREATEINFO info = {};
+        info.ulSize = sizeof(info);
+        info.pwszProfileName = profile.c_str();
+        info.ulCapabilities = MAPIOFFLINE_CAPABILITY_OFFLINE | MAPIOFFLINE_CAPABILITY_ONLINE;
+        info.pParent = deep ? objects.back() : objects.front();
+        IMAPIOfflineMgr *child = nullptr;
+        check(create(0, &info, &child), "HrCreateOfflineObj");
+        objects.push_back(child);
+        Manager(child).advise();
+    }
+    Count count = enough(change, objects.front());
+    for (int repetition = 0; repetition < repetitions; repetition++)
+        print(row, subject, n, timed(change, objects.front(), count) / (2 * static_cast<double>(n)));
+    while (!objects.empty()) {
+        objects.back()->Release();
+        objects.pop_back();
+    }
+}
+
+// How it grows: trees, and threads.
+void growth() {
+    const Subject &subject = subjects.front();
+    for (Count n : {1, 10, 100, 1000}) {
+        tree("tree-depth", subject, n, true);
+        tree("tree-width", subject, n, false);
+    }
+    auto one = subject.open(L"threads");
+    for (Count n = 1; n <= 8; n++) {
+        std::vector<IMAPIOfflineMgr *> same(n, one), own;
+        for (Count i = 0; i < n; i++)
+            own.push_back(subject.open(L"thread " + std::to_wstring(i)));
+        struct {
+            const char *row;
+            Loop loop;
+            const std::vector<IMAPIOfflineMgr *> &objects;
+        } rows[] = {{"threads-get-state", get_state, same},
+                    {"threads-addref-release", addref_release, same},
+                    {"threads-advise-same", advise_unadvise, same},
+                    {"threads-advise-own", advise_unadvise, own}};
+        for (auto &row : rows) {
+            Count count = enough(row.loop, one);
+            for (int repetition = 0; repetition < repetitions; repetition++) {
+                // A call costs a thread its share of two processors.
+                print(row.row, subject, n, with_threads(row.loop, row.objects, count));
+            }
+        }
+    }
+}
+
+// What a process does with its profile, for one store after another: each in a process to itself.
+void store() {
+    auto managers = open_all(L"store");
+    row("store-get-state", 1, managers, get_state);
+    row("store-addref-release", 1, managers, addref_release);
+    row("store-advise-unadvise", 1, managers, advise_unadvise);
+    managers.front().advise();
+    row("store-change", 1, managers, change, 2);
+    profiles({1});
+}
+
+// One loop, so that instructions can be counted: for valgrind --tool=callgrind.
+void loop(const std::string &name, Count count) {
+    auto managers = open_all(L"loop");
+    const std::map<std::string, Loop> loops = {{"get-state", get_state},         {"addref-release", addref_release},
+                                               {"query-hit-release", query_release}, {"query-miss", query_miss},
+                                               {"advise-unadvise", advise_unadvise}, {"change", change}};
+    auto found = loops.find(name);
+    if (found == loops.end())
+        fail("no loop " + name);
+    for (Count i = 0; name == "change" && i < 100; i++)
+        managers.front().advise();
+    found->second(managers.front().get(), count);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    if (argc < 4)
+        fail("usage: client GROUP REPETITIONS SUBJECT=FILE[:SYMBOL]...");
+    // With one thread alive, glibc leaves out what makes operations atomic.
+    std::thread([] { pause(); }).detach();
+    std::string group = argv[1];
+    repetitions = std::atoi(argv[2]);
+    for (int i = 3; i < argc; i++)
+        subjects.push_back(load(argv[i]));
+    const std::map<std::string, std::function<void()>> groups = {
+        {"calls", calls},
+        {"registrations", [] { registrations({1, 10000, million}); }},
+        {"registrations-growth", [] { registrations({1, 10, 100, 1000, 10000, 100000, million}); }},
+        {"delivery", [] { delivery({100, 10000, million}); }},
+        {"delivery-growth", [] { delivery({1, 10, 100, 1000, 10000, 100000, million}); }},
+        {"contention", contention},
+        {"wake", wake},
+        {"done", in_done},
+        {"memory", memory},
+        {"profiles", [] { profiles({1, 1000, 100000}); }},
+        {"profiles-growth", [] { profiles({1, 10, 100, 1000, 10000, 100000}); }},
+        {"idle-profiles", idle_profiles},
+        {"growth", growth},
+        {"store", store},
+    };
+    auto found = groups.find(group);
+    if (found != groups.end())
+        found->second();
+    else
+        loop(group, static_cast<Count>(repetitions));
+    // Detached threads, and subjects that are never unloaded: no destructors.
+    std::fflush(stdout);
+    _exit(0);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What the adapters of signal libraries have in common: `Signals` connects and disconnects sinks, and tells them.
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#include "subject.h"
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+// A registration that a signal library keeps as its slot.
+struct Told {
+    IMAPIOfflineNotify *sink;
+    ULONG client_token;
+
+    void operator()(const MAPIOFFLINE_NOTIFY *notify) const {
+        MAPIOFFLINE_NOTIFY own = *notify;
+        own.ulClientToken = client_token;
+        sink->Notify(&own);
+    }
+};
+
+// Tokens are places in a list of the library's own connections: the least that leads back to them.
+template <class Signals> class Adapter final : public Unsupported<IMAPIOfflineMgr> {
+  public:
+    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **out) override {
+        if (!is_manager(iid)) {
+            *out = nullptr;
+            return E_NOINTERFACE;
+        }
+        *out = static_cast<IMAPIOfflineMgr *>(this);
+        AddRef();
+        return S_OK;
+    }
+
+    ULONG STDMETHODCALLTYPE AddRef() override { return ++references; }
+
+    ULONG STDMETHODCALLTYPE Release() override {
+        ULONG left = --references;
+        if (left == 0)
+            delete this;
+        return left;
+    }
+
+    HRESULT STDMETHODCALLTYPE GetCapabilities(ULONG *out) override {
+        *out = MAPIOFFLINE_CAPABILITY_OFFLINE | MAPIOFFLINE_CAPABILITY_ONLINE;
+        return S_OK;
+    }
+
+    HRESULT STDMETHODCALLTYPE GetCurrentState(ULONG *out) override {
+        *out = state.load();
+        return S_OK;
+    }
+
+    HRESULT STDMETHODCALLTYPE Advise(ULONG, MAPIOFFLINE_ADVISEINFO *info, ULONG *out) override {
+        IMAPIOfflineNotify *sink = sink_of(info);
+        if (!sink)
+            return E_NOINTERFACE;
+        auto connection = signals.connect(Told{sink, info->ulClientToken});
+        std::lock_guard<std::mutex> hold(lock);
+        if (free.empty()) {
+            connections.push_back({connection, sink});
+            *out = static_cast<ULONG>(connections.size());
+        } else {
+            *out = free.back() + 1;
+            free.pop_back();
+            connections[*out - 1] = {connection, sink};
+        }
+        return S_OK;
+    }
+
+    HRESULT STDMETHODCALLTYPE Unadvise(ULONG, ULONG token) override {
+        Connected connected;
+        {
+            std::lock_guard<std::mutex> hold(lock);
+            connected = connections[token - 1];
+            free.push_back(token - 1);
+        }
+        signals.disconnect(connected.connection);
+        connected.sink->Release();
+        return S_OK;
+    }
+
+    HRESULT STDMETHODCALLTYPE SetCurrentState(ULONG, ULONG, ULONG to, void *) override {
+        tell(notification(MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START, other_state(to), to));
+        state.store(to);
+        tell(notification(MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE, other_state(to), to));
+        tell(notification(MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE, other_state(to), to));
+        return S_OK;
+    }
+
+  private:
+    void tell(const MAPIOFFLINE_NOTIFY &notify) { signals.tell(&notify); }
+
+    struct Connected {
+        typename Signals::Connection connection{};
+        IMAPIOfflineNotify *sink = nullptr;
+    };
+
+    std::atomic<ULONG> references{1};
+    std::atomic<ULONG> state{MAPIOFFLINE_STATE_ONLINE};
+    Signals signals;
+    std::mutex lock;
+    std::vector<Connected> connections;
+    std::vector<ULONG> free;
+};
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A subject of the benchmark: a shared object that hands out IMAPIOfflineMgr objects, implemented by some technique. The client
+// image calls all of them through the C++ view in the same loops.
+#ifndef SUBJECT_H
+#define SUBJECT_H
+
+#include <mapioffline.h>
+
+#include <cstring>
+
+// Every subject exports it. The object has one reference.
+typedef HRESULT (*subject_open)(const wchar_t *profile, IMAPIOfflineMgr **out);
+#define SUBJECT_EXPORT extern "C" __attribute__((visibility("default")))
+
+inline bool is_same(const GUID &left, const GUID &right) {
+    return std::memcmp(&left, &right, sizeof(GUID)) == 0;
+}
+
+inline bool is_manager(const GUID &iid) {
+    return is_same(iid, IID_IMAPIOfflineMgr) || is_same(iid, IID_IMAPIOffline) || is_same(iid, IID_IUnknown);
+}
+
+inline MAPIOFFLINE_NOTIFY notification(ULONG phase, ULONG old_state, ULONG new_state) {
+    MAPIOFFLINE_NOTIFY notify = {};
+    notify.ulSize = sizeof(notify);
+    notify.NotifyType = static_cast<MAPIOFFLINE_NOTIFY_TYPE>(phase);
+    notify.Info.StateChange.ulMask = MAPIOFFLINE_STATE_OFFLINE_MASK;
+    notify.Info.StateChange.ulStateOld = old_state;
+    notify.Info.StateChange.ulStateNew = new_state;
+    return notify;
+}
+
+inline ULONG other_state(ULONG state) {
+    return state ^ MAPIOFFLINE_STATE_OFFLINE_MASK;
+}
+
+// What nobody measures.
+template <class Interface> struct Unsupported : Interface {
+    virtual ~Unsupported() = default;
+
+    HRESULT STDMETHODCALLTYPE Placeholder1() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder2() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder3() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder4() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder5() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder6() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder7() override { return MAPI_E_NO_SUPPORT; }
+    HRESULT STDMETHODCALLTYPE Placeholder8() override { return MAPI_E_NO_SUPPORT; }
+};
+
+// The sink's interface, with its reference; null if it has none.
+inline IMAPIOfflineNotify *sink_of(const MAPIOFFLINE_ADVISEINFO *info) {
+    void *sink = nullptr;
+    if (FAILED(info->pCallback->QueryInterface(IID_IMAPIOfflineNotify, &sink)))
+        return nullptr;
+    return static_cast<IMAPIOfflineNotify *>(sink);
+}
+
+#endif

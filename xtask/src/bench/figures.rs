@@ -1,0 +1,255 @@
+//! What was measured.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::LIBRARY;
+use super::judge::Verdict;
+use crate::Result;
+
+/// By row and size: each subject's samples, in the order in which they were taken.
+#[derive(Default)]
+pub(super) struct Figures {
+    rows: BTreeMap<(String, u64), BTreeMap<String, Vec<f64>>>,
+    groups: BTreeMap<String, String>,
+}
+
+/// The rows of the tables: what they are called, and their sizes.
+const SHOWN: [(&str, &str, &[u64]); 21] = [
+    ("get-state", "GetCurrentState", &[1]),
+    ("get-capabilities", "GetCapabilities", &[1]),
+    ("get-state-two-threads", "GetCurrentState, two threads", &[1]),
+    ("addref-release", "AddRef + Release", &[1]),
+    ("query-hit-release", "QueryInterface + Release", &[1]),
+    ("query-miss", "QueryInterface, no such interface", &[1]),
+    ("advise-unadvise", "Advise + Unadvise beside", &[1, 10_000, 1_000_000]),
+    ("random-token", "the same, a random token of", &[1_000_000]),
+    ("delivery", "three callbacks, each of", &[100, 10_000, 1_000_000]),
+    ("advise-idle-p50", "Advise, p50, beside", &[1_000_000]),
+    ("advise-in-delivery-p50", "Advise while told, p50, beside", &[1_000_000]),
+    ("advise-in-delivery-p99", "Advise while told, p99, beside", &[1_000_000]),
+    ("advise-in-delivery-max", "Advise while told, longest, beside", &[1_000_000]),
+    ("wake-latency-p50", "accepted to first callback, notifier parked", &[1]),
+    ("wake-caller-p50", "the caller's part of that", &[1]),
+    ("accept-in-done", "accepted during DONE", &[1]),
+    ("open", "open of a profile of", &[1, 1000, 100_000]),
+    ("bytes-resident", "bytes a registration of", &[1_000_000]),
+    ("allocations", "allocations an Advise of", &[1_000_000]),
+    ("profile-bytes-idle", "bytes an idle profile of", &[100_000]),
+    ("profile-bytes-open", "bytes an open profile of", &[100_000]),
+];
+
+const SUBJECTS: [(&str, &str); 9] = [
+    (LIBRARY, "mapioffline"),
+    ("fixture", "limit"),
+    ("bare", "bare loop"),
+    ("manager", "C++ manager"),
+    ("windows-core", "windows-core"),
+    ("glib", "GLib"),
+    ("boost", "boost::signals2"),
+    ("sigc", "sigc++"),
+    ("crossbeam", "crossbeam"),
+];
+
+impl Figures {
+    /// A line of the client image.
+    pub(super) fn read(&mut self, group: &str, line: &str) -> Result<()> {
+        let words: Vec<&str> = line.split('\t').collect();
+        let [row, subject, n, value] = words[..] else { return Err(format!("the client image said: {line}").into()) };
+        let samples = self.rows.entry((row.to_owned(), n.parse()?)).or_default().entry(subject.to_owned()).or_default();
+        samples.push(value.parse()?);
+        self.groups.insert(row.to_owned(), group.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn group_of(&self, row: &str) -> Option<&str> {
+        self.groups.get(row).map(String::as_str)
+    }
+
+    fn samples(&self, row: &str, subject: &str, n: u64) -> Option<&[f64]> {
+        self.rows.get(&(row.to_owned(), n))?.get(subject).map(Vec::as_slice)
+    }
+
+    pub(super) fn median(&self, row: &str, subject: &str, n: u64) -> Option<f64> {
+        self.samples(row, subject, n).map(median)
+    }
+
+    /// How many times the other: the median over pairs that were measured one after the other, or of both where there are no
+    /// such pairs.
+    pub(super) fn ratio(&self, one: (&str, &str, u64), other: (&str, &str, u64)) -> Option<f64> {
+        let (one, other) = (self.samples(one.0, one.1, one.2)?, self.samples(other.0, other.1, other.2)?);
+        if one.len() != other.len() {
+            return Some(median(one) / median(other));
+        }
+        let ratios: Vec<f64> = one.iter().zip(other).map(|(one, other)| one / other).collect();
+        Some(median(&ratios))
+    }
+
+    /// How a row grows: its sizes, and its medians.
+    pub(super) fn curve(&self, row: &str, subject: &str) -> Vec<(f64, f64)> {
+        let rows = self.rows.iter().filter(|((name, _), _)| name == row);
+        rows.filter_map(|((_, n), subjects)| Some((*n as f64, median(subjects.get(subject)?)))).collect()
+    }
+
+    /// The shown rows that were measured: their label, and each subject's median, quarters and share of the limit.
+    fn shown(&self) -> impl Iterator<Item = (String, Vec<Option<Cell>>)> + '_ {
+        let rows =
+            SHOWN.iter().flat_map(|(row, label, sizes)| sizes.iter().map(move |n| (*row, *label, *n, sizes.len())));
+        rows.filter_map(|(row, label, n, sizes)| {
+            let cells: Vec<_> = SUBJECTS
+                .iter()
+                .map(|(subject, _)| {
+                    let samples = self.samples(row, subject, n)?;
+                    let limit = self
+                        .ratio((row, subject, n), (row, "fixture", n))
+                        .filter(|times| times.is_finite() && *subject != "fixture");
+                    Some(Cell { median: median(samples), spread: spread(samples), of_limit: limit })
+                })
+                .collect();
+            let label = if (n, sizes) == (1, 1) { label.to_owned() } else { format!("{label} {}", thousands(n)) };
+            cells.iter().any(Option::is_some).then_some((label, cells))
+        })
+    }
+
+    /// For a terminal: times the limit, and the figure itself.
+    pub(super) fn table(&self) -> String {
+        let mut text = String::new();
+        let columns: Vec<usize> = self.columns();
+        let _ = write!(text, "{:50}", "ns, or as it says; times the limit");
+        for column in &columns {
+            let _ = write!(text, "{:>22}", SUBJECTS[*column].1);
+        }
+        for (label, cells) in self.shown() {
+            let _ = write!(text, "\n{label:50}");
+            for column in &columns {
+                let cell = cells[*column].as_ref().map(|cell| {
+                    let times = cell.of_limit.map(|times| format!(" ({times:.2} x)")).unwrap_or_default();
+                    format!("{}{times}", number(cell.median))
+                });
+                let _ = write!(text, "{:>22}", cell.unwrap_or_default());
+            }
+        }
+        text.push('\n');
+        text
+    }
+
+    pub(super) fn markdown(&self) -> String {
+        let columns = self.columns();
+        let mut text = "\n| ns, or as it says (times the limit) |".to_owned();
+        for column in &columns {
+            let _ = write!(text, " {} |", SUBJECTS[*column].1);
+        }
+        text.push_str("\n|---|");
+        columns.iter().for_each(|_| text.push_str("---|"));
+        for (label, cells) in self.shown() {
+            let _ = write!(text, "\n| {label} |");
+            for column in &columns {
+                let cell = cells[*column].as_ref().map(|cell| {
+                    let times = cell.of_limit.map(|times| format!(" ({times:.2})")).unwrap_or_default();
+                    format!("{}{times}", number(cell.median))
+                });
+                let _ = write!(text, " {} |", cell.unwrap_or_default());
+            }
+        }
+        text.push_str("\n\n");
+        text
+    }
+
+    /// The subjects that were measured at all.
+    fn columns(&self) -> Vec<usize> {
+        let measured = |subject: &str| self.rows.values().any(|subjects| subjects.contains_key(subject));
+        (0..SUBJECTS.len()).filter(|column| measured(SUBJECTS[*column].0)).collect()
+    }
+
+    /// For machines: everything, with its samples.
+    pub(super) fn json(&self, verdicts: &[Verdict]) -> Result<String> {
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .flat_map(|((row, n), subjects)| {
+                subjects.iter().map(move |(subject, samples)| {
+                    let (low, high) = spread(samples);
+                    json!({ "row": row, "n": n, "subject": subject, "median": median(samples), "low": low, "high": high,
+                            "samples": samples })
+                })
+            })
+            .collect();
+        let bounds: Vec<_> = verdicts.iter().map(Verdict::json).collect();
+        let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let processor =
+            processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+        let threads = std::thread::available_parallelism()?.get();
+        let all = json!({ "processor": processor, "threads": threads, "unit": "nanoseconds an operation, or as the row's name says",
+                          "spread": "quarters", "rows": rows, "bounds": bounds });
+        Ok(serde_json::to_string_pretty(&all)? + "\n")
+    }
+}
+
+struct Cell {
+    median: f64,
+    #[expect(dead_code, reason = "in the JSON; a table of medians is wide enough")]
+    spread: (f64, f64),
+    of_limit: Option<f64>,
+}
+
+fn sorted(samples: &[f64]) -> Vec<f64> {
+    let mut samples = samples.to_vec();
+    samples.sort_by(f64::total_cmp);
+    samples
+}
+
+pub(super) fn median(samples: &[f64]) -> f64 {
+    sorted(samples)[samples.len() / 2]
+}
+
+/// The quarters between which half of the samples are.
+fn spread(samples: &[f64]) -> (f64, f64) {
+    let samples = sorted(samples);
+    (samples[samples.len() / 4], samples[samples.len() - 1 - samples.len() / 4])
+}
+
+fn number(value: f64) -> String {
+    match value {
+        0.0 => "0".to_owned(),
+        _ if value < 100.0 => format!("{value:.1}"),
+        _ => thousands(value.round() as u64),
+    }
+}
+
+pub(super) fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_come_from_lines() {
+        let mut figures = Figures::default();
+        for line in ["get-state\tmapioffline\t1\t3.0", "get-state\tfixture\t1\t2.0", "get-state\tmapioffline\t1\t5.0"] {
+            figures.read("calls", line).unwrap();
+        }
+        assert!(figures.read("calls", "something else").is_err());
+        assert_eq!(figures.median("get-state", "mapioffline", 1), Some(5.0));
+        assert_eq!(figures.ratio(("get-state", "mapioffline", 1), ("get-state", "fixture", 1)), Some(2.5));
+        assert_eq!(figures.group_of("get-state"), Some("calls"));
+        assert!(figures.markdown().contains("| GetCurrentState | 5.0 (2.50) | 2.0 |"));
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!([number(0.0), number(3.125), number(465_000.4)], ["0", "3.1", "465,000"]);
+        assert_eq!(thousands(1_000_000), "1,000,000");
+    }
+}
