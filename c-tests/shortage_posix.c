@@ -52,6 +52,7 @@ extern "C" {
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
 
 static void *counted(void *memory) {
@@ -72,6 +73,14 @@ void *malloc(size_t size) NOTHROW {
 }
 void *calloc(size_t count, size_t size) NOTHROW {
     return fails() ? NULL : counted(__libc_calloc(count, size));
+}
+int posix_memalign(void **memory, size_t alignment, size_t size) NOTHROW {
+    void *made = fails() ? NULL : counted(__libc_memalign(alignment, size));
+    if (made == NULL) {
+        return ENOMEM;
+    }
+    *memory = made;
+    return 0;
 }
 void *realloc(void *memory, size_t size) NOTHROW {
     if (fails()) {

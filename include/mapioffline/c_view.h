@@ -51,7 +51,7 @@ struct IMAPIOfflineMgrVtbl {
     HRESULT (STDMETHODCALLTYPE *Placeholder1)(struct IMAPIOfflineMgr *This);
     /* Registers a sink. ulFlags: MAPIOFFLINE_ADVISE_DEFAULT. pulAdviseToken: receives the token, never 0; 0 after a failure. Returns
      * S_OK; E_INVALIDARG (flags, a null pointer, a structure that is not right); E_NOINTERFACE (pCallback does not give an
-     * IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, unless tokens ran out); E_UNEXPECTED (the object ended while
+     * IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, but for docs/decisions.md, D 30); E_UNEXPECTED (the object ended while
      * the sink was asked). (Reference: imapiofflinemgr-advise.) */
     HRESULT (STDMETHODCALLTYPE *Advise)(struct IMAPIOfflineMgr *This,
                                         ULONG ulFlags,

@@ -41,7 +41,7 @@ struct MAPIOFFLINE_UUID("000672B5-0000-0000-C000-000000000046") IMAPIOffline : p
 struct MAPIOFFLINE_UUID("42175607-FF3E-4790-BC18-66C8643E6424") IMAPIOfflineMgr : public IMAPIOffline {
     /* Registers a sink. ulFlags: MAPIOFFLINE_ADVISE_DEFAULT. pulAdviseToken: receives the token, never 0; 0 after a failure. Returns
      * S_OK; E_INVALIDARG (flags, a null pointer, a structure that is not right); E_NOINTERFACE (pCallback does not give an
-     * IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, unless tokens ran out); E_UNEXPECTED (the object ended while
+     * IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, but for docs/decisions.md, D 30); E_UNEXPECTED (the object ended while
      * the sink was asked). (Reference: imapiofflinemgr-advise.) */
     virtual HRESULT STDMETHODCALLTYPE Advise(ULONG ulFlags, MAPIOFFLINE_ADVISEINFO *pAdviseInfo,
                                              ULONG *pulAdviseToken) = 0;

@@ -67,7 +67,7 @@ pub struct IMAPIOfflineMgrVtbl {
     pub Placeholder1: unsafe extern "system" fn(This: *mut IMAPIOfflineMgr) -> HRESULT,
     /// Registers a sink. ulFlags: MAPIOFFLINE_ADVISE_DEFAULT. pulAdviseToken: receives the token, never 0; 0 after a failure. Returns
     /// S_OK; E_INVALIDARG (flags, a null pointer, a structure that is not right); E_NOINTERFACE (pCallback does not give an
-    /// IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, unless tokens ran out); E_UNEXPECTED (the object ended while
+    /// IMAPIOfflineNotify); E_OUTOFMEMORY (the sink was not asked, but for docs/decisions.md, D 30); E_UNEXPECTED (the object ended while
     /// the sink was asked). (Reference: imapiofflinemgr-advise.)
     pub Advise: unsafe extern "system" fn(
         This: *mut IMAPIOfflineMgr,

@@ -11,10 +11,11 @@ const BLOCKS: usize = 1 << (32 - BLOCK_BITS);
 /// All tokens of the process. Zeroes throughout, so that the library's file does not hold them; the first token is 1.
 pub(crate) static TOKENS: Sequence = Sequence::new(0);
 
-/// Gives out the numbers from 1 on. After 2^32 it begins again and leaves out whole blocks of which a number still
-/// stands: tables say which blocks they have tokens of, once for many of them. While more than half of all blocks have one, less than 2^31 numbers could come between two of the same value:
-/// from the second round on it gives out none then (more than 32,768 registrations, each in a block of 65,536 tokens of
-/// its own, have to stand for that).
+/// Gives out the numbers from 1 on. After 2^32 it begins again and leaves out whole blocks of which a number still stands:
+/// tables say which blocks they have tokens of, once for many of them, and keep the block of their last one. While more than
+/// half of all blocks are occupied, less than 2^31 numbers could come between two of the same value: from the second round on
+/// it gives out none then (more than 32,768 tables or registrations, each with a block of 65,536 tokens of its own, have to
+/// stand for that).
 pub(crate) struct Sequence {
     next: AtomicU32,
     /// Every number has been given out once.

@@ -1,10 +1,10 @@
 //! Whose turn it is: the handshake between the thread that tells and those that end registrations.
 //!
 //! The teller takes many registrations from their tables at a time, under the lock, and tells them without it. Before each
-//! it says in `told` whose turn it is, and then looks whether any has `ENDED` since it took them; who ends a registration
-//! takes it from its table, counts it in `ENDED`, and then looks whose turn it is. Both do so in sequentially consistent
-//! order, so one of them sees the other: either the teller asks under the lock whether the registration still stands, or who
-//! ends it finds that it is being told and leaves the sink to the teller.
+//! it says in `told` whose turn it is, and then looks whether any has `ENDED` since it took them; who ends registrations
+//! counts that in `ENDED`, and then looks whose turn it is, under the lock under which they leave their table. Both do so in
+//! sequentially consistent order, so one of them sees the other: either the teller asks under the lock whether the
+//! registration still stands, or who ends it finds that it is being told and leaves the sink to the teller.
 
 use std::num::NonZeroU32;
 use std::sync::Mutex;
@@ -34,18 +34,18 @@ const SHUT: u64 = 0;
 /// Something can be posted, once.
 const OPEN: u64 = 1;
 
-/// How many registrations have ended while their trees were in transition. One number for all: a teller that asks for no
+/// How often registrations have ended while their trees were in transition. One number for all: a teller that asks for no
 /// reason, because of another tree, has lost little.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
-/// Registrations have been taken from their tables, under a lock which is still held; or nobody is to be told any more.
+/// Registrations leave their tables, under a lock which is held until they have; or nobody is to be told any more.
 pub(crate) fn note_ended() {
     ENDED.fetch_add(1, Ordering::SeqCst);
 }
 
-/// Those that no transition uses. They are never freed, as tellers know them without the lock, and there are as many as
-/// transitions ever ran at a time. Its lock is taken under profiles' locks only, so a fork, which holds all of these, finds
-/// it free.
+/// Those that no tree uses. A tree keeps the one of its first transition for as long as it stands. They are never freed, as
+/// tellers know them without the lock: there are as many as trees with transitions ever stood at a time. The lock is taken
+/// under profiles' locks only, so a fork, which holds all of these, finds it free.
 static IDLE: Mutex<Idle> = Mutex::new(Idle { turns: Vec::new(), made: 0 });
 
 struct Idle {

@@ -459,6 +459,8 @@ impl Forest {
         let is_global = self.global == Some(index);
         let Some(tree) = self.trees.get_mut(index) else { return };
         let posted = tree.run.as_ref().and_then(|run| run.turn.shut()).and_then(requested);
+        // Asked for before it came to that state, and posted only now: it is there, which does not count.
+        let posted = posted.filter(|(slot, to)| tree.slots.get(*slot).is_some_and(|slot| slot.state != *to));
         if let Some((slot, to)) = posted {
             if is_global && slot == 0 {
                 self.record.keep(to);
@@ -471,6 +473,7 @@ impl Forest {
     /// `request`.
     pub(super) fn hear(&mut self, profile: &Name, ticket: Option<Ticket<Job>>) -> Result<Accepted, Error> {
         let Some(tree_index) = self.global else { return Ok(Accepted::Already) };
+        self.take_posted(tree_index);
         // What changes while a notifier is looked for is heard of by itself.
         if ticket.is_none() {
             self.record.refresh(profile, Held::Yes)?;

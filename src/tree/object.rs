@@ -24,7 +24,7 @@ pub(crate) struct Offline {
     ample_room: AtomicBool,
     /// Its last reference is gone.
     ended: AtomicBool,
-    /// Its tree's, from its first transition on.
+    /// Its tree's, from its first transition on. In a forked child perhaps one that was cut short, where nothing can be posted.
     turn: OnceRef<'static, Turn>,
     profile: &'static Profile,
     pub(super) key: Key,
@@ -184,5 +184,37 @@ impl Payload for Offline {
     fn last_release(this: &Own<Self>) -> Option<Client<Self>> {
         let ended = this.profile.lock().end(this.key);
         ended.drop_but_parent()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::notify::Phase;
+    use crate::tree::{self, Identity, Wait};
+
+    #[test]
+    fn a_request_that_comes_too_late_takes_nobodys_place() {
+        crate::keep_state_in_memory();
+        let name = Name::from_utf8(*b"Too late").unwrap();
+        let object = tree::open(&name, &Identity::GLOBAL, &crate::api::PLAIN).unwrap();
+        let (sender, receiver) = channel();
+        let same = object.clone();
+        let listener = Listener::of_closure(move |change| {
+            if (change.phase, change.new) == (Phase::Done, State::Offline) {
+                // Asked for while it was online.
+                let late = request(0, State::Offline).unwrap();
+                assert!(same.turn.get().is_some_and(|turn| turn.post(late)));
+                assert!(!same.post(State::Online), "the turn is taken");
+                sender.send(same.standing().set_state(State::Online, Wait::No)).unwrap();
+            }
+        });
+        let token = object.standing().advise(false, 0, || Ok(listener)).unwrap();
+        object.standing().set_state(State::Offline, Wait::No).unwrap();
+        assert_eq!(receiver.recv(), Ok(Ok(())), "this one counts");
+        while object.state_bits() != State::Online.bits() {}
+        object.standing().unadvise(token);
     }
 }
