@@ -87,7 +87,7 @@ impl OfflineObject {
     /// [`Error::Disk`], [`Error::Timeout`]: the change could not be written where the user's programs share it.
     /// [`Error::OutOfMemory`].
     pub fn set_state(&self, state: State) -> Result<(), Error> {
-        if self.0.post(state) { Ok(()) } else { self.0.standing().set_state(state, Wait::No) }
+        self.request(state, Wait::No)
     }
 
     /// Changes to a state on the calling thread and returns when everybody has been told.
@@ -96,7 +96,11 @@ impl OfflineObject {
     /// As for [`set_state`](Self::set_state); [`Error::Pending`] also while DONE is being told, as in a callback of the
     /// same object; [`Error::Failed`] in a child that was forked from a callback before the change.
     pub fn set_state_and_wait(&self, state: State) -> Result<(), Error> {
-        self.0.standing().set_state(state, Wait::ForCallbacks)
+        self.request(state, Wait::ForCallbacks)
+    }
+
+    fn request(&self, state: State, wait: Wait) -> Result<(), Error> {
+        self.0.to_be_asked(state, wait).map_or(Ok(()), |object| object.set_state(state, wait))
     }
 
     /// Calls `callback` three times a transition, on the thread that runs it, never twice at a time for one

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use super::convert::{self, Advice};
-use super::result::{entry, trace, traced};
+use super::result::{entry, traced};
 use crate::abi::*;
 use crate::com::{Boxed, Face, Faces};
 use crate::error::Error;
@@ -231,8 +231,8 @@ impl<F: Unknown> Slots<F> {
             let state = State::from_bits(state).ok_or(Error::InvalidArgument)?;
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
             // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
-            let object = unsafe { F::object(this) }.payload();
-            if wait == Wait::No && object.post(state) { Ok(()) } else { object.standing().set_state(state, wait) }
+            let object = unsafe { F::object(this) }.payload().to_be_asked(state, wait);
+            object.map_or(Ok(()), |object| object.set_state(state, wait))
         })
     }
 
@@ -291,7 +291,6 @@ impl<F: Unknown> Slots<F> {
     }
 
     unsafe extern "system" fn placeholder(this: This) -> HRESULT {
-        trace("Placeholder", [this as usize], MAPI_E_NO_SUPPORT as u32);
-        MAPI_E_NO_SUPPORT
+        traced(&"Placeholder", [this as usize], MAPI_E_NO_SUPPORT as u32) as HRESULT
     }
 }

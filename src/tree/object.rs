@@ -8,6 +8,7 @@ use once_cell::race::OnceRef;
 use super::forest::Key;
 use super::listener::Listener;
 use super::registry::{Profile, notice_others};
+use super::transition::Wait;
 use crate::com::{Client, Own, Payload};
 use crate::deliver;
 use crate::error::Error;
@@ -81,7 +82,7 @@ impl Offline {
     /// Posts a request where it needs neither a lock nor anything else: in DONE, behind a transition that a notifier runs.
     /// False: it has to be asked for.
     #[inline]
-    pub(crate) fn post(&self, to: State) -> bool {
+    fn post(&self, to: State) -> bool {
         let allowed = self.state_bits() != to.bits() && self.capability_bits() & to.bits() != 0;
         if !allowed || self.ended.load(Ordering::Relaxed) {
             return false;
@@ -90,6 +91,13 @@ impl Offline {
             (Some(turn), Some(request)) => turn.post(request),
             _ => false,
         }
+    }
+
+    /// What has to be asked for a state, unless this could post it.
+    #[inline]
+    pub(crate) fn to_be_asked(&self, to: State, wait: Wait) -> Option<Standing> {
+        let posted = wait == Wait::No && self.post(to);
+        (!posted).then(|| self.standing())
     }
 
     /// Clients have no reference any more, though its sinks may still call it.
@@ -193,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::notify::Phase;
-    use crate::tree::{self, Identity, Wait};
+    use crate::tree::{self, Identity};
 
     #[test]
     fn a_request_that_comes_too_late_takes_nobodys_place() {
