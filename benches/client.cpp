@@ -396,10 +396,10 @@ void contention() {
     }
 }
 
-// Looks at the clock when it is first told, and says when it was told last.
-class Watch final : public IMAPIOfflineNotify {
+// A sink that outlives its registrations anyway.
+class Uncounted : public IMAPIOfflineNotify {
   public:
-    virtual ~Watch() = default;
+    virtual ~Uncounted() = default;
 
     HRESULT STDMETHODCALLTYPE QueryInterface(REFIID, void **out) override {
         *out = static_cast<IMAPIOfflineNotify *>(this);
@@ -407,7 +407,11 @@ class Watch final : public IMAPIOfflineNotify {
     }
     ULONG STDMETHODCALLTYPE AddRef() override { return 1; }
     ULONG STDMETHODCALLTYPE Release() override { return 1; }
+};
 
+// Looks at the clock when it is first told, and says when it was told last.
+class Watch final : public Uncounted {
+  public:
     void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override {
         if (notify->NotifyType == MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START)
             first = now();
@@ -455,17 +459,8 @@ void wake() {
 }
 
 // Asks for the way back while it is told DONE: accepted there, and run by the same notifier afterwards.
-class PushBack final : public IMAPIOfflineNotify {
+class PushBack final : public Uncounted {
   public:
-    virtual ~PushBack() = default;
-
-    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID, void **out) override {
-        *out = static_cast<IMAPIOfflineNotify *>(this);
-        return S_OK;
-    }
-    ULONG STDMETHODCALLTYPE AddRef() override { return 1; }
-    ULONG STDMETHODCALLTYPE Release() override { return 1; }
-
     void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override {
         if (notify->NotifyType != MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE)
             return;

@@ -61,7 +61,7 @@ void wake_one(std::atomic<int> &word) {
     syscall(SYS_futex, reinterpret_cast<int *>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-template <bool handshake> class Fixture final : public Unsupported<IMAPIOfflineMgr> {
+template <bool handshake> class Fixture final : public Unsupported {
   public:
     ~Fixture() override {
         if (thread.joinable()) {

@@ -49,7 +49,7 @@ void forget(gpointer data, GClosure *) {
     delete told;
 }
 
-class Glib final : public Unsupported<IMAPIOfflineMgr> {
+class Glib final : public Unsupported {
   public:
     Glib() : object(static_cast<State *>(g_object_new(state_type(), nullptr))) {
         g_atomic_int_set(&object->state, MAPIOFFLINE_STATE_ONLINE);

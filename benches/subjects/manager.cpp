@@ -3,7 +3,6 @@
 // reference on each sink, before anybody is told.
 #include "subject.h"
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -13,7 +12,7 @@
 
 namespace {
 
-class Manager final : public Unsupported<IMAPIOfflineMgr> {
+class Manager final : public Counted {
   public:
     ~Manager() override {
         if (thread.joinable()) {
@@ -26,34 +25,6 @@ class Manager final : public Unsupported<IMAPIOfflineMgr> {
         }
         for (auto &registration : registrations)
             registration.second.sink->Release();
-    }
-
-    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **out) override {
-        if (!out)
-            return E_INVALIDARG;
-        if (!is_manager(iid)) {
-            *out = nullptr;
-            return E_NOINTERFACE;
-        }
-        *out = static_cast<IMAPIOfflineMgr *>(this);
-        AddRef();
-        return S_OK;
-    }
-
-    ULONG STDMETHODCALLTYPE AddRef() override { return ++references; }
-
-    ULONG STDMETHODCALLTYPE Release() override {
-        ULONG left = --references;
-        if (left == 0)
-            delete this;
-        return left;
-    }
-
-    HRESULT STDMETHODCALLTYPE GetCapabilities(ULONG *out) override {
-        if (!out)
-            return E_INVALIDARG;
-        *out = MAPIOFFLINE_CAPABILITY_OFFLINE | MAPIOFFLINE_CAPABILITY_ONLINE;
-        return S_OK;
     }
 
     HRESULT STDMETHODCALLTYPE GetCurrentState(ULONG *out) override {
@@ -154,7 +125,6 @@ class Manager final : public Unsupported<IMAPIOfflineMgr> {
         }
     }
 
-    std::atomic<ULONG> references{1};
     std::mutex lock;
     ULONG state = MAPIOFFLINE_STATE_ONLINE;
     ULONG last_token = 0;

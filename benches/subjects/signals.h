@@ -22,32 +22,8 @@ struct Told {
 };
 
 // Tokens are places in a list of the library's own connections: the least that leads back to them.
-template <class Signals> class Adapter final : public Unsupported<IMAPIOfflineMgr> {
+template <class Signals> class Adapter final : public Counted {
   public:
-    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **out) override {
-        if (!is_manager(iid)) {
-            *out = nullptr;
-            return E_NOINTERFACE;
-        }
-        *out = static_cast<IMAPIOfflineMgr *>(this);
-        AddRef();
-        return S_OK;
-    }
-
-    ULONG STDMETHODCALLTYPE AddRef() override { return ++references; }
-
-    ULONG STDMETHODCALLTYPE Release() override {
-        ULONG left = --references;
-        if (left == 0)
-            delete this;
-        return left;
-    }
-
-    HRESULT STDMETHODCALLTYPE GetCapabilities(ULONG *out) override {
-        *out = MAPIOFFLINE_CAPABILITY_OFFLINE | MAPIOFFLINE_CAPABILITY_ONLINE;
-        return S_OK;
-    }
-
     HRESULT STDMETHODCALLTYPE GetCurrentState(ULONG *out) override {
         *out = state.load();
         return S_OK;
@@ -98,7 +74,6 @@ template <class Signals> class Adapter final : public Unsupported<IMAPIOfflineMg
         IMAPIOfflineNotify *sink = nullptr;
     };
 
-    std::atomic<ULONG> references{1};
     std::atomic<ULONG> state{MAPIOFFLINE_STATE_ONLINE};
     Signals signals;
     std::mutex lock;

@@ -6,6 +6,7 @@
 
 #include <mapioffline.h>
 
+#include <atomic>
 #include <cstring>
 
 // Every subject exports it. The object has one reference.
@@ -35,7 +36,7 @@ inline ULONG other_state(ULONG state) {
 }
 
 // What nobody measures.
-template <class Interface> struct Unsupported : Interface {
+struct Unsupported : IMAPIOfflineMgr {
     virtual ~Unsupported() = default;
 
     HRESULT STDMETHODCALLTYPE Placeholder1() override { return MAPI_E_NO_SUPPORT; }
@@ -46,6 +47,41 @@ template <class Interface> struct Unsupported : Interface {
     HRESULT STDMETHODCALLTYPE Placeholder6() override { return MAPI_E_NO_SUPPORT; }
     HRESULT STDMETHODCALLTYPE Placeholder7() override { return MAPI_E_NO_SUPPORT; }
     HRESULT STDMETHODCALLTYPE Placeholder8() override { return MAPI_E_NO_SUPPORT; }
+};
+
+// What a developer writes for every object: its references, and what it is.
+class Counted : public Unsupported {
+  public:
+    HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **out) override {
+        if (!out)
+            return E_INVALIDARG;
+        if (!is_manager(iid)) {
+            *out = nullptr;
+            return E_NOINTERFACE;
+        }
+        *out = static_cast<IMAPIOfflineMgr *>(this);
+        ++references;
+        return S_OK;
+    }
+
+    ULONG STDMETHODCALLTYPE AddRef() override { return ++references; }
+
+    ULONG STDMETHODCALLTYPE Release() override {
+        ULONG left = --references;
+        if (left == 0)
+            delete this;
+        return left;
+    }
+
+    HRESULT STDMETHODCALLTYPE GetCapabilities(ULONG *out) override {
+        if (!out)
+            return E_INVALIDARG;
+        *out = MAPIOFFLINE_CAPABILITY_OFFLINE | MAPIOFFLINE_CAPABILITY_ONLINE;
+        return S_OK;
+    }
+
+  private:
+    std::atomic<ULONG> references{1};
 };
 
 // The sink's interface, with its reference; null if it has none.

@@ -41,6 +41,8 @@ const SHOWN: [(&str, &str, &[u64]); 21] = [
     ("profile-bytes-open", "bytes an open profile of", &[100_000]),
 ];
 
+const HEAD: &str = "ns, or as it says (times the limit)";
+
 const SUBJECTS: [(&str, &str); 9] = [
     (LIBRARY, "mapioffline"),
     ("fixture", "limit"),
@@ -93,42 +95,35 @@ impl Figures {
         rows.filter_map(|((_, n), subjects)| Some((*n as f64, median(subjects.get(subject)?)))).collect()
     }
 
-    /// The shown rows that were measured: their label, and each subject's median, quarters and share of the limit.
-    fn shown(&self) -> impl Iterator<Item = (String, Vec<Option<Cell>>)> + '_ {
+    /// The shown rows that were measured: their label, and each subject's median with how many times the limit that is.
+    fn shown(&self) -> impl Iterator<Item = (String, Vec<String>)> + '_ {
         let rows =
             SHOWN.iter().flat_map(|(row, label, sizes)| sizes.iter().map(move |n| (*row, *label, *n, sizes.len())));
-        rows.filter_map(|(row, label, n, sizes)| {
-            let cells: Vec<_> = SUBJECTS
-                .iter()
-                .map(|(subject, _)| {
-                    let samples = self.samples(row, subject, n)?;
-                    let limit = self
-                        .ratio((row, subject, n), (row, "fixture", n))
-                        .filter(|times| times.is_finite() && *subject != "fixture");
-                    Some(Cell { median: median(samples), spread: spread(samples), of_limit: limit })
-                })
-                .collect();
+        rows.filter(|(row, _, n, _)| self.rows.contains_key(&((*row).to_owned(), *n))).map(|(row, label, n, sizes)| {
             let label = if (n, sizes) == (1, 1) { label.to_owned() } else { format!("{label} {}", thousands(n)) };
-            cells.iter().any(Option::is_some).then_some((label, cells))
+            (label, self.columns().into_iter().map(|column| self.cell(row, SUBJECTS[column].0, n)).collect())
         })
     }
 
-    /// For a terminal: times the limit, and the figure itself.
+    fn cell(&self, row: &str, subject: &str, n: u64) -> String {
+        let Some(value) = self.median(row, subject, n).map(number) else { return String::new() };
+        let times = self.ratio((row, subject, n), (row, "fixture", n));
+        match times.filter(|times| times.is_finite() && subject != "fixture") {
+            Some(times) => format!("{value} ({times:.2})"),
+            None => value,
+        }
+    }
+
+    /// For a terminal.
     pub(super) fn table(&self) -> String {
-        let mut text = String::new();
-        let columns: Vec<usize> = self.columns();
-        let _ = write!(text, "{:50}", "ns, or as it says; times the limit");
-        for column in &columns {
-            let _ = write!(text, "{:>22}", SUBJECTS[*column].1);
+        let mut text = format!("{:50}", HEAD);
+        for column in self.columns() {
+            let _ = write!(text, "{:>22}", SUBJECTS[column].1);
         }
         for (label, cells) in self.shown() {
             let _ = write!(text, "\n{label:50}");
-            for column in &columns {
-                let cell = cells[*column].as_ref().map(|cell| {
-                    let times = cell.of_limit.map(|times| format!(" ({times:.2} x)")).unwrap_or_default();
-                    format!("{}{times}", number(cell.median))
-                });
-                let _ = write!(text, "{:>22}", cell.unwrap_or_default());
+            for cell in cells {
+                let _ = write!(text, "{cell:>22}");
             }
         }
         text.push('\n');
@@ -136,22 +131,14 @@ impl Figures {
     }
 
     pub(super) fn markdown(&self) -> String {
-        let columns = self.columns();
-        let mut text = "\n| ns, or as it says (times the limit) |".to_owned();
-        for column in &columns {
-            let _ = write!(text, " {} |", SUBJECTS[*column].1);
+        let mut text = format!("\n| {HEAD} |");
+        for column in self.columns() {
+            let _ = write!(text, " {} |", SUBJECTS[column].1);
         }
         text.push_str("\n|---|");
-        columns.iter().for_each(|_| text.push_str("---|"));
+        text.push_str(&"---|".repeat(self.columns().len()));
         for (label, cells) in self.shown() {
-            let _ = write!(text, "\n| {label} |");
-            for column in &columns {
-                let cell = cells[*column].as_ref().map(|cell| {
-                    let times = cell.of_limit.map(|times| format!(" ({times:.2})")).unwrap_or_default();
-                    format!("{}{times}", number(cell.median))
-                });
-                let _ = write!(text, " {} |", cell.unwrap_or_default());
-            }
+            let _ = write!(text, "\n| {label} | {} |", cells.join(" | "));
         }
         text.push_str("\n\n");
         text
@@ -185,13 +172,6 @@ impl Figures {
                           "spread": "quarters", "rows": rows, "bounds": bounds });
         Ok(serde_json::to_string_pretty(&all)? + "\n")
     }
-}
-
-struct Cell {
-    median: f64,
-    #[expect(dead_code, reason = "in the JSON; a table of medians is wide enough")]
-    spread: (f64, f64),
-    of_limit: Option<f64>,
 }
 
 fn sorted(samples: &[f64]) -> Vec<f64> {
