@@ -1,13 +1,13 @@
-//! Link arguments of the shared library: what cargo does not set by itself. Nothing is generated here.
+//! Sets the link arguments of the shared library that cargo does not set by itself. Generates nothing.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     if os == "linux" {
         // Clients record this name, so that a library with another ABI is never loaded in its place.
-        // Keep in sync with MAPIOFFLINE_SOVERSION in CMakeLists.txt; `cargo xtask test abi` looks at the built library.
+        // Keep in sync with MAPIOFFLINE_SOVERSION in CMakeLists.txt; `cargo xtask test abi` checks the built library.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libmapioffline.so.0");
-        // Clients close their handle before the last use of an object, and notifier threads outlive it.
+        // Clients use objects after closing their handle, and notifier threads run on.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
 }

@@ -4,50 +4,51 @@
 use std::fmt;
 
 use crate::abi::{GUID as Guid, GUID_GlobalState};
-use crate::api;
-use crate::com::Client;
-use crate::error::Error;
+use crate::change::Change;
+use crate::com::ClientRef;
+use crate::error::{Error, ErrorKind};
+use crate::model::Wait;
 use crate::name::Name;
-use crate::notify::Change;
+use crate::profile::{self, Creation, Identity, ObjectHandle, Offline};
+use crate::sink::ClientSink;
 use crate::state::{Capabilities, State};
-use crate::tree::{self, Creation, Identity, Listener, Offline, Standing, Wait};
 
-/// An offline object: something that is online or offline, and tells whom it may concern when that changes.
+/// An offline object: something that is online or offline, and notifies its subscriptions when that changes.
 ///
 /// Clones and repeated opens of the same object are the same object. Any method may be called from any thread, and from
-/// a callback. When the last handle in the process goes, the object's subscriptions end; the profile's state stays.
+/// a callback. When the last handle in the process is dropped, the object's subscriptions end; the profile's state stays.
 #[derive(Clone)]
-pub struct OfflineObject(Client<Offline>);
+pub struct OfflineObject(ClientRef<Offline>);
 
 impl OfflineObject {
-    /// Opens a profile's global object, as `HrOpenOfflineObj` with `GUID_GlobalState` does. A profile that nobody has
-    /// created starts online (unless strict hosting is on).
+    /// Opens a profile's global object, as `HrOpenOfflineObj` with `GUID_GlobalState` does. A profile that was never
+    /// created starts online, or is not found if strict hosting is enabled.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`]: the name is empty or has a zero in it. [`Error::NotFound`]: it is longer than 64
-    /// UTF-16 units, or hosting is strict and the profile is not hosted. [`Error::OutOfMemory`].
+    /// [`ErrorKind::InvalidArgument`]: the name is empty or has a zero in it. [`ErrorKind::NotFound`]: it is longer than 64
+    /// UTF-16 units, or hosting is strict and the profile is not hosted. [`ErrorKind::OutOfMemory`].
     pub fn open(profile: &str) -> Result<Self, Error> {
-        tree::open(&name(profile)?, &Identity::GLOBAL, &api::PLAIN).map(Self)
+        profile::open(&name(profile)?, &Identity::GLOBAL).map(Self)
     }
 
-    /// Opens an object that somebody in this process created with this type and instance, and still holds.
+    /// Opens an object that was created in this process with this type and instance, and is still open.
     ///
     /// # Errors
-    /// As for [`open`](Self::open); [`Error::NotFound`] also when there is no such object.
+    /// As for [`open`](Self::open); [`ErrorKind::NotFound`] also when there is no such object.
     pub fn open_object(profile: &str, kind: Guid, instance: Option<Guid>) -> Result<Self, Error> {
-        tree::open(&name(profile)?, &Identity { kind, instance }, &api::PLAIN).map(Self)
+        profile::open(&name(profile)?, &Identity { kind, instance }).map(Self)
     }
 
     /// Opens a profile's global object and makes the profile hosted, as `HrGetGlobalOffline` does.
     ///
     /// # Errors
-    /// As for [`open`](Self::open), but never because hosting is strict; [`Error::Disk`], [`Error::Timeout`]: it could not
-    /// be written where the user's programs share it.
+    /// As for [`open`](Self::open), but never because hosting is strict. [`ErrorKind::Disk`], [`ErrorKind::Timeout`]: the
+    /// profile could not be written where the user's programs share it.
     pub fn global(profile: &str) -> Result<Self, Error> {
-        tree::global(&name(profile)?, &api::PLAIN).map(Self)
+        profile::global(&name(profile)?).map(Self)
     }
 
-    /// Begins to describe an object to create.
+    /// Returns a builder, which describes an object and creates it.
     ///
     /// ```
     /// use mapioffline::{Capabilities, OfflineObject, State};
@@ -82,28 +83,28 @@ impl OfflineObject {
     /// Asks for a state and returns at once; a notifier thread runs the transition.
     ///
     /// # Errors
-    /// [`Error::NoSupport`]: the capability is lacking. [`Error::Pending`]: a transition of the object's tree is under
-    /// way and has not come to DONE, or another waits behind it. [`Error::Failed`]: no thread could be started.
-    /// [`Error::Disk`], [`Error::Timeout`]: the change could not be written where the user's programs share it.
-    /// [`Error::OutOfMemory`].
+    /// [`ErrorKind::NoSupport`]: the object lacks the capability. [`ErrorKind::Pending`]: a transition of the object's tree
+    /// is under way and has not come to DONE, another waits behind it, or a change is being written. [`ErrorKind::Failed`]:
+    /// no thread could be started. [`ErrorKind::Disk`], [`ErrorKind::Timeout`]: the change could not be written where the
+    /// user's programs share it. [`ErrorKind::OutOfMemory`].
     pub fn set_state(&self, state: State) -> Result<(), Error> {
         self.request(state, Wait::No)
     }
 
-    /// Changes to a state on the calling thread and returns when everybody has been told.
+    /// Changes to a state on the calling thread and returns when every subscription has been notified.
     ///
     /// # Errors
-    /// As for [`set_state`](Self::set_state); [`Error::Pending`] also while DONE is being told, as in a callback of the
-    /// same object; [`Error::Failed`] in a child that was forked from a callback before the change.
+    /// As for [`set_state`](Self::set_state); [`ErrorKind::Pending`] also during DONE, as in a callback of the same
+    /// object; [`ErrorKind::Failed`] in a child that was forked from a callback before the change.
     pub fn set_state_and_wait(&self, state: State) -> Result<(), Error> {
         self.request(state, Wait::ForCallbacks)
     }
 
     fn request(&self, state: State, wait: Wait) -> Result<(), Error> {
-        self.0.to_be_asked(state, wait).map_or(Ok(()), |object| object.set_state(state, wait))
+        self.0.post_or_handle(state, wait).map_or(Ok(()), |object| object.set_state(state, wait))
     }
 
-    /// Calls `callback` three times a transition, on the thread that runs it, never twice at a time for one
+    /// Calls `callback` three times in each transition, on the thread that runs it, never twice at a time for one
     /// subscription. A panic in it is caught and logged. The subscription ends when the guard is dropped, or with the
     /// last handle to the object.
     ///
@@ -123,17 +124,17 @@ impl OfflineObject {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`]
+    /// [`ErrorKind::OutOfMemory`]
     pub fn subscribe(&self, callback: impl Fn(&Change) + Send + Sync + 'static) -> Result<Subscription, Error> {
-        let object = self.0.standing();
-        let token = object.advise(self.0.has_ample_room(), 0, || Ok(Listener::of_closure(callback)))?;
+        let object = self.0.handle();
+        let token = object.advise(0, || Ok(ClientSink::of_closure(callback)))?;
         Ok(Subscription { object, token })
     }
 }
 
 impl PartialEq for OfflineObject {
     fn eq(&self, other: &Self) -> bool {
-        self.0.own().is(&other.0.own())
+        self.0.internal().is(&other.0.internal())
     }
 }
 
@@ -183,25 +184,25 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Creates the object, or opens the one that stands under this identity.
+    /// Creates the object, or opens the one that has this identity.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`]: a bad name, a parent of another profile, or a global object with a parent.
-    /// [`Error::NotFound`]: the name is too long. [`Error::Disk`], [`Error::Timeout`]: a global object could not be written
-    /// where the user's programs share it. [`Error::OutOfMemory`].
+    /// [`ErrorKind::InvalidArgument`]: a bad name, a parent of another profile, or a global object with a parent.
+    /// [`ErrorKind::NotFound`]: the name is too long. [`ErrorKind::Disk`], [`ErrorKind::Timeout`]: a global object could not
+    /// be written where the user's programs share it. [`ErrorKind::OutOfMemory`].
     pub fn create(self) -> Result<OfflineObject, Error> {
-        let parent = self.parent.map(|parent| parent.0.own());
+        let parent = self.parent.map(|parent| parent.0.internal());
         let Self { identity, capabilities, .. } = self;
         let creation = Creation { identity, capabilities, parent: parent.as_ref(), outer: None };
-        tree::create(&name(self.profile)?, &creation, &api::PLAIN).map(OfflineObject)
+        profile::create(&name(self.profile)?, &creation).map(OfflineObject)
     }
 }
 
-/// Ends its subscription when it is dropped: no call begins after that, and one that another thread has begun is not
-/// waited for.
-#[must_use = "a subscription that is dropped at once hears nothing"]
+/// Ends its subscription when it is dropped: no callback begins after that. It does not wait for one that runs on another
+/// thread.
+#[must_use = "a subscription that is dropped at once receives nothing"]
 pub struct Subscription {
-    object: Standing,
+    object: ObjectHandle,
     token: u32,
 }
 
@@ -217,13 +218,13 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// Turns strict hosting on or off for the whole process: while it is on, only profiles whose global object was created,
-/// or opened by [`OfflineObject::global`], can be opened.
+/// Enables or disables strict hosting for the whole process. While it is enabled, only profiles whose global object was
+/// created, or opened by [`OfflineObject::global`], can be opened.
 pub fn set_strict_hosting(strict: bool) {
-    tree::set_strict_hosting(strict);
+    profile::set_strict_hosting(strict);
 }
 
-/// A whole Rust string: a zero in it is not its end, but a fault.
-pub(crate) fn name(profile: &str) -> Result<Name, Error> {
-    if profile.contains('\0') { Err(Error::InvalidArgument) } else { Name::from_utf8(profile.bytes()) }
+/// Converts a name that is a whole Rust string: a zero in it is an error, not its end.
+pub(crate) fn name(profile: &str) -> Result<Name, ErrorKind> {
+    if profile.contains('\0') { Err(ErrorKind::InvalidArgument) } else { Name::from_utf8(profile.bytes()) }
 }

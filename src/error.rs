@@ -1,12 +1,19 @@
-//! What can go wrong, in the words of the API. `api::result` turns these into HRESULTs.
+//! What can fail, in the words of the API. `api::result` converts it into HRESULTs.
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::{fmt, io};
 
-/// Why a call failed. Each variant names the HRESULT that a C caller gets in its place.
+/// Why a call failed: a kind and, where the operating system has one, the cause ([`source`](std::error::Error::source)).
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    cause: Option<io::Error>,
+}
+
+/// The kinds of failure. Each names the HRESULT that a C caller gets in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ErrorKind {
     /// An argument is malformed or contradicts another (`E_INVALIDARG`).
     InvalidArgument,
     /// A flag that the API does not know (`MAPI_E_UNKNOWN_FLAGS`).
@@ -24,15 +31,53 @@ pub enum Error {
     /// No thread could be started, or a transition was cut short in a forked child (`E_FAIL`).
     Failed,
     /// The state could not be written where the user's programs share it; nothing was changed (`MAPI_E_DISK_ERROR`). The
-    /// log says why.
+    /// cause is the operating system's error.
     Disk,
     /// Another program held the shared state for too long; nothing was changed (`MAPI_E_TIMEOUT`).
     Timeout,
-    /// The object ended during the call, or the library met a fault of its own (`E_UNEXPECTED`).
+    /// The object ended during the call, or the library has a fault of its own (`E_UNEXPECTED`).
     Unexpected,
 }
 
-impl fmt::Display for Error {
+impl Error {
+    /// What failed.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn with_cause(kind: ErrorKind, cause: io::Error) -> Self {
+        Self { kind, cause: Some(cause) }
+    }
+}
+
+/// Errors of one kind are equal, whatever their causes.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
+impl Eq for Error {}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, cause: None }
+    }
+}
+
+impl From<std::collections::TryReserveError> for ErrorKind {
+    fn from(_: std::collections::TryReserveError) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl From<std::collections::TryReserveError> for Error {
+    fn from(error: std::collections::TryReserveError) -> Self {
+        ErrorKind::from(error).into()
+    }
+}
+
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InvalidArgument => "an argument is not valid",
@@ -45,15 +90,22 @@ impl fmt::Display for Error {
             Self::Failed => "no notifier thread could be started, or the process was forked during the transition",
             Self::Disk => "the state could not be written",
             Self::Timeout => "another program holds the shared state for too long; try again",
-            Self::Unexpected => "the object ended during the call, or the library met a fault of its own",
+            Self::Unexpected => "the object ended during the call, or the library has a fault of its own",
         })
     }
 }
 
-impl std::error::Error for Error {}
-
-impl From<std::collections::TryReserveError> for Error {
-    fn from(_: std::collections::TryReserveError) -> Self {
-        Self::OutOfMemory
+/// The kind alone: the cause is the [`source`](std::error::Error::source), which reporters print behind it.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
     }
 }
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+impl std::error::Error for ErrorKind {}

@@ -1,7 +1,7 @@
 //! The Offline State API of Microsoft Outlook, binary-compatible, without Outlook.
 //!
 //! C and C++ programs use it through `include/mapioffline.h` and the exports of the shared or static library. Rust
-//! programs use the types below, which stand on the same core: an [`OfflineObject`] opened here and one opened through
+//! programs use the types below. Both have the same core: an [`OfflineObject`] opened here and one opened through
 //! `HrOpenOfflineObj` in the same process are the same object.
 //!
 //! ```
@@ -16,30 +16,36 @@
 //! # Ok::<(), mapioffline::Error>(())
 //! ```
 //!
-//! A profile starts online. Its state belongs to the profile, not to the handle: it is still there when the profile is
-//! opened again, and all programs of a user share it ([`StateFolder`]; [`keep_state_in_memory`] for those that should not).
-//! Callbacks run with no lock of the library held, so every method may be called from one.
+//! A profile starts online. Its state belongs to the profile, not to the handle: it persists when every handle is released,
+//! and all programs of a user share it (see [`StateFolder`]; [`keep_state_in_memory`] opts out). Callbacks run with no lock
+//! of the library held, so a callback may call every method.
 
 mod abi;
 mod api;
+mod change;
 mod client;
 mod com;
 mod deliver;
 mod error;
+mod exit;
+mod guard;
 mod logging;
+mod model;
 mod name;
-mod notify;
+mod profile;
+mod registration;
+mod sink;
 mod state;
 mod state_folder;
 mod store;
+mod sync;
 mod sys;
-mod tree;
 
+pub use change::{Change, Phase};
 pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
-pub use error::Error;
-pub use notify::{Change, Phase};
+pub use error::{Error, ErrorKind};
 pub use state::{Capabilities, State};
-pub use state_folder::{Noticing, ProfileRecord, StateFolder, StoredProfile, Unread, keep_state_in_memory};
+pub use state_folder::{ProfileRecord, ReadError, StateFolder, StoredProfile, WatchMode, keep_state_in_memory};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -9,16 +9,16 @@ use std::sync::{Mutex, MutexGuard};
 use log::{LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
 
-use crate::com::guard;
-use crate::error::Error;
-use crate::{sys, tree};
+use crate::error::ErrorKind;
+use crate::guard::guard;
+use crate::{sync, sys};
 
 /// Takes lines. Called with no lock held, by any thread, and never from within itself.
 pub(crate) type Callback = std::sync::Arc<dyn Fn(log::Level, &str) + Send + Sync>;
 
 struct Target {
     callback: Option<(Callback, LevelFilter)>,
-    /// Whether lines come here, once that was tried.
+    /// Whether `ROUTER` is the program's logger, once that was tried.
     installed: Option<bool>,
 }
 
@@ -30,19 +30,19 @@ static TARGET: Mutex<Target> = Mutex::new(Target { callback: None, installed: No
 static STDERR: OnceCell<Option<env_logger::Logger>> = OnceCell::new();
 
 thread_local! {
-    /// A callback that calls the library is not told of these calls. Needs no destructor.
+    /// Calls that a log callback makes into the library are not logged. Needs no destructor.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether lines of every entry are wanted: one load and one branch, predicted.
+/// Whether a line is written for every entry: one load and one predicted branch.
 #[inline]
 pub(crate) fn tracing() -> bool {
     log::max_level() == LevelFilter::Trace
 }
 
-/// The environment asks at the first C entry.
+/// Reads `MAPIOFFLINE_LOG`, at the first C entry.
 pub(crate) fn init_from_environment() {
-    // A filter that cannot be read is complained about on stderr, which may fail.
+    // env_logger reports a filter that it cannot parse on stderr, and writing there may fail.
     let _ = guard("MAPIOFFLINE_LOG", || {
         if stderr_logger().is_some() {
             install();
@@ -50,12 +50,12 @@ pub(crate) fn init_from_environment() {
     });
 }
 
-/// The host's callback takes all lines up to `level`, or none does. Fails where the program has a logger of its own.
-pub(crate) fn set_callback(callback: Option<(Callback, LevelFilter)>) -> Result<(), Error> {
+/// Sends all lines up to the level to the host's callback, or to none. Fails if the program has a logger of its own.
+pub(crate) fn set_callback(callback: Option<(Callback, LevelFilter)>) -> Result<(), ErrorKind> {
     let level = callback.as_ref().map(|(_, level)| *level);
     let level = level.or_else(|| stderr_logger().map(env_logger::Logger::filter)).unwrap_or(LevelFilter::Off);
     if !install() {
-        return Err(Error::Failed);
+        return Err(ErrorKind::Failed);
     }
     let mut target = lock();
     let old = std::mem::replace(&mut target.callback, callback);
@@ -75,7 +75,6 @@ fn stderr_logger() -> Option<&'static env_logger::Logger> {
 
 /// Whether lines come here: not where the program has a logger of its own, whose level stays as it is.
 fn install() -> bool {
-    tree::handle_fork();
     let level = stderr_logger().map_or(LevelFilter::Off, env_logger::Logger::filter);
     let mut target = lock();
     *target.installed.get_or_insert_with(|| {
@@ -116,14 +115,14 @@ impl Log for Router {
 }
 
 fn lock() -> MutexGuard<'static, Target> {
-    sys::lock(&TARGET)
+    sync::lock(&TARGET)
 }
 
-/// Holds logging still around a fork.
-pub(crate) struct Held(#[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'static, Target>);
+/// Locks logging around a fork.
+pub(crate) struct ForkGuard(#[expect(dead_code, reason = "locked until it is dropped")] MutexGuard<'static, Target>);
 
-pub(crate) fn hold() -> Held {
+pub(crate) fn lock_for_fork() -> ForkGuard {
     // The child must not find this half done on another thread.
     stderr_logger();
-    Held(lock())
+    ForkGuard(lock())
 }

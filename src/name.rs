@@ -1,12 +1,12 @@
 //! Profile names: conversion to UTF-16, limits, and the folding by which they compare.
 //!
-//! A scan goes from the left and its first fault decides, so that no more is read of a name than it takes to judge it.
+//! A scan runs from the left and stops at the first fault, so it reads no more of a name than it needs.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 
 use crate::abi::cchProfileNameMax;
-use crate::error::Error;
+use crate::error::ErrorKind;
 
 const MAX: usize = cchProfileNameMax;
 
@@ -21,7 +21,7 @@ impl Name {
     const EMPTY: Self = Self { units: [0; MAX], len: 0 };
 
     /// Scans UTF-16 up to the first zero.
-    pub(crate) fn from_utf16(units: impl IntoIterator<Item = u16>) -> Result<Self, Error> {
+    pub(crate) fn from_utf16(units: impl IntoIterator<Item = u16>) -> Result<Self, ErrorKind> {
         let mut name = Self::EMPTY;
         let mut units = units.into_iter();
         while let Some(unit) = next_within(&mut units, &name)? {
@@ -29,11 +29,11 @@ impl Name {
                 name.push(&[unit])?;
                 continue;
             }
-            // A high surrogate in the last place is too long or malformed: the unit behind it says which.
+            // A high surrogate in the last place is an error: too long if a low one follows, malformed otherwise.
             let low = if unit < 0xDC00 { units.next() } else { None };
             match low {
                 Some(low @ 0xDC00..=0xDFFF) => name.push(&[unit, low])?,
-                _ => return Err(Error::InvalidArgument),
+                _ => return Err(ErrorKind::InvalidArgument),
             }
         }
         name.finished()
@@ -41,17 +41,17 @@ impl Name {
 
     /// Scans UTF-32 (a `wchar_t` of 32 bits) up to the first zero. A surrogate is malformed, paired or not.
     #[cfg(any(not(windows), test))]
-    pub(crate) fn from_utf32(units: impl IntoIterator<Item = u32>) -> Result<Self, Error> {
+    pub(crate) fn from_utf32(units: impl IntoIterator<Item = u32>) -> Result<Self, ErrorKind> {
         let mut name = Self::EMPTY;
         let mut units = units.into_iter();
         while let Some(unit) = next_within(&mut units, &name)? {
-            name.push_char(char::from_u32(unit).ok_or(Error::InvalidArgument)?)?;
+            name.push_char(char::from_u32(unit).ok_or(ErrorKind::InvalidArgument)?)?;
         }
         name.finished()
     }
 
     /// Scans UTF-8 up to the first zero.
-    pub(crate) fn from_utf8(bytes: impl IntoIterator<Item = u8>) -> Result<Self, Error> {
+    pub(crate) fn from_utf8(bytes: impl IntoIterator<Item = u8>) -> Result<Self, ErrorKind> {
         let mut name = Self::EMPTY;
         let mut bytes = bytes.into_iter();
         while let Some(lead) = next_within(&mut bytes, &name)? {
@@ -60,17 +60,17 @@ impl Name {
                 0xC2..=0xDF => 2,
                 0xE0..=0xEF => 3,
                 0xF0..=0xF4 => 4,
-                _ => return Err(Error::InvalidArgument),
+                _ => return Err(ErrorKind::InvalidArgument),
             };
             let mut sequence = [lead, 0, 0, 0];
             for place in &mut sequence[1..len] {
-                // Stop at the first byte that does not continue: it may be the terminator.
+                // Stops at the first byte that is no continuation: it may be the terminator.
                 match bytes.next() {
                     Some(byte @ 0x80..=0xBF) => *place = byte,
-                    _ => return Err(Error::InvalidArgument),
+                    _ => return Err(ErrorKind::InvalidArgument),
                 }
             }
-            let text = std::str::from_utf8(&sequence[..len]).map_err(|_| Error::InvalidArgument)?;
+            let text = std::str::from_utf8(&sequence[..len]).map_err(|_| ErrorKind::InvalidArgument)?;
             text.chars().try_for_each(|c| name.push_char(c))?;
         }
         name.finished()
@@ -80,7 +80,7 @@ impl Name {
         &self.units[..usize::from(self.len)]
     }
 
-    /// The name by which this one is found: each unit in upper case, without normalisation or locale.
+    /// The name as it compares and is looked up: each unit in upper case, without normalisation or locale.
     pub(crate) fn folded(&self) -> Self {
         let mut folded = *self;
         for unit in &mut folded.units[..usize::from(self.len)] {
@@ -89,20 +89,20 @@ impl Name {
         folded
     }
 
-    fn push_char(&mut self, c: char) -> Result<(), Error> {
+    fn push_char(&mut self, c: char) -> Result<(), ErrorKind> {
         self.push(c.encode_utf16(&mut [0; 2]))
     }
 
-    fn push(&mut self, units: &[u16]) -> Result<(), Error> {
+    fn push(&mut self, units: &[u16]) -> Result<(), ErrorKind> {
         let end = usize::from(self.len) + units.len();
         // A longer name names no profile.
-        self.units.get_mut(usize::from(self.len)..end).ok_or(Error::NotFound)?.copy_from_slice(units);
+        self.units.get_mut(usize::from(self.len)..end).ok_or(ErrorKind::NotFound)?.copy_from_slice(units);
         self.len = end as u8;
         Ok(())
     }
 
-    fn finished(self) -> Result<Self, Error> {
-        if self.len == 0 { Err(Error::InvalidArgument) } else { Ok(self) }
+    fn finished(self) -> Result<Self, ErrorKind> {
+        if self.len == 0 { Err(ErrorKind::InvalidArgument) } else { Ok(self) }
     }
 }
 
@@ -119,12 +119,15 @@ impl fmt::Display for Name {
     }
 }
 
-/// The next unit before the terminator. One more than the name can hold decides without being decoded.
-fn next_within<U: Default + PartialEq>(units: &mut impl Iterator<Item = U>, name: &Name) -> Result<Option<U>, Error> {
+/// The next unit before the terminator. A unit beyond the last that fits is an error, and is not decoded.
+fn next_within<U: Default + PartialEq>(
+    units: &mut impl Iterator<Item = U>,
+    name: &Name,
+) -> Result<Option<U>, ErrorKind> {
     match units.next() {
         Some(unit) if unit != U::default() => {
             if usize::from(name.len) == MAX {
-                Err(Error::NotFound)
+                Err(ErrorKind::NotFound)
             } else {
                 Ok(Some(unit))
             }
@@ -133,7 +136,7 @@ fn next_within<U: Default + PartialEq>(units: &mut impl Iterator<Item = U>, name
     }
 }
 
-/// A unit whose full uppercase is one unit stands for that, any other (surrogates too) for itself.
+/// The full uppercase of a unit if that is one unit; otherwise (surrogates too) the unit itself.
 fn fold(unit: u16) -> u16 {
     if unit < 0x80 {
         return u16::from((unit as u8).to_ascii_uppercase());
@@ -150,11 +153,11 @@ fn fold(unit: u16) -> u16 {
 mod tests {
     use super::*;
 
-    fn utf8(text: &[u8]) -> Result<String, Error> {
+    fn utf8(text: &[u8]) -> Result<String, ErrorKind> {
         Name::from_utf8(text.iter().copied()).map(|name| name.to_string())
     }
 
-    fn utf16(units: &[u16]) -> Result<usize, Error> {
+    fn utf16(units: &[u16]) -> Result<usize, ErrorKind> {
         Name::from_utf16(units.iter().copied()).map(|name| name.units().len())
     }
 
@@ -164,28 +167,28 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!(utf16(&[]), Err(Error::InvalidArgument));
-        assert_eq!(utf16(&[0, 65]), Err(Error::InvalidArgument));
+        assert_eq!(utf16(&[]), Err(ErrorKind::InvalidArgument));
+        assert_eq!(utf16(&[0, 65]), Err(ErrorKind::InvalidArgument));
         assert_eq!(utf16(&[65; 64]), Ok(64));
-        assert_eq!(utf16(&[65; 65]), Err(Error::NotFound));
+        assert_eq!(utf16(&[65; 65]), Err(ErrorKind::NotFound));
         assert_eq!(utf8("\u{10000}".repeat(32).as_bytes()).map(|s| s.len()), Ok(128));
         assert_eq!(utf8("\u{FFFD}".repeat(64).as_bytes()).map(|s| s.len()), Ok(192));
-        assert_eq!(utf8("\u{FFFD}".repeat(65).as_bytes()), Err(Error::NotFound));
+        assert_eq!(utf8("\u{FFFD}".repeat(65).as_bytes()), Err(ErrorKind::NotFound));
     }
 
     #[test]
     fn the_first_fault_decides() {
         let mut units = [65u16; 66];
         units[63] = 0xD800;
-        assert_eq!(utf16(&units), Err(Error::InvalidArgument), "a lone surrogate in the last place");
+        assert_eq!(utf16(&units), Err(ErrorKind::InvalidArgument), "a lone surrogate in the last place");
         units[64] = 0xDC00;
-        assert_eq!(utf16(&units), Err(Error::NotFound), "a pair across the limit");
+        assert_eq!(utf16(&units), Err(ErrorKind::NotFound), "a pair across the limit");
         units[63] = 65;
-        assert_eq!(utf16(&units), Err(Error::NotFound), "a fault behind the limit is not looked at");
+        assert_eq!(utf16(&units), Err(ErrorKind::NotFound), "a fault beyond the limit is not checked");
         units[10] = 0xDC00;
-        assert_eq!(utf16(&units), Err(Error::InvalidArgument));
-        assert_eq!(Name::from_utf32([0xD800, 0xDC00]).err(), Some(Error::InvalidArgument));
-        assert_eq!(Name::from_utf32([0x11_0000]).err(), Some(Error::InvalidArgument));
+        assert_eq!(utf16(&units), Err(ErrorKind::InvalidArgument));
+        assert_eq!(Name::from_utf32([0xD800, 0xDC00]).err(), Some(ErrorKind::InvalidArgument));
+        assert_eq!(Name::from_utf32([0x11_0000]).err(), Some(ErrorKind::InvalidArgument));
     }
 
     #[test]
@@ -193,7 +196,7 @@ mod tests {
         for bytes in
             [&b"\x80"[..], b"\xC0\x80", b"\xE0\x80\x80", b"\xED\xA0\x80", b"\xF5\x80\x80\x80", b"a\xE2\x82", b"\xC3A"]
         {
-            assert_eq!(utf8(bytes), Err(Error::InvalidArgument), "{bytes:x?}");
+            assert_eq!(utf8(bytes), Err(ErrorKind::InvalidArgument), "{bytes:x?}");
         }
     }
 
@@ -204,7 +207,7 @@ mod tests {
             read += 1;
             65u16
         });
-        assert_eq!(Name::from_utf16(endless).err(), Some(Error::NotFound));
+        assert_eq!(Name::from_utf16(endless).err(), Some(ErrorKind::NotFound));
         assert_eq!(read, 65);
     }
 
@@ -214,6 +217,6 @@ mod tests {
         assert_eq!(folded("über Žluť"), "ÜBER ŽLUŤ");
         assert_eq!(folded("straße"), "STRAßE", "an uppercase of two units leaves the unit as it is");
         assert_eq!(folded("ÿ"), "Ÿ");
-        assert_eq!(folded("\u{10428}"), "\u{10428}", "a surrogate stands for itself");
+        assert_eq!(folded("\u{10428}"), "\u{10428}", "a surrogate is left as it is");
     }
 }

@@ -14,7 +14,7 @@ pub enum State {
 }
 
 impl State {
-    /// The one state that `bits` says, if it says exactly one.
+    /// The state whose bit `bits` is; `None` unless it is exactly one bit.
     pub(crate) fn from_bits(bits: u32) -> Option<Self> {
         match bits {
             abi::MAPIOFFLINE_STATE_OFFLINE => Some(Self::Offline),
@@ -35,12 +35,12 @@ impl State {
     }
 }
 
-/// The states that an object can be *changed to*. It may start in one that it lacks.
+/// The states that an object can be *changed to*. It may start in a state that it lacks the capability for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Capabilities(u32);
 
 impl Capabilities {
-    /// Neither: the state never changes.
+    /// No capability: the state never changes.
     pub const NONE: Self = Self(0);
     /// `MAPIOFFLINE_CAPABILITY_OFFLINE`
     pub const OFFLINE: Self = Self(abi::MAPIOFFLINE_CAPABILITY_OFFLINE);
@@ -54,7 +54,7 @@ impl Capabilities {
         (bits & !Self::ALL.0 == 0).then_some(Self(bits))
     }
 
-    /// These, and the one to change to `state`.
+    /// These capabilities and the one to change to `state`.
     pub(crate) const fn with(self, state: State) -> Self {
         match state {
             State::Offline => Self(self.0 | Self::OFFLINE.0),

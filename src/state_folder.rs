@@ -6,82 +6,83 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::client;
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::name::Name;
 use crate::state::{Capabilities, State};
-use crate::store::{self, Content, Shared, Trouble};
+use crate::store::{self, Content, SharedFolder, StoreError};
 
 /// The folder in which a user's programs share the state of profiles: one file a profile.
 ///
 /// This is for tools that look at what is stored without opening objects. Nothing here is cached. See
 /// `docs/shared-state.md` for the format.
 #[derive(Debug)]
-pub struct StateFolder(Shared);
+pub struct StateFolder(SharedFolder);
 
 /// A profile's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredProfile {
-    /// The name as it was first spelled; as it is folded where the file cannot be read.
+    /// The name as it was first spelled. Where the file cannot be read: the folded name.
     pub name: String,
     /// What the file says.
-    pub record: Result<ProfileRecord, Unread>,
+    pub record: Result<ProfileRecord, ReadError>,
 }
 
 /// What a profile's file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileRecord {
-    /// The state that programs have or are changing to.
+    /// The state that programs are in or are changing to.
     pub state: State,
-    /// The states that it can be changed to.
+    /// The states that the profile can be changed to.
     pub capabilities: Capabilities,
-    /// Somebody created the global object, or got it by `HrGetGlobalOffline`: strict hosting asks for that.
+    /// A program created the global object, or opened it by `HrGetGlobalOffline`: strict hosting asks for that.
     pub hosted: bool,
     /// Counts the changes of the file.
     pub revision: u64,
-    /// The process that changed it last.
+    /// The id of the process that changed the file last.
     pub changed_by_pid: u32,
-    /// Its program, without folder and extension.
+    /// The program of that process, without folder and extension.
     pub changed_by_program: String,
-    /// When that was.
+    /// When the file was changed last.
     pub changed_at: SystemTime,
 }
 
-/// Why a profile's file says nothing.
+/// Why a profile's file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Unread {
+pub enum ReadError {
     /// Its format is that of a later version of this library: programs of this version keep the profile to themselves.
-    Newer(u32),
-    /// It is no record of this profile. The next program that opens the profile sets the file aside.
+    LaterFormat(u32),
+    /// It is not a record of this profile. The next program that opens the profile sets the file aside.
     Damaged,
     /// It could not be read.
     Unreadable(String),
 }
 
-/// How programs notice what others change.
+/// How programs notice changes of other programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Noticing {
-    /// The system tells them.
+pub enum WatchMode {
+    /// The system notifies them.
     Watched,
-    /// The system tells of changes on this machine; for those of others, they look twice a second.
+    /// The system notifies them of changes on this machine. They also look twice a second, for changes of other machines
+    /// and of files that are edited in place.
     WatchedAndPolled,
-    /// They look twice a second, as the system cannot tell: why.
+    /// They look twice a second, as the system cannot notify them. Carries the reason.
     Polled(String),
 }
 
 impl StateFolder {
-    /// The folder that programs of this user share, as `MAPIOFFLINE_STATE_DIR` or the system's custom says.
+    /// The folder that programs of this user share, as `MAPIOFFLINE_STATE_DIR` or the system's convention says.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`]: `MAPIOFFLINE_STORE=memory` asks for none. [`ErrorKind::NotFound`]: nothing says where
-    /// this user's state is kept.
+    /// [`ErrorKind::Unsupported`]: `MAPIOFFLINE_STORE=memory` asks for none. [`ErrorKind::NotFound`]: neither the
+    /// environment nor the account names a folder for this user's state.
     pub fn of_user() -> io::Result<Self> {
         store::of_user().map(Self).map_err(|unusable| {
             let kind = match &unusable {
-                store::Unusable::NotWanted => ErrorKind::Unsupported,
+                store::Unusable::Disabled => ErrorKind::Unsupported,
                 store::Unusable::NoHome => ErrorKind::NotFound,
                 store::Unusable::Folder(_, error) => error.kind(),
             };
@@ -91,21 +92,21 @@ impl StateFolder {
 
     /// A folder of the caller's choice.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self(Shared::new(path.into()))
+        Self(SharedFolder::new(path.into()))
     }
 
-    /// Has this process keep the state of profiles here. False, and nothing changes, if an object was opened already, or
-    /// a choice was made.
+    /// Makes this process keep the state of profiles here. Returns false, and changes nothing, if an object was opened or a
+    /// store was chosen before.
     pub fn use_in_this_process(&self) -> bool {
         store::choose(Some(self.path()))
     }
 
-    /// Where it is. It need not exist.
+    /// The folder's path. The folder need not exist.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Makes the folder if there is none, and checks that it is this user's own, and that nobody else may write to it.
+    /// Creates the folder if there is none, and checks that it is this user's own and that no other user may write to it.
     ///
     /// # Errors
     /// The system's, or [`ErrorKind::PermissionDenied`] with what is wrong.
@@ -127,19 +128,19 @@ impl StateFolder {
     /// # Errors
     /// [`ErrorKind::TimedOut`]: another program holds the lock. Otherwise as for [`check`](Self::check), or the system's.
     pub fn try_write(&self) -> io::Result<()> {
-        store::try_write(&self.0).map_err(into_io)
+        self.0.try_write().map_err(into_io)
     }
 
     /// Tries how changes are noticed.
-    pub fn noticing(&self) -> Noticing {
-        match store::how_noticed(&self.0) {
-            store::Noticing::Watched => Noticing::Watched,
-            store::Noticing::Remote => Noticing::WatchedAndPolled,
-            store::Noticing::Polled(error) => Noticing::Polled(error.to_string()),
+    pub fn watch_mode(&self) -> WatchMode {
+        match store::watch_mode(&self.0) {
+            store::WatchMode::Watched => WatchMode::Watched,
+            store::WatchMode::WatchedAndPolled => WatchMode::WatchedAndPolled,
+            store::WatchMode::Polled(error) => WatchMode::Polled(error.to_string()),
         }
     }
 
-    /// All profiles that are stored, by name. None, if there is no folder.
+    /// All profiles that are stored, sorted by name. Empty if there is no folder.
     ///
     /// # Errors
     /// As for [`check`](Self::check).
@@ -161,7 +162,7 @@ impl StateFolder {
     /// One profile, if it is stored.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`]: this can be no profile's name. Otherwise as for [`check`](Self::check).
+    /// [`ErrorKind::InvalidInput`]: this is no valid profile name. Otherwise as for [`check`](Self::check).
     pub fn profile(&self, name: &str) -> io::Result<Option<StoredProfile>> {
         let name = valid(name)?;
         match self.0.open() {
@@ -170,11 +171,11 @@ impl StateFolder {
         }
     }
 
-    /// Removes a profile, with what was set aside of it. Whether it was there. Programs that have it open keep its state,
-    /// and write it again when it changes.
+    /// Removes a profile's file and those of it that were set aside. Returns whether there were any. Programs that have the
+    /// profile open keep its state, and write it again with the next change.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`]: this can be no profile's name. [`ErrorKind::TimedOut`]: another program holds the
+    /// [`ErrorKind::InvalidInput`]: this is no valid profile name. [`ErrorKind::TimedOut`]: another program holds the
     /// folder's lock. Otherwise the system's.
     pub fn remove(&self, name: &str) -> io::Result<bool> {
         let name = valid(name)?;
@@ -182,7 +183,7 @@ impl StateFolder {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             other => drop(other?),
         }
-        store::remove(&self.0, &name).map_err(into_io)
+        self.0.remove(&name).map_err(into_io)
     }
 
     /// Files of profiles that were found damaged and have been set aside.
@@ -197,8 +198,8 @@ impl StateFolder {
     }
 }
 
-/// Has this process keep the state of profiles to itself, as `MAPIOFFLINE_STORE=memory` does: for tests. False, and nothing
-/// changes, if an object was opened already, or a choice was made.
+/// Makes this process keep the state of profiles to itself, as `MAPIOFFLINE_STORE=memory` does. Meant for tests. Returns
+/// false, and changes nothing, if an object was opened or a store was chosen before.
 pub fn keep_state_in_memory() -> bool {
     store::choose(None)
 }
@@ -206,30 +207,31 @@ pub fn keep_state_in_memory() -> bool {
 fn valid(name: &str) -> io::Result<Name> {
     client::name(name).map_err(|error| {
         let why = match error {
-            Error::NotFound => "a profile's name has 64 UTF-16 units at most",
+            error::ErrorKind::NotFound => "a profile's name has 64 UTF-16 units at most",
             _ => "a profile's name is not empty, and has no zero in it",
         };
         io::Error::new(ErrorKind::InvalidInput, why)
     })
 }
 
-fn into_io(trouble: Trouble) -> io::Error {
-    match trouble {
-        Trouble::Held => io::Error::new(ErrorKind::TimedOut, Error::Timeout),
-        Trouble::OutOfMemory => ErrorKind::OutOfMemory.into(),
-        Trouble::Io(error) => error,
+fn into_io(error: StoreError) -> io::Error {
+    match error {
+        StoreError::Locked => io::Error::new(ErrorKind::TimedOut, error::ErrorKind::Timeout),
+        StoreError::OutOfMemory => ErrorKind::OutOfMemory.into(),
+        StoreError::Io(error) => error,
+        other => io::Error::other(Error::from(other)),
     }
 }
 
 fn read(folder: &store::Opened, profile: &Name) -> Option<StoredProfile> {
-    let unread = |unread| StoredProfile { name: profile.to_string(), record: Err(unread) };
+    let failed = |error| StoredProfile { name: profile.to_string(), record: Err(error) };
     let reading = match folder.read(profile) {
         Ok(reading) => reading,
-        Err(error) => return Some(unread(Unread::Unreadable(error.to_string()))),
+        Err(error) => return Some(failed(ReadError::Unreadable(error.to_string()))),
     };
     Some(match reading.content(profile)? {
-        Content::Newer(format) => unread(Unread::Newer(format)),
-        Content::Damaged => unread(Unread::Damaged),
+        Content::LaterFormat(format) => failed(ReadError::LaterFormat(format)),
+        Content::Damaged => failed(ReadError::Damaged),
         Content::Record(stored) => StoredProfile {
             name: stored.profile.to_string(),
             record: Ok(ProfileRecord {

@@ -1,4 +1,4 @@
-//! A profile's file in every kind of damage: nothing crashes or hangs, and what was there before is still there.
+//! Damaged profile files of every kind: nothing crashes or hangs, and the damaged file is kept.
 #![cfg(unix)]
 
 mod common;
@@ -10,9 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::{folder, is_root, wait_for};
-use mapioffline::{OfflineObject, State, Unread};
+use mapioffline::{OfflineObject, ReadError, State};
 
-/// What a sound file of `profile` says: it is offline.
+/// The text of an undamaged file of `profile`, which is offline.
 fn sound(profile: &str) -> String {
     format!(
         r#"{{
@@ -33,22 +33,23 @@ fn path(profile: &str) -> PathBuf {
     folder().path().join(format!("{}.json", profile.to_uppercase()))
 }
 
-/// The files that were set aside of a profile.
+/// The files of a profile that were set aside.
 fn set_aside(profile: &str) -> Vec<PathBuf> {
     let prefix = format!("{}.json.damaged-", profile.to_uppercase());
     let names = fs::read_dir(folder().path()).unwrap().map(|entry| entry.unwrap().path());
     names.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix)).collect()
 }
 
-/// How a file with these bytes fares when a profile that nobody knows yet is opened and set. Whether it was taken as sound.
+/// Writes these bytes to the file of a profile that this process has never opened, opens it and sets its state.
+/// Returns whether the file was read as a record.
 fn open_and_set(profile: &str, bytes: &[u8]) -> bool {
     fs::write(path(profile), bytes).unwrap();
     let object = OfflineObject::open(profile).unwrap();
     let found = folder().profile(profile).unwrap().map(|stored| stored.record);
     match &found {
-        // Taken for a record, or for that of a later version: not touched.
+        // A record, or the record of a later version: not touched.
         Some(Ok(record)) => assert_eq!(object.state(), record.state, "{profile}"),
-        Some(Err(Unread::Newer(_))) => assert_eq!(object.state(), State::Online, "{profile}"),
+        Some(Err(ReadError::LaterFormat(_))) => assert_eq!(object.state(), State::Online, "{profile}"),
         Some(Err(unread)) => panic!("{profile}: {unread:?}"),
         None => assert_eq!(object.state(), State::Online, "{profile}: a fresh opener starts online"),
     }
@@ -63,25 +64,25 @@ fn open_and_set(profile: &str, bytes: &[u8]) -> bool {
     assert_eq!(object.state(), to);
     match folder().profile(profile).unwrap().unwrap().record {
         Ok(record) => assert_eq!(record.state, to, "{profile}"),
-        Err(unread) => assert!(matches!(unread, Unread::Newer(_)), "{profile}: {unread:?}"),
+        Err(unread) => assert!(matches!(unread, ReadError::LaterFormat(_)), "{profile}: {unread:?}"),
     }
     matches!(found, Some(Ok(_)))
 }
 
 #[test]
-fn cut_at_each_byte() {
+fn a_file_that_is_cut_at_any_byte_is_set_aside() {
     let whole = sound("cut0");
     for end in 0..whole.len() {
         let profile = format!("cut{end}");
         let text = sound(&profile);
         let taken = open_and_set(&profile, &text.as_bytes()[..text.len() - end]);
-        // Without the newline, and without nothing.
+        // Cut by nothing, or by the newline only.
         assert_eq!(taken, end <= 1, "{profile}");
     }
 }
 
 #[test]
-fn bytes_at_random() {
+fn random_bytes_never_crash() {
     const TIMES: usize = 10_000;
     // xorshift: the same bytes each time.
     let mut random = 0x2545_F491_4F6C_DD1D_u64;
@@ -100,7 +101,7 @@ fn bytes_at_random() {
             bytes[at] ^= 1 + next(255) as u8;
         }
         taken += usize::from(open_and_set(&profile, &bytes));
-        // So that folders do not grow without end.
+        // Keeps the folder small.
         folder().remove(&profile).unwrap();
     }
     println!("{TIMES} files with one to three bytes changed: {taken} still say something, the others were set aside");
@@ -108,7 +109,7 @@ fn bytes_at_random() {
 }
 
 #[test]
-fn a_process_that_holds_the_profile_writes_it_anew() {
+fn a_process_that_has_the_profile_open_writes_it_anew() {
     let object = OfflineObject::open("held").unwrap();
     object.set_state_and_wait(State::Offline).unwrap();
     for (round, bytes) in [&b""[..], b"{", b"\0\0\0\0", b"[]", &[0xFF; 4096], b"null\n"].into_iter().enumerate() {
@@ -124,7 +125,7 @@ fn a_process_that_holds_the_profile_writes_it_anew() {
         assert_eq!(kept.len(), round + 1);
         assert!(kept.iter().any(|path| fs::read(path).unwrap() == bytes), "{bytes:?}");
     }
-    // Cut while somebody has it open elsewhere is one thing, removed on purpose another.
+    // A file that was removed, and not damaged, is written again only by the next change.
     folder().remove("held").unwrap();
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!((folder().profile("held").unwrap(), object.state()), (None, State::Offline));
@@ -132,7 +133,7 @@ fn a_process_that_holds_the_profile_writes_it_anew() {
     assert!(path("held").exists());
 }
 
-/// What stands in a file's place is set aside as it is, and not followed, read or waited for.
+/// Whatever is in the place of the file is set aside unchanged. It is not followed, read or waited for.
 fn is_not_ours(profile: &str, still: impl Fn(&fs::Metadata) -> bool) {
     let object = OfflineObject::open(profile).unwrap();
     assert_eq!(object.state(), State::Online, "{profile}");
@@ -146,7 +147,7 @@ fn is_not_ours(profile: &str, still: impl Fn(&fs::Metadata) -> bool) {
 }
 
 #[test]
-fn a_link() {
+fn a_link_is_set_aside() {
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), sound("link")).unwrap();
     folder();
@@ -158,7 +159,7 @@ fn a_link() {
 }
 
 #[test]
-fn a_pipe_and_a_folder() {
+fn a_pipe_and_a_folder_are_set_aside() {
     folder();
     assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
     is_not_ours("pipe", |metadata| metadata.file_type().is_fifo());
@@ -167,7 +168,7 @@ fn a_pipe_and_a_folder() {
 }
 
 #[test]
-fn a_gigabyte() {
+fn a_file_of_a_gigabyte_is_set_aside() {
     folder();
     let file = fs::File::create(path("large")).unwrap();
     file.set_len(1 << 30).unwrap();
@@ -178,7 +179,7 @@ fn a_gigabyte() {
 }
 
 #[test]
-fn another_users() {
+fn another_users_file_is_set_aside() {
     if !is_root() {
         return;
     }
@@ -189,7 +190,7 @@ fn another_users() {
 }
 
 #[test]
-fn a_file_that_is_another_profiles() {
+fn another_profiles_file_is_set_aside() {
     folder();
     fs::write(path("mine"), sound("theirs")).unwrap();
     is_not_ours("mine", fs::Metadata::is_file);

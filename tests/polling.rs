@@ -1,4 +1,5 @@
-//! Where the system cannot tell of changes. A program of its own, as it takes from this user what others need.
+//! Changes are polled where the system cannot watch the folder. A test program of its own, because it uses up the
+//! inotify instances of this user.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -23,7 +24,7 @@ fn helper_sets_offline() {
 #[test]
 fn helper_polls() {
     let Some(folder) = begin() else { return };
-    // All that this user may have.
+    // All inotify instances that this user may have.
     let mut taken = Vec::new();
     while let Ok(instance) = rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC) {
         taken.push(instance);
@@ -35,7 +36,7 @@ fn helper_polls() {
     let took = wait_for("it is noticed", Duration::from_secs(1), || object.state() == State::Offline);
     println!("noticed after {took:?}, with {} inotify instances taken", taken.len());
     drop(taken);
-    // As soon as there is one to be had, it is watched.
+    // As soon as an instance is free, the folder is watched.
     wait_for("it is watched", Duration::from_secs(5), is_watched);
     assert_eq!(logged("cannot be watched"), 1);
 }
@@ -48,7 +49,7 @@ fn is_watched() -> bool {
 }
 
 #[test]
-fn without_watches_changes_are_polled() {
+fn changes_are_polled_without_inotify() {
     let (_place, folder) = place();
     let text = helper("helper_polls", &folder).run();
     assert!(text.contains("is looked at every 500 ms"), "{text}");

@@ -1,5 +1,5 @@
-//! What becomes of the shared store when the system does not do its part: each helper is a process of its own, which begins
-//! with the folder as the test has made it.
+//! The shared store when the folder is refused, vanishes, is full or read-only. Each helper is a process of its own and
+//! starts with the folder as the test prepared it.
 #![cfg(unix)]
 
 mod common;
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::{LOGGED, begin, helper, helpers_folder, is_root, logged, place, wait_for};
-use mapioffline::{Error, OfflineObject, Phase, State, StateFolder};
+use mapioffline::{ErrorKind, OfflineObject, Phase, State, StateFolder};
 
 fn open() -> OfflineObject {
     OfflineObject::open("Profile").unwrap()
@@ -25,7 +25,7 @@ fn state_in(folder: &Path) -> Option<State> {
 // ---- helpers -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn helper_keeps_it_in_memory() {
+fn helper_keeps_state_in_memory() {
     let Some(folder) = begin() else { return };
     let object = open();
     let other = OfflineObject::open("Other").unwrap();
@@ -53,10 +53,10 @@ fn helper_cannot_write() {
     let object = open();
     let before = object.state();
     let other = if before == State::Online { State::Offline } else { State::Online };
-    let subscription = object.subscribe(|_| panic!("nothing is told")).unwrap();
-    assert_eq!(object.set_state(other), Err(Error::Disk));
-    assert_eq!(object.set_state_and_wait(other), Err(Error::Disk));
-    assert_eq!(OfflineObject::global("Another").map(drop), Err(Error::Disk));
+    let subscription = object.subscribe(|_| panic!("nothing is delivered")).unwrap();
+    assert_eq!(object.set_state(other), Err(ErrorKind::Disk.into()));
+    assert_eq!(object.set_state_and_wait(other), Err(ErrorKind::Disk.into()));
+    assert_eq!(OfflineObject::global("Another").map(drop), Err(ErrorKind::Disk.into()));
     assert_eq!((object.state(), state_in(&folder)), (before, Some(before)));
     assert_eq!(logged("cannot be written"), 3, "{:?}", LOGGED.lock().unwrap());
     println!("{}", LOGGED.lock().unwrap()[0]);
@@ -68,29 +68,29 @@ fn helper_sees_the_folder_vanish() {
     let Some(folder) = begin() else { return };
     let object = open();
     object.set_state_and_wait(State::Offline).unwrap();
-    let (sender, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let subscription = object.subscribe(move |change| sender.send(change.phase).unwrap()).unwrap();
     fs::remove_dir_all(&folder).unwrap();
     wait_for("it says so", Duration::from_secs(5), || logged("cannot be watched") == 1);
     assert_eq!(object.state(), State::Offline, "what it knew it still knows");
-    // It comes back by another process, and is watched again.
-    helper("helper_sets_online_anew", &folder).run();
-    let heard: Vec<Phase> = told.iter().take(3).collect();
-    assert_eq!(heard, [Phase::Start, Phase::Change, Phase::Done]);
+    // Another process creates the folder again, and this process watches it again.
+    helper("helper_sets_online_again", &folder).run();
+    let phases: Vec<Phase> = receiver.iter().take(3).collect();
+    assert_eq!(phases, [Phase::Start, Phase::Change, Phase::Done]);
     assert_eq!(object.state(), State::Online);
-    // And by a change of its own.
+    // A change of this process creates it, too.
     fs::remove_dir_all(&folder).unwrap();
-    while object.set_state_and_wait(State::Offline) == Err(Error::Pending) {}
+    while object.set_state_and_wait(State::Offline) == Err(ErrorKind::Pending.into()) {}
     assert_eq!(state_in(&folder), Some(State::Offline));
     drop(subscription);
 }
 
 #[test]
-fn helper_sets_online_anew() {
+fn helper_sets_online_again() {
     if begin().is_some() {
         let object = open();
         object.set_state(State::Offline).unwrap();
-        while object.set_state(State::Online) == Err(Error::Pending) {}
+        while object.set_state(State::Online) == Err(ErrorKind::Pending.into()) {}
     }
 }
 
@@ -101,7 +101,7 @@ fn a_folder_that_others_may_write_to_is_refused() {
     let (_place, folder) = place();
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
-    let text = helper("helper_keeps_it_in_memory", &folder).run();
+    let text = helper("helper_keeps_state_in_memory", &folder).run();
     assert!(text.contains("others may write to it (mode 770)"), "{text}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
@@ -111,7 +111,7 @@ fn a_link_to_a_folder_is_refused() {
     let (place, folder) = place();
     fs::create_dir(place.path().join("real")).unwrap();
     symlink("real", &folder).unwrap();
-    let text = helper("helper_keeps_it_in_memory", &folder).run();
+    let text = helper("helper_keeps_state_in_memory", &folder).run();
     assert!(text.contains("it is a link or not a folder"), "{text}");
     assert_eq!(fs::read_dir(place.path().join("real")).unwrap().count(), 0);
 }
@@ -124,25 +124,25 @@ fn another_users_folder_is_refused() {
     let (_place, folder) = place();
     fs::create_dir(&folder).unwrap();
     chown(&folder, Some(12345), None).unwrap();
-    let text = helper("helper_keeps_it_in_memory", &folder).run();
+    let text = helper("helper_keeps_state_in_memory", &folder).run();
     assert!(text.contains("it belongs to another user (12345)"), "{text}");
 }
 
 #[test]
-fn where_no_folder_can_be_made_memory_serves() {
+fn state_is_kept_in_memory_where_no_folder_can_be_created() {
     let (place, _) = place();
     fs::write(place.path().join("file"), "").unwrap();
-    let text = helper("helper_keeps_it_in_memory", &place.path().join("file/state")).run();
+    let text = helper("helper_keeps_state_in_memory", &place.path().join("file/state")).run();
     assert!(text.contains("something on the way to it is no folder"), "{text}");
 }
 
-/// What lies ready for the next writer.
+/// The empty files that the next writer uses.
 fn spares(folder: &Path) -> Vec<fs::Metadata> {
     fs::read_dir(folder.join("pending")).unwrap().map(|entry| entry.unwrap().metadata().unwrap()).collect()
 }
 
 #[test]
-fn what_is_made_is_the_users_own() {
+fn created_files_are_accessible_to_the_user_only() {
     let (_place, folder) = place();
     helper("helper_sets_offline", &folder).run();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
@@ -154,7 +154,7 @@ fn what_is_made_is_the_users_own() {
 }
 
 #[test]
-fn a_folder_that_vanishes_is_made_again() {
+fn a_folder_that_vanishes_is_created_again() {
     let (_place, folder) = place();
     helper("helper_sees_the_folder_vanish", &folder).run();
 }
@@ -198,7 +198,7 @@ fn a_full_disk_keeps_the_old_state() {
     assert_eq!(names.len(), 4, "nothing is left behind: {names:?}");
     assert!(spares(&folder).iter().all(|spare| spare.len() == 0 && spare.is_file()));
     fs::remove_file(hog).unwrap();
-    helper("helper_sets_online_anew", &folder).run();
+    helper("helper_sets_online_again", &folder).run();
     assert_eq!(state_in(&folder), Some(State::Online));
 }
 
@@ -213,13 +213,13 @@ fn a_read_only_folder_can_be_read() {
     small.command("mount", &["-o", "remount,ro"]);
     let text = helper("helper_cannot_write", &folder).run();
     assert!(text.contains("Read-only file system"), "{text}");
-    // One that is missing cannot be made.
-    let text = helper("helper_keeps_it_in_memory", &folder.join("below")).run();
+    // A folder that is missing cannot be created.
+    let text = helper("helper_keeps_state_in_memory", &folder.join("below")).run();
     assert!(text.contains("Read-only file system"), "{text}");
 }
 
 #[test]
-fn programs_with_more_rights_ignore_the_environment() {
+fn programs_with_elevated_rights_ignore_the_environment() {
     if !is_root() {
         return;
     }
@@ -230,19 +230,19 @@ fn programs_with_more_rights_ignore_the_environment() {
     chown(&program, Some(12345), None).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
     let output = Command::new(&program)
-        .args(["--exact", "helper_says_where", "--nocapture"])
+        .args(["--exact", "helper_prints_the_folder", "--nocapture"])
         .env("HELPER", &folder)
         .env("MAPIOFFLINE_STATE_DIR", &folder)
         .env("MAPIOFFLINE_STORE", "memory")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    // User 12345 has no account, hence no home, and nothing else is asked.
-    assert!(text.contains("nothing says where"), "{text} {}", String::from_utf8_lossy(&output.stderr));
+    // User 12345 has no account and hence no home, and the environment is ignored.
+    assert!(text.contains("there is no folder for this user"), "{text} {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
-fn helper_says_where() {
+fn helper_prints_the_folder() {
     if helpers_folder().is_some() {
         println!("{:?}", StateFolder::of_user());
     }

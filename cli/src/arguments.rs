@@ -1,4 +1,4 @@
-//! The command line, and what is generated from its description.
+//! The definition of the command line, and the help, completions and manual pages generated from it.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use clap_complete::Shell;
 use crate::failure::{Code, Failure};
 use crate::output::{Output, shown};
 
-/// See and set the offline state of MAPI profiles.
+/// Show and set the offline state of MAPI profiles.
 ///
 /// The programs of a user that are built with the mapioffline library share the state of each profile: online or offline.
-/// This shows it, changes it, and prints what they are told when it changes.
+/// This program shows the state, changes it, and prints the notifications that those programs receive.
 #[derive(Parser)]
 #[command(name = "mapioffline", version, after_long_help = EXIT_CODES, propagate_version = true)]
 pub(crate) struct Arguments {
-    /// For scripts: one JSON object a line
+    /// Print one JSON object per line, for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,
-    /// The state folder, instead of MAPIOFFLINE_STATE_DIR or the user's own
+    /// Use this state folder, instead of MAPIOFFLINE_STATE_DIR or the user's default
     #[arg(long, global = true, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) state_dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -32,75 +32,78 @@ pub(crate) struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  failed
+  0  success
+  1  the command failed
   2  the command line is wrong
-  3  there is no such profile
+  3  there is no such profile, or its name is not valid
   4  the profile cannot be set to that state
-  5  another program is changing the profile, or holds the folder
+  5  a change of the profile is in progress, or another program holds the lock of
+     the state folder
   6  the state folder cannot be used
   7  the profile exists already
-  `run` passes on the code of the program; 128 and the number of the signal that
-  ended it; 126 if it cannot be started, 127 if there is none
+  `run` exits with the code of the program that it ran; with 128 plus the number
+  of the signal that ended that program; with 126 if the program cannot be
+  started, and with 127 if it is not found
 
 Environment:
-  MAPIOFFLINE_STATE_DIR     where the state of profiles is kept
-  MAPIOFFLINE_STORE=memory  programs keep it to themselves: there is nothing to see";
+  MAPIOFFLINE_STATE_DIR     the state folder, which stores the state of profiles
+  MAPIOFFLINE_STORE=memory  each program keeps the state in its own memory; this
+                            program then has nothing to show";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// List the profiles whose state is stored
     Profiles,
-    /// Show a profile's state, or that of all that are stored
+    /// Show the state of a profile, or of all stored profiles
     Status {
-        /// The profile; one that nobody has set is online
+        /// The profile; a profile that is not stored is online
         profile: Option<String>,
     },
-    /// Set a profile online or offline; every program that has it open is told
+    /// Set a profile online or offline, and notify every program that has it open
     Set {
         /// The profile
         profile: String,
         /// The state
         state: Word,
-        /// Wait where another program is in the way, and until the change is carried out here
+        /// Retry while the profile or the state folder is in use, and wait until the change is complete in this process
         #[arg(long)]
         wait: bool,
     },
-    /// Print what programs are told, one line a notification, as it comes
+    /// Print the notifications that programs receive, one per line, as they occur
     Watch {
-        /// The profiles: all that are stored, and those that come, if none is given
+        /// The profiles; if none is given, all stored profiles and every profile that is stored later
         profiles: Vec<String>,
-        /// Stop after so many notifications
+        /// Stop after this number of notifications
         #[arg(long, value_name = "NUMBER")]
         count: Option<u64>,
     },
-    /// Create a profile, before programs that insist on one open it
+    /// Create a profile; programs with strict hosting (MAPIOFFLINE_STRICT) open created profiles only
     Add {
         /// The profile
         profile: String,
-        /// The states that it can be set to
+        /// The states that the profile can be set to
         #[arg(long, value_name = "STATES", value_delimiter = ',', default_value = "online,offline")]
         can: Vec<Can>,
     },
-    /// Remove a profile's state; it is then online for programs that open it
+    /// Remove a profile's stored state; programs that open the profile afterwards find it online
     Remove {
         /// The profile
         profile: String,
     },
-    /// Look for what could go wrong: version, folder, permissions, how changes are noticed
+    /// Check for problems: version, folder, permissions, how programs notice changes
     Doctor,
-    /// Run a program with a state folder of its own, which ends with it; its exit code is passed on
+    /// Run a program with its own temporary state folder, and exit with its exit code
     Run {
         /// The program and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
         command: Vec<std::ffi::OsString>,
     },
-    /// Print a shell's completions of this command line
+    /// Print the completions of this command line for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page, or write all of them into a folder
+    /// Print the manual page, or write the pages of all commands into a folder
     Man {
         /// The folder
         #[arg(value_hint = ValueHint::DirPath)]
@@ -108,19 +111,19 @@ pub(crate) enum Command {
     },
 }
 
-/// A state.
+/// A state that a profile can be in.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Word {
     Online,
     Offline,
 }
 
-/// What a profile can be set to.
+/// A capability: a state that a profile can be set to.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Can {
     Online,
     Offline,
-    /// neither: it stays as it is
+    /// neither: the state cannot be changed
     None,
 }
 
@@ -133,24 +136,24 @@ impl From<Word> for mapioffline::State {
     }
 }
 
-/// The command line is wrong, or asks for help.
+/// Prints clap's help, version or usage error, and returns the exit code.
 pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // As clap would; a help that nobody reads is no failure.
+            // As clap does, except that a closed output is not a failure.
             let _ = error.print();
             u8::try_from(error.exit_code()).unwrap_or(1).into()
         }
         _ => {
-            // Clap's paragraphs up to the usage, as one line.
+            // Joins clap's paragraphs before the usage into one line.
             let text = error.render().to_string();
             let parts = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
             let parts: Vec<&str> = parts.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
             let line = parts.join("; ").trim_start_matches("error: ").to_owned();
             let json = std::env::args_os().any(|argument| argument == "--json");
-            let failure = Failure::new(Code::Usage, format!("{}; see `mapioffline --help`", shown(&line)));
-            Output::new(json, ColorChoice::Auto).failure(&failure);
+            let message = format!("{}; see `mapioffline --help`", shown(&line));
+            Output::new(json, ColorChoice::Auto).failure(&message, Code::Usage as u8);
             Code::Usage.into()
         }
     }
@@ -190,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_description_is_sound() {
+    fn clap_accepts_the_definition() {
         Arguments::command().debug_assert();
     }
 }

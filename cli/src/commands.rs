@@ -1,6 +1,6 @@
-//! What the commands do.
+//! The commands that read and change profiles.
 
-use std::io::ErrorKind;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -8,8 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use mapioffline::{
-    Capabilities, Change, Error, OfflineObject, Phase, ProfileRecord, State, StateFolder, StoredProfile, Subscription,
-    Unread,
+    Capabilities, Change, ErrorKind, OfflineObject, Phase, ProfileRecord, ReadError, State, StateFolder, StoredProfile,
+    Subscription,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::arguments::Can;
 use crate::failure::{Code, Failure};
 use crate::output::{self, Cell, Output, ago, bad, clock, list, shown, style_of, timestamp, word, words};
 
-/// The folder to look at, which is then also this process's own.
+/// Returns the state folder, and makes this process use it.
 pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
     let folder = match chosen {
         Some(path) => {
@@ -26,7 +26,8 @@ pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
             StateFolder::at(path)
         }
         None => StateFolder::of_user().map_err(|error| {
-            let advice = if error.kind() == ErrorKind::Unsupported { "; unset it to see shared ones" } else { "" };
+            let unset = "; unset the variable to see the shared state";
+            let advice = if error.kind() == io::ErrorKind::Unsupported { unset } else { "" };
             Failure::new(Code::NoFolder, format!("{error}{advice}"))
         })?,
     };
@@ -34,13 +35,13 @@ pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
     Ok(folder)
 }
 
-/// Opens a profile in a folder that is known to be sound.
+/// Opens a profile. Checks the folder first: the library would keep the state in memory if the folder is unusable.
 fn open(folder: &StateFolder, profile: &str) -> Result<OfflineObject, Failure> {
     folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    OfflineObject::open(profile).map_err(|error| Failure::of_profile(profile, error))
+    OfflineObject::open(profile).map_err(|error| Failure::of_profile(profile, &error))
 }
 
-/// The name as it was first spelled.
+/// Returns the stored spelling of the name, or `profile` if no spelling is stored.
 fn spelled(folder: &StateFolder, profile: &str) -> String {
     folder.profile(profile).ok().flatten().map_or_else(|| profile.to_owned(), |stored| stored.name)
 }
@@ -52,7 +53,7 @@ pub(crate) fn profiles(folder: &StateFolder, output: &Output) -> Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let rows = profiles.iter().map(|profile| (row(profile), object(profile))).collect();
-    output.table(&["PROFILE", "STATE", "CAN BE SET", "CHANGED", "BY"], rows);
+    output.table(&["PROFILE", "STATE", "CAN BE SET TO", "CHANGED", "BY"], rows);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -66,7 +67,7 @@ fn row(profile: &StoredProfile) -> Vec<Cell> {
             ago(record.changed_at).into(),
             author(record).into(),
         ],
-        Err(unread) => vec![name, bad("?"), bad(why(unread)), String::new().into(), String::new().into()],
+        Err(error) => vec![name, bad("?"), bad(reason(error)), String::new().into(), String::new().into()],
     }
 }
 
@@ -74,11 +75,12 @@ fn author(record: &ProfileRecord) -> String {
     format!("{} ({})", shown(&record.changed_by_program), record.changed_by_pid)
 }
 
-fn why(unread: &Unread) -> String {
-    match unread {
-        Unread::Newer(format) => format!("written by a later version (format {format})"),
-        Unread::Damaged => "damaged; set aside when a program opens it".to_owned(),
-        Unread::Unreadable(error) => format!("cannot be read: {error}"),
+/// Says why a profile's file gives no state.
+fn reason(error: &ReadError) -> String {
+    match error {
+        ReadError::LaterFormat(format) => format!("written by a later version of mapioffline (format {format})"),
+        ReadError::Damaged => "damaged; the next program that opens the profile sets the file aside".to_owned(),
+        ReadError::Unreadable(error) => format!("cannot be read: {error}"),
         _ => "cannot be read".to_owned(),
     }
 }
@@ -95,7 +97,7 @@ fn object(profile: &StoredProfile) -> Value {
             "changed_at": timestamp(record.changed_at),
             "changed_by": { "program": record.changed_by_program, "pid": record.changed_by_pid },
         }),
-        Err(unread) => json!({ "profile": profile.name, "stored": true, "error": why(unread) }),
+        Err(error) => json!({ "profile": profile.name, "stored": true, "error": reason(error) }),
     }
 }
 
@@ -112,15 +114,15 @@ pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Outpu
     match stored {
         Some(profile) => {
             output.say(|| sentence(&profile), || object(&profile));
-            if let Err(unread) = &profile.record {
-                let advice = if *unread == Unread::Damaged { "; `mapioffline remove` forgets it" } else { "" };
-                return Err(Failure::new(Code::Failed, format!("{}: {}{advice}", shown(name), why(unread))));
+            if let Err(error) = &profile.record {
+                let advice = if *error == ReadError::Damaged { "; `mapioffline remove` removes it" } else { "" };
+                return Err(Failure::new(Code::Failed, format!("{}: {}{advice}", shown(name), reason(error))));
             }
         }
         None => output.say(
             || {
                 let style = style_of(State::Online);
-                format!("{} is {style}online{style:#}; nobody has set it yet", shown(name))
+                format!("{} is {style}online{style:#}; no state is stored for it", shown(name))
             },
             || json!({ "profile": name, "stored": false, "state": "online", "capabilities": ["online", "offline"] }),
         ),
@@ -134,14 +136,14 @@ fn sentence(profile: &StoredProfile) -> String {
         Ok(record) => {
             let style = style_of(record.state);
             let (state, can) = (word(record.state), list(record.capabilities));
-            let hosted = if record.hosted { "; created" } else { "" };
+            let hosted = if record.hosted { "; hosted" } else { "" };
             format!(
-                "{name} is {style}{state}{style:#}; can be set {can}{hosted}; changed {} by {}",
+                "{name} is {style}{state}{style:#}; can be set to {can}{hosted}; changed {} by {}",
                 ago(record.changed_at),
                 author(record)
             )
         }
-        Err(unread) => format!("{name}: {}", why(unread)),
+        Err(error) => format!("{name}: {}", reason(error)),
     }
 }
 
@@ -154,14 +156,16 @@ pub(crate) fn set(
 ) -> Result<ExitCode, Failure> {
     let object = open(folder, profile)?;
     let stored = folder.profile(profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    // Nobody would be told, and nothing would come of it.
-    if let Some(Err(unread @ (Unread::Newer(_) | Unread::Unreadable(_)))) = stored.as_ref().map(|stored| &stored.record)
+    // The change would not be stored, and no other program would be notified.
+    if let Some(Err(error @ (ReadError::LaterFormat(_) | ReadError::Unreadable(_)))) =
+        stored.as_ref().map(|stored| &stored.record)
     {
-        return Err(Failure::new(Code::Failed, format!("{}: {}", shown(profile), why(unread))));
+        return Err(Failure::new(Code::Failed, format!("{}: {}", shown(profile), reason(error))));
     }
     if stored.is_none() && object.state() == state {
-        // Programs may hold another state of a profile that was removed: they are told what is written.
-        OfflineObject::global(profile).map_err(|error| Failure::of_profile(profile, error))?;
+        // If the profile was removed, another program may still have it open in the other state. `global` writes the
+        // file, and that notifies the program.
+        OfflineObject::global(profile).map_err(|error| Failure::of_profile(profile, &error))?;
     }
     let mut progress = output.progress(&format!("waiting for {}", shown(profile)));
     let old = loop {
@@ -169,11 +173,11 @@ pub(crate) fn set(
         let done = if wait { object.set_state_and_wait(state) } else { object.set_state(state) };
         match done {
             Ok(()) => break old,
-            Err(Error::Pending | Error::Timeout) if wait => {
+            Err(error) if wait && matches!(error.kind(), ErrorKind::Pending | ErrorKind::Timeout) => {
                 progress.step();
                 sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(Failure::of_profile(profile, error)),
+            Err(error) => return Err(Failure::of_profile(profile, &error)),
         }
     };
     drop(progress);
@@ -196,11 +200,11 @@ pub(crate) fn set(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a program was told.
-struct Told {
+/// A notification that this program received.
+struct Notification {
     profile: String,
     change: Change,
-    at: SystemTime,
+    received_at: SystemTime,
 }
 
 pub(crate) fn watch(
@@ -210,7 +214,7 @@ pub(crate) fn watch(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     const NEW_PROFILES: Duration = Duration::from_millis(500);
-    let (sender, told) = channel();
+    let (sender, notifications) = channel();
     let mut watched: Vec<(OfflineObject, Subscription)> = Vec::new();
     let all = profiles.is_empty();
     let mut names = if all { stored_names(folder)? } else { profiles };
@@ -221,12 +225,12 @@ pub(crate) fn watch(
     loop {
         for name in names.drain(..) {
             let object = open(folder, &name)?;
-            // Whatever its spelling, a profile is one object.
-            if watched.iter().any(|(standing, _)| *standing == object) {
+            // All spellings of a name give the same object.
+            if watched.iter().any(|(known, _)| *known == object) {
                 continue;
             }
             let name = spelled(folder, &name);
-            let subscription = begin_to_watch(&object, &name, &sender)?;
+            let subscription = subscribe(&object, &name, &sender)?;
             let state = object.state();
             output.say(
                 || {
@@ -243,12 +247,12 @@ pub(crate) fn watch(
         if left == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        match told.recv_timeout(NEW_PROFILES) {
-            Ok(told) => {
-                print(&told, output);
+        match notifications.recv_timeout(NEW_PROFILES) {
+            Ok(notification) => {
+                print(&notification, output);
                 left -= 1;
             }
-            // A folder that cannot be read now is asked again.
+            // If the folder cannot be read now, the next timeout reads it again.
             Err(RecvTimeoutError::Timeout) if all => names = stored_names(folder).unwrap_or_default(),
             Err(_) => {}
         }
@@ -258,14 +262,14 @@ pub(crate) fn watch(
     }
 }
 
-fn begin_to_watch(object: &OfflineObject, name: &str, sender: &Sender<Told>) -> Result<Subscription, Failure> {
+fn subscribe(object: &OfflineObject, name: &str, sender: &Sender<Notification>) -> Result<Subscription, Failure> {
     let (sender, profile) = (sender.clone(), name.to_owned());
     let subscription = object.subscribe(move |change| {
-        let told = Told { profile: profile.clone(), change: *change, at: SystemTime::now() };
-        // Nobody listens any more when the program is about to end.
-        drop(sender.send(told));
+        let notification = Notification { profile: profile.clone(), change: *change, received_at: SystemTime::now() };
+        // Fails only when `watch` has returned.
+        drop(sender.send(notification));
     });
-    subscription.map_err(|error| Failure::of_profile(name, error))
+    subscription.map_err(|error| Failure::of_profile(name, &error))
 }
 
 fn stored_names(folder: &StateFolder) -> Result<Vec<String>, Failure> {
@@ -273,9 +277,9 @@ fn stored_names(folder: &StateFolder) -> Result<Vec<String>, Failure> {
     Ok(profiles.into_iter().map(|profile| profile.name).collect())
 }
 
-fn print(told: &Told, output: &Output) {
-    let Change { phase, old, new, .. } = told.change;
-    // In the reference's words, as the monitors print them.
+fn print(notification: &Notification, output: &Output) {
+    let Change { phase, old, new, .. } = notification.change;
+    // The reference's names, which the example monitors print too.
     let phase = match phase {
         Phase::Start => "START",
         Phase::Change => "STATECHANGE",
@@ -284,13 +288,13 @@ fn print(told: &Told, output: &Output) {
     output.say(
         || {
             let (from, to) = (style_of(old), style_of(new));
-            let (name, clock) = (shown(&told.profile), clock(told.at));
+            let (name, clock) = (shown(&notification.profile), clock(notification.received_at));
             format!("{clock}  {name}  {phase:11}  {from}{}{from:#} -> {to}{}{to:#}", word(old), word(new))
         },
         || {
             json!({
-                "time": timestamp(told.at),
-                "profile": told.profile,
+                "time": timestamp(notification.received_at),
+                "profile": notification.profile,
                 "phase": phase.to_lowercase(),
                 "old": word(old),
                 "new": word(new),
@@ -301,9 +305,9 @@ fn print(told: &Told, output: &Output) {
 
 pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Output) -> Result<ExitCode, Failure> {
     let stored = folder.profile(profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    // A damaged file is set aside by who opens the profile, which is what follows.
-    if stored.is_some_and(|stored| stored.record != Err(Unread::Damaged)) {
-        let line = format!("{} exists already; `mapioffline remove` forgets it", shown(profile));
+    // A damaged file does not count: the library sets it aside when the object is created below.
+    if stored.is_some_and(|stored| stored.record != Err(ReadError::Damaged)) {
+        let line = format!("{} exists already; `mapioffline remove` removes it", shown(profile));
         return Err(Failure::new(Code::Exists, line));
     }
     folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
@@ -314,17 +318,17 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
     });
     let capabilities = Capabilities::from_bits(bits).unwrap_or(Capabilities::ALL);
     let created = OfflineObject::builder(profile).global().capabilities(capabilities).create();
-    let object = created.map_err(|error| Failure::of_profile(profile, error))?;
+    let object = created.map_err(|error| Failure::of_profile(profile, &error))?;
     let written = folder.profile(profile).ok().flatten().and_then(|stored| stored.record.ok());
     if written.is_some_and(|record| record.changed_by_pid != std::process::id()) {
-        return Err(Failure::new(Code::Exists, format!("{} was added by another program just now", shown(profile))));
+        return Err(Failure::new(Code::Exists, format!("{} was just created by another program", shown(profile))));
     }
     let (state, capabilities) = (object.state(), object.capabilities());
     output.say(
         || {
             let style = style_of(state);
             let name = shown(profile);
-            format!("{name} added: {style}{}{style:#}; can be set {}", word(state), list(capabilities))
+            format!("{name} added: {style}{}{style:#}; can be set to {}", word(state), list(capabilities))
         },
         || json!({ "profile": profile, "state": word(state), "capabilities": words(capabilities), "added": true }),
     );
@@ -333,7 +337,8 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
 
 pub(crate) fn remove(folder: &StateFolder, profile: &str, output: &Output) -> Result<ExitCode, Failure> {
     if !folder.remove(profile).map_err(|error| Failure::of_folder(folder.path(), &error))? {
-        let line = format!("nothing is stored of {}; `mapioffline profiles` lists what is", shown(profile));
+        let line =
+            format!("no state is stored for {}; `mapioffline profiles` lists all that are stored", shown(profile));
         return Err(Failure::new(Code::NoSuchProfile, line));
     }
     output.say(

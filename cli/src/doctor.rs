@@ -1,4 +1,4 @@
-//! `mapioffline doctor`: what could go wrong, before it does.
+//! `mapioffline doctor`: checks the environment, the state folder and the stored profiles for problems.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use mapioffline::{Noticing, StateFolder, Unread};
+use mapioffline::{ReadError, StateFolder, WatchMode};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -15,12 +15,12 @@ use crate::output::{Output, shown};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Good,
-    /// It works, but somebody may wonder.
+    /// It works, but the user should know of it.
     Note,
     Bad,
 }
 
-/// What was found, as it is printed.
+/// Prints each finding, and keeps the worst verdict for the exit code.
 struct Findings<'a> {
     output: &'a Output,
     worst: Verdict,
@@ -47,55 +47,58 @@ impl Findings<'_> {
 pub(crate) fn doctor(chosen: Option<PathBuf>, output: &Output) -> Result<ExitCode, Failure> {
     let mut findings = Findings { output, worst: Verdict::Good };
     findings.add(Verdict::Good, "version", &format!("mapioffline {}", env!("CARGO_PKG_VERSION")));
-    look_at_environment(&mut findings);
+    check_environment(&mut findings);
     let folder = match chosen {
         Some(path) => Ok(StateFolder::at(std::path::absolute(&path).unwrap_or(path))),
         None => StateFolder::of_user(),
     };
     match folder {
-        Ok(folder) => look_at_folder(&folder, &mut findings),
+        Ok(folder) => check_folder(&folder, &mut findings),
         Err(error) if error.kind() == ErrorKind::Unsupported => {
             findings.add(Verdict::Note, "store", &error.to_string());
         }
-        Err(error) => findings.add(Verdict::Bad, "store", &format!("{error}; every program keeps the state to itself")),
+        Err(error) => {
+            findings.add(Verdict::Bad, "store", &format!("{error}; each program keeps the state in its own memory"));
+        }
     }
     Ok(if findings.worst == Verdict::Bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn look_at_environment(findings: &mut Findings) {
+fn check_environment(findings: &mut Findings) {
     const KNOWN: [&str; 4] = ["MAPIOFFLINE_LOG", "MAPIOFFLINE_STATE_DIR", "MAPIOFFLINE_STORE", "MAPIOFFLINE_STRICT"];
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("MAPIOFFLINE_")) else { continue };
         let text = format!("{name}={}", shown(&value.to_string_lossy()));
         if !KNOWN.contains(&name) {
-            findings.add(Verdict::Note, "environment", &format!("{text}: no such variable is known"));
+            findings.add(Verdict::Note, "environment", &format!("{text}: unknown variable; check its spelling"));
         } else if name == "MAPIOFFLINE_STORE" && value != "memory" && value != "shared" && !value.is_empty() {
-            findings.add(Verdict::Bad, "environment", &format!("{text}: neither memory nor shared"));
+            findings.add(Verdict::Bad, "environment", &format!("{text}: the value must be memory or shared"));
         } else {
             findings.add(Verdict::Good, "environment", &text);
         }
     }
 }
 
-fn look_at_folder(folder: &StateFolder, findings: &mut Findings) {
+fn check_folder(folder: &StateFolder, findings: &mut Findings) {
     let path = folder.path().display();
     match folder.permissions() {
         Ok(permissions) => {
-            findings.add(Verdict::Good, "folder", &format!("{path} is this user's own (permissions {permissions})"));
+            findings.add(Verdict::Good, "folder", &format!("{path} belongs to this user (permissions {permissions})"));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            // Whether it could be made is best seen by making it, as the first program that opens a profile would.
+            // Creates the folder, as the first program that opens a profile does: only that shows whether it can be created.
             match folder.check() {
-                Ok(()) => findings.add(Verdict::Good, "folder", &format!("{path} was not there, and has been made")),
+                Ok(()) => findings.add(Verdict::Good, "folder", &format!("{path} did not exist and has been created")),
                 Err(error) => {
-                    let text = format!("{path} cannot be made: {error}; every program keeps the state to itself");
+                    let text =
+                        format!("{path} cannot be created: {error}; each program keeps the state in its own memory");
                     findings.add(Verdict::Bad, "folder", &text);
                     return;
                 }
             }
         }
         Err(error) => {
-            let text = format!("{path} is refused: {error}; every program keeps the state to itself");
+            let text = format!("{path} cannot be used: {error}; each program keeps the state in its own memory");
             findings.add(Verdict::Bad, "folder", &text);
             return;
         }
@@ -107,54 +110,60 @@ fn look_at_folder(folder: &StateFolder, findings: &mut Findings) {
             findings.add(
                 Verdict::Good,
                 "writing",
-                &format!("a change can be written (locked and written in {took} µs)"),
+                &format!("changes can be written (locking and writing took {took} µs)"),
             );
         }
         Err(error) if error.kind() == ErrorKind::TimedOut => {
-            let text =
-                "another program holds the folder's lock; changes fail with MAPI_E_TIMEOUT until it goes on or ends";
+            let text = "another program holds the lock of the state folder; changes fail with MAPI_E_TIMEOUT until it \
+                releases the lock or ends";
             findings.add(Verdict::Bad, "writing", text);
         }
         Err(error) => {
             findings.add(Verdict::Bad, "writing", &format!("{error}; changes fail with MAPI_E_DISK_ERROR"));
         }
     }
-    match folder.noticing() {
-        Noticing::Watched => findings.add(Verdict::Good, "noticing", "programs are told of changes by the system"),
-        Noticing::WatchedAndPolled => {
-            let text =
-                "the folder is on a network file system: what other machines change is noticed within half a second";
-            findings.add(Verdict::Note, "noticing", text);
+    match folder.watch_mode() {
+        WatchMode::Watched => {
+            findings.add(Verdict::Good, "watching", "the operating system notifies programs of changes");
         }
-        Noticing::Polled(why) => {
-            let text = format!("programs look twice a second, as the system cannot tell them: {why}{}", limits());
-            findings.add(Verdict::Note, "noticing", &text);
+        WatchMode::WatchedAndPolled => {
+            let text = "the folder is on a network file system: programs notice the changes of other machines within half a \
+                second";
+            findings.add(Verdict::Note, "watching", text);
+        }
+        WatchMode::Polled(why) => {
+            let text = format!(
+                "programs check for changes twice a second, as the operating system cannot notify them: {why}{}",
+                inotify_limit()
+            );
+            findings.add(Verdict::Note, "watching", &text);
         }
         _ => {}
     }
-    look_at_profiles(folder, findings);
+    check_profiles(folder, findings);
 }
 
-fn look_at_profiles(folder: &StateFolder, findings: &mut Findings) {
+fn check_profiles(folder: &StateFolder, findings: &mut Findings) {
     match folder.profiles() {
         Ok(profiles) => {
-            let sound = profiles.iter().filter(|profile| profile.record.is_ok()).count();
-            findings.add(Verdict::Good, "profiles", &format!("{sound} can be read"));
+            let readable = profiles.iter().filter(|profile| profile.record.is_ok()).count();
+            findings.add(Verdict::Good, "profiles", &format!("profiles that can be read: {readable}"));
             for profile in &profiles {
                 let name = shown(&profile.name);
                 match &profile.record {
                     Ok(_) => {}
-                    Err(Unread::Newer(format)) => {
+                    Err(ReadError::LaterFormat(format)) => {
                         let text = format!(
-                            "{name} was written by a later version (format {format}); programs of this version keep it to themselves"
+                            "{name} was written by a later version of mapioffline (format {format}); programs with this \
+                            version keep its state in their own memory"
                         );
                         findings.add(Verdict::Note, "profiles", &text);
                     }
-                    Err(Unread::Unreadable(error)) => {
+                    Err(ReadError::Unreadable(error)) => {
                         findings.add(Verdict::Bad, "profiles", &format!("{name} cannot be read: {error}"));
                     }
                     Err(_) => {
-                        let text = format!("{name} is damaged; it is set aside when a program opens it");
+                        let text = format!("{name} is damaged; the next program that opens it sets the file aside");
                         findings.add(Verdict::Bad, "profiles", &text);
                     }
                 }
@@ -163,12 +172,12 @@ fn look_at_profiles(folder: &StateFolder, findings: &mut Findings) {
         Err(error) => findings.add(Verdict::Bad, "profiles", &error.to_string()),
     }
     for file in folder.set_aside().unwrap_or_default() {
-        findings.add(Verdict::Note, "set aside", &format!("{file} was damaged; look at it, and delete it"));
+        findings.add(Verdict::Note, "set aside", &format!("{file} was damaged; inspect it, then delete it"));
     }
 }
 
-/// Linux counts what every user watches.
-fn limits() -> String {
+/// Says how many inotify instances Linux allows each user; empty on other systems.
+fn inotify_limit() -> String {
     let limit = |name| std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok();
     limit("max_user_instances")
         .map_or_else(String::new, |instances| format!(" (fs.inotify.max_user_instances is {})", instances.trim()))

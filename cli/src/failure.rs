@@ -1,15 +1,16 @@
-//! What goes wrong: one line that says what it is and what to do, and an exit code.
+//! Failures: an exit code, and one line that says what is wrong and what to do. Also collects the library's warnings.
 
+use std::error::Error as _;
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
-use mapioffline::Error;
+use mapioffline::{Error, ErrorKind};
 
 use crate::output::shown;
 
-/// Documented in the help text: scripts go by them.
+/// The exit codes of failures. The help text documents them, and scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
@@ -20,11 +21,12 @@ pub(crate) enum Code {
     Busy = 5,
     NoFolder = 6,
     Exists = 7,
-    /// As shells say it of a program that they cannot start.
+    /// The code with which shells report a program that cannot be started.
     NotExecutable = 126,
     NotFound = 127,
 }
 
+/// A failure of a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,
@@ -42,42 +44,48 @@ impl Failure {
         Self { code, line: line.into() }
     }
 
-    /// The state folder, or something in it, cannot be used.
+    /// An operation on the state folder, or on a file in it, failed.
     pub(crate) fn of_folder(folder: &std::path::Path, error: &io::Error) -> Self {
         let folder = shown(&folder.to_string_lossy());
         match error.kind() {
-            ErrorKind::InvalidInput => Self::new(Code::NoSuchProfile, error.to_string()),
-            ErrorKind::TimedOut => Self::new(Code::Busy, format!("the state folder {folder}: {error}")),
+            io::ErrorKind::InvalidInput => Self::new(Code::NoSuchProfile, error.to_string()),
+            io::ErrorKind::TimedOut => Self::new(Code::Busy, format!("the state folder {folder} is in use: {error}")),
             _ => {
-                let line = format!("the state folder {folder} cannot be used: {error}; `mapioffline doctor` says more");
+                let line =
+                    format!("the state folder {folder} cannot be used: {error}; run `mapioffline doctor` for details");
                 Self::new(Code::NoFolder, line)
             }
         }
     }
 
-    /// A call of the library failed on a profile.
-    pub(crate) fn of_profile(profile: &str, error: Error) -> Self {
+    /// A call of the library failed for a profile.
+    pub(crate) fn of_profile(profile: &str, error: &Error) -> Self {
         let profile = shown(profile);
-        // The library says in its log what a code cannot.
-        let reason = LOGGED.lock().ok().and_then(|mut line| line.take());
-        let reason = reason.unwrap_or_else(|| error.to_string());
-        let (code, line) = match error {
-            Error::InvalidArgument => {
-                (Code::NoSuchProfile, "a profile's name is not empty, and has no zero in it".to_owned())
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let (code, line) = match error.kind() {
+            ErrorKind::InvalidArgument => {
+                (Code::NoSuchProfile, "a profile name must not be empty or contain a NUL character".to_owned())
             }
-            Error::NotFound => {
-                (Code::NoSuchProfile, format!("{profile}: a profile's name has 64 UTF-16 units at most"))
+            ErrorKind::NotFound => {
+                (Code::NoSuchProfile, format!("{profile}: a profile name has at most 64 UTF-16 units"))
             }
-            Error::NoSupport => (
+            ErrorKind::NoSupport => (
                 Code::NotCapable,
-                format!("{profile} cannot be set to that state; `mapioffline status` says what it can be set to"),
+                format!("{profile} cannot be set to that state; `mapioffline status` shows what it can be set to"),
             ),
-            Error::Pending => (Code::Busy, format!("{profile} is being changed; try again (`set` has --wait)")),
-            Error::Timeout => {
-                (Code::Busy, format!("{profile}: another program holds the state folder; try again (`set` has --wait)"))
+            ErrorKind::Pending => {
+                (Code::Busy, format!("{profile}: a change is in progress; try again (`set` can wait with --wait)"))
             }
-            Error::Disk => (Code::NoFolder, format!("{reason}; `mapioffline doctor` looks for the cause")),
-            _ => (Code::Failed, format!("{profile}: {reason}")),
+            ErrorKind::Timeout => (
+                Code::Busy,
+                format!(
+                    "{profile}: another program holds the lock of the state folder; try again (`set` can wait with --wait)"
+                ),
+            ),
+            ErrorKind::Disk => {
+                (Code::NoFolder, format!("{profile}: {error}{cause}; run `mapioffline doctor` to find the cause"))
+            }
+            _ => (Code::Failed, format!("{profile}: {error}{cause}")),
         };
         Self { code, line }
     }
@@ -89,19 +97,20 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The last warning of the library.
-static LOGGED: Mutex<Option<String>> = Mutex::new(None);
+/// The library's last warning that was not yet taken.
+static LAST_WARNING: Mutex<Option<String>> = Mutex::new(None);
 
-struct Listener;
+/// Keeps the last warning or error that the library logs.
+struct WarningLogger;
 
-impl log::Log for Listener {
+impl log::Log for WarningLogger {
     fn enabled(&self, metadata: &log::Metadata) -> bool {
         metadata.level() <= log::Level::Warn
     }
 
     fn log(&self, record: &log::Record) {
         if self.enabled(record.metadata())
-            && let Ok(mut line) = LOGGED.lock()
+            && let Ok(mut line) = LAST_WARNING.lock()
         {
             *line = Some(record.args().to_string());
         }
@@ -110,15 +119,15 @@ impl log::Log for Listener {
     fn flush(&self) {}
 }
 
-/// Listens to what the library has to say.
-pub(crate) fn listen() {
-    // Nobody else in this program has set one.
-    if log::set_logger(&Listener).is_ok() {
+/// Installs the logger that keeps the library's warnings. Called once, before any call of the library.
+pub(crate) fn install_logger() {
+    // Cannot fail: nothing else in this program sets a logger.
+    if log::set_logger(&WarningLogger).is_ok() {
         log::set_max_level(log::LevelFilter::Warn);
     }
 }
 
-/// What the library warned of since the last time.
+/// Takes the last warning that the library logged since the previous call.
 pub(crate) fn warning() -> Option<String> {
-    LOGGED.lock().ok().and_then(|mut line| line.take())
+    LAST_WARNING.lock().ok().and_then(|mut line| line.take())
 }

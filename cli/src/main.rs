@@ -1,4 +1,4 @@
-//! `mapioffline`: sees and sets the state of the profiles that a user's programs share.
+//! `mapioffline`: shows and sets the state of the profiles that a user's programs share.
 
 mod arguments;
 mod commands;
@@ -16,24 +16,24 @@ use failure::Failure;
 use output::Output;
 
 fn main() -> ExitCode {
-    failure::listen();
-    // Strict hosting is for programs that insist on a host. This one looks, and is the one who says `add`.
+    failure::install_logger();
+    // With strict hosting, only created profiles can be opened. This program must open any profile, and `add` creates them.
     mapioffline::set_strict_hosting(false);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refused(&error),
     };
     let output = Output::new(arguments.json, arguments.color);
-    match carry_out(arguments, &output) {
+    match execute(arguments, &output) {
         Ok(code) => code,
         Err(failure) => {
-            output.failure(&failure);
+            output.failure(&failure.to_string(), failure.code as u8);
             failure.code.into()
         }
     }
 }
 
-fn carry_out(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
+fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     let folder = arguments.state_dir;
     match arguments.command {
         Command::Profiles => commands::profiles(&commands::folder(folder)?, output),

@@ -1,4 +1,5 @@
-//! What is printed: for people aligned, coloured on a terminal, with relative times; for scripts one JSON object a line.
+//! Printing: for people in aligned columns, with colours on a terminal and relative times; for scripts as one JSON object
+//! per line.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process;
@@ -12,8 +13,7 @@ use mapioffline::{Capabilities, State};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::failure::Failure;
-
+/// Prints the results and failures of a command, as text or as JSON.
 pub(crate) struct Output {
     json: bool,
 }
@@ -28,19 +28,19 @@ impl Output {
         Self { json }
     }
 
-    /// One or the other.
+    /// Prints a line: the text for people, or the JSON object for scripts.
     pub(crate) fn say(&self, person: impl FnOnce() -> String, script: impl FnOnce() -> Value) {
         if self.json { line(&script().to_string()) } else { line(&person()) }
     }
 
-    /// For people only.
+    /// Prints a line for people; prints nothing with `--json`.
     pub(crate) fn remark(&self, text: &str) {
         if !self.json {
             line(text);
         }
     }
 
-    /// Rows under a head, or one object a row.
+    /// Prints the rows under a heading, or the JSON object of each row. Every row has as many cells as `head`.
     pub(crate) fn table(&self, head: &[&str], rows: Vec<(Vec<Cell>, Value)>) {
         if self.json {
             rows.iter().for_each(|(_, object)| line(&object.to_string()));
@@ -65,33 +65,33 @@ impl Output {
         }
     }
 
-    pub(crate) fn failure(&self, failure: &Failure) {
+    /// Prints a failure and, for scripts, its exit code to stderr.
+    pub(crate) fn failure(&self, message: &str, code: u8) {
         if self.json {
-            let object = json!({ "error": failure.to_string(), "code": failure.code as u8 });
-            complain(&object.to_string());
+            print_error(&json!({ "error": message, "code": code }).to_string());
         } else {
             let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
-            complain(&format!("{red}mapioffline:{red:#} {failure}"));
+            print_error(&format!("{red}mapioffline:{red:#} {message}"));
         }
     }
 
-    /// What the library warned of, beside the output.
+    /// Prints a warning to stderr.
     pub(crate) fn warning(&self, warning: &str) {
         if self.json {
-            complain(&json!({ "warning": warning }).to_string());
+            print_error(&json!({ "warning": warning }).to_string());
         } else {
-            complain(&format!("mapioffline: note: {}", shown(warning)));
+            print_error(&format!("mapioffline: warning: {}", shown(warning)));
         }
     }
 
-    /// A line that says what is waited for, while it is.
+    /// Returns a progress line on stderr. It appears at the first [`step`](Progress::step), on a terminal only.
     pub(crate) fn progress(&self, what: &str) -> Progress {
         let shown = !self.json && io::stderr().is_terminal();
         Progress { what: what.to_owned(), since: Instant::now(), shown, last: None }
     }
 }
 
-/// Goes away when it is dropped.
+/// A progress line. Dropping it erases the line.
 pub(crate) struct Progress {
     what: String,
     since: Instant,
@@ -100,7 +100,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// To be called again and again.
+    /// Updates the line at most once a second. Call it repeatedly while waiting.
     pub(crate) fn step(&mut self) {
         let seconds = self.since.elapsed().as_secs();
         if self.shown && self.last.replace(seconds) != Some(seconds) {
@@ -143,24 +143,24 @@ impl From<State> for Cell {
     }
 }
 
-/// Something is wrong with it.
+/// Returns a red cell, for a profile that cannot be read.
 pub(crate) fn bad(text: impl Into<String>) -> Cell {
     Cell { text: text.into(), style: Style::new().fg_color(Some(AnsiColor::Red.into())) }
 }
 
-/// A line for who reads errors, if anybody does.
-fn complain(text: &str) {
+/// Prints a line to stderr. Ignores a write error, as there is nowhere to report it.
+fn print_error(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Prints a line at once. Where nobody reads any more, there is nothing left to do.
+/// Prints a line to stdout and flushes it. Ends the process if stdout is closed (exit code 0) or cannot be written (1).
 fn line(text: &str) {
     let mut out = anstream::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
         if error.kind() == ErrorKind::BrokenPipe {
             process::exit(0);
         }
-        complain(&format!("mapioffline: the output cannot be written: {error}"));
+        print_error(&format!("mapioffline: cannot write the output: {error}"));
         process::exit(1);
     }
 }
@@ -176,29 +176,29 @@ pub(crate) fn words(capabilities: Capabilities) -> Vec<&'static str> {
     [State::Online, State::Offline].into_iter().filter(|state| capabilities.allow(*state)).map(word).collect()
 }
 
-/// As a person would list them.
+/// Lists the states for people, separated by commas.
 pub(crate) fn list(capabilities: Capabilities) -> String {
     let words = words(capabilities);
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
-/// A name without what would move a terminal's cursor.
+/// Returns the text with its control characters escaped, so that it cannot control the terminal.
 pub(crate) fn shown(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// For scripts: RFC 3339, in UTC.
+/// Formats a time for scripts: RFC 3339, in UTC.
 pub(crate) fn timestamp(time: SystemTime) -> String {
     Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }
 
-/// For people: the wall clock.
+/// Formats a time for people: the local time of day.
 pub(crate) fn clock(time: SystemTime) -> String {
     let zoned = Timestamp::try_from(time).map(|time| time.to_zoned(TimeZone::system()));
     zoned.map_or_else(|_| String::new(), |time| time.strftime("%H:%M:%S%.3f").to_string())
 }
 
-/// For people: how long ago.
+/// Formats a time for people: how long ago it was.
 pub(crate) fn ago(time: SystemTime) -> String {
     let Ok(age) = time.elapsed() else { return "in the future".to_owned() };
     if age < Duration::from_secs(1) {
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_relative() {
+    fn ago_gives_the_largest_whole_unit() {
         let before = |seconds| ago(SystemTime::now() - Duration::from_secs(seconds));
         assert_eq!(before(0), "just now");
         assert_eq!(before(1), "1 second ago");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_move_the_cursor() {
+    fn control_characters_are_escaped() {
         assert_eq!(shown("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
         assert_eq!(shown("Žluť 日本"), "Žluť 日本");
     }

@@ -1,4 +1,4 @@
-//! The program as a person and as a script use it.
+//! Runs the program as people and as scripts use it.
 #![cfg(unix)]
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// A state folder of a test's own, and the program that looks at it.
+/// A test's own state folder. Runs the program on it.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -34,7 +34,7 @@ impl Place {
         self.command(arguments).output().unwrap()
     }
 
-    /// What it prints where it succeeds.
+    /// Runs the program, which must succeed, and returns its stdout.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -46,7 +46,7 @@ impl Place {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The one line and the exit code of a failure.
+    /// Runs the program, which must fail with one line on stderr, and returns its exit code and that line.
     fn failure(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.run(arguments);
         let line = String::from_utf8(output.stderr).unwrap();
@@ -57,20 +57,20 @@ impl Place {
 }
 
 #[test]
-fn a_profile_is_set_and_seen() {
+fn set_changes_what_status_shows() {
     let place = Place::new();
     assert_eq!(place.text(&["profiles"]), "no profile has been set or added; all are online\n");
-    assert_eq!(place.text(&["status", "Outlook"]), "Outlook is online; nobody has set it yet\n");
+    assert_eq!(place.text(&["status", "Outlook"]), "Outlook is online; no state is stored for it\n");
     assert_eq!(place.text(&["set", "Outlook", "offline"]), "Outlook: online -> offline\n");
     assert_eq!(place.text(&["set", "OUTLOOK", "offline"]), "Outlook is offline already\n");
     let status = place.text(&["status", "outlook"]);
-    assert!(status.starts_with("Outlook is offline; can be set online, offline; changed "), "{status}");
+    assert!(status.starts_with("Outlook is offline; can be set to online, offline; changed "), "{status}");
     assert_eq!(place.text(&["set", "outlook", "online", "--wait"]), "Outlook: offline -> online\n");
     assert!(place.path().join("OUTLOOK.json").exists());
 }
 
 #[test]
-fn scripts_get_objects() {
+fn json_prints_one_object_per_line() {
     let place = Place::new();
     assert_eq!(place.objects(&["profiles"]), Vec::<Value>::new());
     let set = json!({ "profile": "a b", "old": "online", "new": "offline", "changed": true });
@@ -99,7 +99,7 @@ fn scripts_get_objects() {
 }
 
 #[test]
-fn columns_are_aligned_and_names_harmless() {
+fn table_aligns_columns_and_escapes_names() {
     let place = Place::new();
     for name in ["Outlook", "日本語", "with\x1b[31mescape"] {
         place.text(&["set", name, "offline"]);
@@ -117,9 +117,9 @@ fn columns_are_aligned_and_names_harmless() {
 }
 
 #[test]
-fn capabilities_are_kept() {
+fn add_stores_capabilities_until_remove() {
     let place = Place::new();
-    assert_eq!(place.text(&["add", "Work", "--can", "offline"]), "Work added: online; can be set offline\n");
+    assert_eq!(place.text(&["add", "Work", "--can", "offline"]), "Work added: online; can be set to offline\n");
     assert_eq!(place.failure(&["add", "Work"]).0, 7);
     place.text(&["set", "Work", "offline"]);
     let (code, line) = place.failure(&["set", "Work", "online"]);
@@ -132,13 +132,13 @@ fn capabilities_are_kept() {
 }
 
 #[test]
-fn failures_are_one_line_with_a_code() {
+fn each_failure_prints_one_line_and_has_an_exit_code() {
     let place = Place::new();
     for (arguments, code, part) in [
-        (&["set", "", "online"][..], 3, "not empty"),
+        (&["set", "", "online"][..], 3, "must not be empty"),
         (&["set", &"n".repeat(65), "online"], 3, "64 UTF-16 units"),
         (&["status", &"n".repeat(65)], 3, "64 UTF-16 units"),
-        (&["watch", ""], 3, "not empty"),
+        (&["watch", ""], 3, "must not be empty"),
     ] {
         let (got, line) = place.failure(arguments);
         assert_eq!((got, line.contains(part)), (code, true), "{arguments:?}: {line}");
@@ -159,7 +159,7 @@ fn failures_are_one_line_with_a_code() {
 }
 
 #[test]
-fn who_holds_the_folder_is_waited_for_when_asked() {
+fn set_with_wait_waits_for_the_lock_of_the_folder() {
     let place = Place::new();
     place.text(&["profiles"]);
     let lock = fs::File::create(place.path().join("lock")).unwrap();
@@ -168,7 +168,7 @@ fn who_holds_the_folder_is_waited_for_when_asked() {
     assert_eq!((code, line.contains("--wait")), (5, true), "{line}");
     assert_eq!(place.run(&["remove", "Outlook"]).status.code(), Some(5));
     let doctor = place.run(&["doctor"]);
-    assert!(String::from_utf8_lossy(&doctor.stdout).contains("another program holds the folder's lock"));
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("another program holds the lock of the state folder"));
     let mut waiting = place.command(&["set", "Outlook", "offline", "--wait"]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(600));
     assert!(waiting.try_wait().unwrap().is_none());
@@ -176,7 +176,7 @@ fn who_holds_the_folder_is_waited_for_when_asked() {
     assert!(waiting.wait().unwrap().success());
 }
 
-/// A `watch` that runs, and what it prints.
+/// A running `watch`, and its output.
 struct Watch {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -205,15 +205,15 @@ fn watch_prints_each_notification_as_it_comes() {
         place.text(&["set", "Outlook", state]);
         for phase in ["start", "statechange", "done"] {
             let line: Value = serde_json::from_str(&watch.line()).unwrap();
-            let told = [&line["profile"], &line["phase"], &line["old"], &line["new"]];
-            assert_eq!(told, [&json!("Outlook"), &json!(phase), &json!(old), &json!(state)]);
+            let fields = [&line["profile"], &line["phase"], &line["old"], &line["new"]];
+            assert_eq!(fields, [&json!("Outlook"), &json!(phase), &json!(old), &json!(state)]);
         }
     }
     assert!(watch.child.wait().unwrap().success());
 }
 
 #[test]
-fn watch_finds_new_profiles_and_ends_with_its_reader() {
+fn watch_follows_new_profiles_and_ends_when_its_output_is_closed() {
     let place = Place::new();
     let mut watch = Watch::begin(&place, &[]);
     assert_eq!(watch.line(), "no profile has been set or added yet; waiting for the first");
@@ -229,41 +229,44 @@ fn watch_finds_new_profiles_and_ends_with_its_reader() {
     place.text(&["set", "later", "offline"]);
     let start = Instant::now();
     while watch.child.try_wait().unwrap().is_none() {
-        assert!(start.elapsed() < Duration::from_secs(5), "nobody reads any more");
+        assert!(start.elapsed() < Duration::from_secs(5), "watch still runs although its output is closed");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
-fn a_removed_profile_can_be_set_for_those_that_hold_it() {
+fn set_notifies_a_program_that_has_a_removed_profile_open() {
     let place = Place::new();
     place.text(&["set", "Outlook", "offline"]);
     let mut watch = Watch::begin(&place, &["OUTLOOK", "outlook", "--count", "3"]);
     assert!(watch.line().ends_with("Outlook is offline"));
     place.text(&["remove", "Outlook"]);
-    // For this program it is online by now; for that one it is not.
+    // For this process the profile is online, as it is not stored. For the watcher it is still offline.
     assert_eq!(place.text(&["set", "Outlook", "online"]), "Outlook is online already\n");
     for phase in ["START      ", "STATECHANGE", "DONE       "] {
         let line = watch.line();
-        assert!(line.ends_with(&format!("  Outlook  {phase}  offline -> online")), "once, whatever its names: {line}");
+        assert!(
+            line.ends_with(&format!("  Outlook  {phase}  offline -> online")),
+            "each phase once for both spellings: {line}"
+        );
     }
     assert!(watch.child.wait().unwrap().success());
 }
 
 #[test]
-fn what_a_later_version_wrote_is_not_set() {
+fn set_refuses_a_profile_in_a_later_format() {
     let place = Place::new();
     fs::write(place.path().join("NEWER.json"), "{\"format\": 7}").unwrap();
     for state in ["online", "offline"] {
         let (code, line) = place.failure(&["set", "newer", state]);
-        assert_eq!((code, line.contains("later version (format 7)")), (1, true), "{line}");
+        assert_eq!((code, line.contains("later version of mapioffline (format 7)")), (1, true), "{line}");
     }
     let strict = place.command(&["set", "Outlook", "offline"]).env("MAPIOFFLINE_STRICT", "1").status().unwrap();
-    assert!(strict.success(), "who says `set` needs no host");
+    assert!(strict.success(), "set ignores MAPIOFFLINE_STRICT");
 }
 
 #[test]
-fn folders_may_have_any_name() {
+fn the_folder_name_may_be_invalid_utf8() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
     let place = Place::new();
@@ -278,7 +281,7 @@ fn folders_may_have_any_name() {
 }
 
 #[test]
-fn run_gives_a_client_a_folder_of_its_own() {
+fn run_uses_a_temporary_folder_and_returns_the_exit_code() {
     let place = Place::new();
     let program = env!("CARGO_BIN_EXE_mapioffline");
     let script = format!("'{program}' set Inside offline && echo \"$MAPIOFFLINE_STATE_DIR\" && exit 7");
@@ -287,8 +290,8 @@ fn run_gives_a_client_a_folder_of_its_own() {
     let text = String::from_utf8(output.stdout).unwrap();
     let folder = text.lines().nth(1).unwrap();
     assert_ne!(Path::new(folder), place.path());
-    assert!(!Path::new(folder).exists(), "it ends with the client");
-    assert_eq!(place.text(&["profiles"]).lines().count(), 1, "the user's own folder is as it was");
+    assert!(!Path::new(folder).exists(), "run removes the folder when the program ends");
+    assert_eq!(place.text(&["profiles"]).lines().count(), 1, "the user's own folder is unchanged");
     assert_eq!(place.run(&["run", "sh", "-c", "kill -9 $$"]).status.code(), Some(128 + 9));
     assert_eq!(place.run(&["run", "no-such-program"]).status.code(), Some(127));
     assert_eq!(place.run(&["run", "/"]).status.code(), Some(126));
@@ -297,7 +300,7 @@ fn run_gives_a_client_a_folder_of_its_own() {
 }
 
 #[test]
-fn run_hands_signals_on_and_cleans_up() {
+fn run_forwards_signals_and_removes_the_folder() {
     let place = Place::new();
     let script = "trap 'exit 9' TERM; echo \"$MAPIOFFLINE_STATE_DIR\"; while :; do sleep 0.05; done";
     let mut child = place.command(&["run", "sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
@@ -314,7 +317,7 @@ fn run_hands_signals_on_and_cleans_up() {
 }
 
 #[test]
-fn doctor_finds_what_is_wrong() {
+fn doctor_reports_problems() {
     let place = Place::new();
     let verdicts = |arguments: &[&str]| {
         let output = place.run(&[&["--json", "doctor"], arguments].concat());
@@ -335,17 +338,17 @@ fn doctor_finds_what_is_wrong() {
     assert_eq!(code, 1, "{lines:?}");
     assert!(text_of(&lines, "profiles").contains("BROKEN is damaged"), "{lines:?}");
     assert!(text_of(&lines, "profiles").contains("format 7"), "{lines:?}");
-    // The next who opens it sets it aside.
+    // `set` opens the profile, and so sets the damaged file aside.
     place.text(&["set", "broken", "offline"]);
     let (code, lines) = verdicts(&[]);
     assert_eq!(code, 0, "{lines:?}");
     assert!(text_of(&lines, "set aside").contains("BROKEN.json.damaged-"), "{lines:?}");
     let odd = place.command(&["doctor"]).env("MAPIOFFLINE_STORES", "memory").output().unwrap();
-    assert!(String::from_utf8_lossy(&odd.stdout).contains("no such variable is known"));
+    assert!(String::from_utf8_lossy(&odd.stdout).contains("unknown variable"));
 }
 
 #[test]
-fn completions_and_manual_are_made() {
+fn completions_manual_pages_and_help_are_printed() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(place.text(&["completions", shell]).contains("watch"), "{shell}");

@@ -1,9 +1,9 @@
-//! What C sees: types, layouts, vtables, numbers. No behaviour.
+//! What C sees: types, layouts, vtables and numbers, without behaviour.
 //!
-//! `structs.rs` and `vtables.rs` are what `cargo xtask header` turns into the C view. The names are Microsoft's.
+//! `cargo xtask generate` generates the C view from `structs.rs` and `vtables.rs`. The names are Microsoft's.
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "public for the header generator")]
-#![allow(dead_code, reason = "what stands here is C's view, whether Rust needs it or not")]
+#![allow(dead_code, reason = "C's view is declared in full, whether Rust uses it or not")]
 #![allow(
     non_camel_case_types,
     non_upper_case_globals,
@@ -73,7 +73,7 @@ pub(crate) const IID_IMAPIOfflineNotify: GUID =
 /// The type of a profile's global object.
 pub const GUID_GlobalState: GUID = guid(0xFBEF_FD93, 0xB11F, 0x4094, [0x84, 0x2B, 0x96, 0xDC, 0xD3, 0x1E, 0x63, 0xD1]);
 
-// Keep in sync with include/mapioffline/codes.h; c-tests/suite/abi.c compares each with what a C compiler sees.
+// Keep in sync with include/mapioffline/codes.h; c-tests/suite/abi.c compares each value with a C compiler's.
 pub(crate) const S_OK: HRESULT = 0;
 pub(crate) const E_NOINTERFACE: HRESULT = 0x8000_4002_u32 as HRESULT;
 pub(crate) const E_PENDING: HRESULT = 0x8000_000A_u32 as HRESULT;

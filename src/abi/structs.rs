@@ -2,18 +2,18 @@
 
 use super::*;
 
-/// What a client registers for, given to IMAPIOfflineMgr::Advise. It may live on the stack: nothing of it is kept but
-/// the sink's interface and the client token. (Reference: mapioffline_adviseinfo.)
+/// What a client registers for, passed to IMAPIOfflineMgr::Advise. It may be on the stack: the library keeps only the
+/// sink's interface and the client token. (Reference: mapioffline_adviseinfo.)
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct MAPIOFFLINE_ADVISEINFO {
     /// sizeof(MAPIOFFLINE_ADVISEINFO). A larger value is accepted and the tail ignored.
     pub ulSize: ULONG,
-    /// The client's own number: comes back in MAPIOFFLINE_NOTIFY::ulClientToken.
+    /// The client's own number; every notification carries it in MAPIOFFLINE_NOTIFY::ulClientToken.
     pub ulClientToken: ULONG,
     /// MAPIOFFLINE_CALLBACK_TYPE_NOTIFY
     pub CallbackType: MAPIOFFLINE_CALLBACK_TYPE,
-    /// Asked once for IID_IMAPIOfflineNotify; neither AddRef nor Release is called on this pointer itself.
+    /// Queried once for IID_IMAPIOfflineNotify; neither AddRef nor Release is called on this pointer itself.
     pub pCallback: *mut IUnknown,
     /// MAPIOFFLINE_ADVISE_TYPE_STATECHANGE
     pub ulAdviseTypes: ULONG,
@@ -29,11 +29,11 @@ pub struct MAPIOFFLINE_STATECHANGE {
     pub ulMask: ULONG,
     /// MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE: the state that the object leaves.
     pub ulStateOld: ULONG,
-    /// MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE: the state that the object comes to.
+    /// MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE: the state that the object enters.
     pub ulStateNew: ULONG,
 }
 
-/// What a notification tells, by its NotifyType.
+/// The content of a notification; NotifyType selects the member.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union MAPIOFFLINE_NOTIFY_INFO {
@@ -61,13 +61,13 @@ pub struct MAPIOFFLINE_NOTIFY {
 pub struct MAPIOFFLINE_AGGREGATEINFO {
     /// sizeof(MAPIOFFLINE_AGGREGATEINFO). A larger value is accepted and the tail ignored.
     pub ulSize: ULONG,
-    /// The outer object, to which the delegating face forwards. The inner object holds no reference on it.
+    /// The outer object, to which the delegating unknown forwards. The inner object holds no reference on it.
     pub pOuterObj: *mut IUnknown,
     /// Null.
     pub pRefTrackRoot: *mut IUnknown,
 }
 
-/// The object to make, given to HrCreateOfflineObj. (Reference: mapioffline_createinfo.)
+/// The object to create, passed to HrCreateOfflineObj. (Reference: mapioffline_createinfo.)
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct MAPIOFFLINE_CREATEINFO {
@@ -77,13 +77,13 @@ pub struct MAPIOFFLINE_CREATEINFO {
     pub ulCreateFlags: ULONG,
     /// The profile: 1 to 64 UTF-16 units after conversion.
     pub pwszProfileName: LPCWSTR,
-    /// MAPIOFFLINE_CAPABILITY_OFFLINE and MAPIOFFLINE_CAPABILITY_ONLINE, each or none: what the state can be changed to.
+    /// MAPIOFFLINE_CAPABILITY_OFFLINE, MAPIOFFLINE_CAPABILITY_ONLINE, both or neither: what the state can be changed to.
     pub ulCapabilities: ULONG,
-    /// The type; null makes an anonymous object, which HrOpenOfflineObj never finds.
+    /// The type; null creates an anonymous object, which HrOpenOfflineObj never finds.
     pub pGUID: *const GUID,
     /// The instance of that type, or null.
     pub pInstance: *const GUID,
-    /// The object whose changes the new one inherits, or null. The new object keeps it alive.
+    /// The parent, whose changes the new object inherits, or null. The new object keeps it alive.
     pub pParent: *mut IMAPIOfflineMgr,
     /// Ignored, and not referenced.
     pub pMAPISupport: *mut IUnknown,

@@ -1,20 +1,23 @@
-//! The functions under Outlook's export names. `cargo xtask header` makes their C declarations from this file.
+//! The functions under Outlook's export names. `cargo xtask generate` generates their C declarations from this file.
 #![allow(non_snake_case, reason = "ABI names keep Microsoft's spelling")]
 #![allow(unreachable_pub, reason = "exported to C, and public for the header generator")]
 #![allow(clippy::missing_safety_doc, reason = "the documentation is the C header's: pointers are null or as typed")]
 
-use super::convert::{self, Text};
+use super::convert::Text;
+use super::objects;
 use super::result::export;
 use crate::abi::*;
 
-/// Opens an offline object: a profile's global object (GUID_GlobalState and no instance), or one that was made by
-/// HrCreateOfflineObj and is still alive. Opening the same object again gives the same pointer with one more reference.
+/// Opens an offline object: a profile's global object (GUID_GlobalState and no instance), or one that HrCreateOfflineObj
+/// created and that is alive. Opening the same object again gives the same pointer with one more reference.
 ///
 /// ulReserved: 0. pwszProfileName: the profile, 1 to 64 UTF-16 units. pGUID: the type. pInstance: the instance, or null.
 /// ppOffline: receives the object with a reference for the caller; null after every failure.
 ///
-/// Returns S_OK; E_INVALIDARG (a null pointer, an empty or malformed name); MAPI_E_UNKNOWN_FLAGS (ulReserved is not 0);
-/// MAPI_E_NOT_FOUND (no such object, or the name is too long); E_OUTOFMEMORY. Any thread. (Reference: hropenofflineobj.)
+/// Returns, in the order of the checks: E_INVALIDARG (ppOffline is null); MAPI_E_UNKNOWN_FLAGS (ulReserved is not 0);
+/// E_INVALIDARG (the name is null, empty or malformed) or MAPI_E_NOT_FOUND (it is too long), whichever comes first in the
+/// name; E_INVALIDARG (pGUID is null); MAPI_E_NOT_FOUND (no such object); E_OUTOFMEMORY; S_OK. Callable on any thread.
+/// (Reference: hropenofflineobj.)
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn HrOpenOfflineObj(
     ulReserved: ULONG,
@@ -26,21 +29,22 @@ pub unsafe extern "system" fn HrOpenOfflineObj(
     let arguments =
         [ulReserved as usize, pwszProfileName as usize, pGUID as usize, pInstance as usize, ppOffline as usize];
     // SAFETY: C's contract.
-    let body = || unsafe { convert::open(ulReserved, Text::Wide(pwszProfileName), pGUID, pInstance, ppOffline) };
+    let body = || unsafe { objects::open(ulReserved, Text::Wide(pwszProfileName), pGUID, pInstance, ppOffline) };
     export("HrOpenOfflineObj", arguments, body)
 }
 
-/// Makes an offline object, or opens the one that stands under the same type and instance; its parent and capabilities
-/// then stay as they are. Without a type the object is anonymous: HrOpenOfflineObj never finds it.
+/// Creates an offline object, or opens the existing one of the same type and instance, whose parent and capabilities then
+/// stay as they are. Without a type the object is anonymous: HrOpenOfflineObj never finds it.
 ///
-/// ulFlags: MAPIOFFLINE_FLAG_DEFAULT. pCreateInfo: what to make; nothing of it is kept. ppOffline: receives the object
-/// with a reference for the caller (for an aggregate its non-delegating face); null after every failure.
+/// ulFlags: MAPIOFFLINE_FLAG_DEFAULT. pCreateInfo: what to create; nothing of it is kept. ppOffline: receives the object
+/// with a reference for the caller (an aggregate's inner object by its non-delegating unknown); null after every failure.
 ///
-/// Returns S_OK; E_INVALIDARG (a null pointer, ulSize too small, a bad name, capability bits outside 0x3, a parent that
-/// is not an object of this library or is of another profile, members that contradict each other);
-/// MAPI_E_UNKNOWN_FLAGS; MAPI_E_NOT_FOUND (the name is too long); E_OUTOFMEMORY; for a global object that is not stored
-/// yet, with the shared store, MAPI_E_DISK_ERROR and MAPI_E_TIMEOUT, as SetCurrentState. Any thread.
-/// (Reference: hrcreateofflineobj.)
+/// Returns, in the order of the checks, also if the object exists already: E_INVALIDARG (a null pointer, ulSize too
+/// small); MAPI_E_UNKNOWN_FLAGS (ulFlags or ulCreateFlags); E_INVALIDARG or MAPI_E_NOT_FOUND for the name, as
+/// HrOpenOfflineObj; E_INVALIDARG (capability bits outside 0x3, a parent that is not an object of this library or is of
+/// another profile, members that are invalid or contradict each other); E_OUTOFMEMORY; for a global object that programs
+/// share and that is not stored yet, MAPI_E_DISK_ERROR and MAPI_E_TIMEOUT, as SetCurrentState; S_OK. Callable on any
+/// thread. (Reference: hrcreateofflineobj.)
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn HrCreateOfflineObj(
     ulFlags: ULONG,
@@ -49,16 +53,17 @@ pub unsafe extern "system" fn HrCreateOfflineObj(
 ) -> HRESULT {
     let arguments = [ulFlags as usize, pCreateInfo as usize, ppOffline as usize];
     // SAFETY: C's contract.
-    export("HrCreateOfflineObj", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, None, ppOffline) })
+    export("HrCreateOfflineObj", arguments, || unsafe { objects::create(ulFlags, pCreateInfo, None, ppOffline) })
 }
 
-/// Opens a profile's global object and makes the profile hosted, which strict hosting asks for.
+/// Creates or opens a profile's global object and makes the profile hosted, which strict hosting requires.
 ///
 /// pwszProfileName: the profile, 1 to 64 UTF-16 units. ppOffline: receives the object with a reference for the caller;
 /// null after every failure.
 ///
-/// Returns S_OK; E_INVALIDARG; MAPI_E_NOT_FOUND (the name is too long); E_OUTOFMEMORY; MAPI_E_DISK_ERROR and
-/// MAPI_E_TIMEOUT, as HrCreateOfflineObj. Any thread. (The reference has no page for it: see docs/decisions.md.)
+/// Returns, in the order of the checks: E_INVALIDARG (ppOffline is null); E_INVALIDARG or MAPI_E_NOT_FOUND for the name,
+/// as HrOpenOfflineObj; E_OUTOFMEMORY; MAPI_E_DISK_ERROR and MAPI_E_TIMEOUT, as HrCreateOfflineObj; S_OK. Callable on any
+/// thread. (The reference has no page for it: see docs/decisions.md, D 4.)
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn HrGetGlobalOffline(
     pwszProfileName: LPCWSTR,
@@ -66,5 +71,5 @@ pub unsafe extern "system" fn HrGetGlobalOffline(
 ) -> HRESULT {
     let arguments = [pwszProfileName as usize, ppOffline as usize];
     // SAFETY: C's contract.
-    export("HrGetGlobalOffline", arguments, || unsafe { convert::global(Text::Wide(pwszProfileName), ppOffline) })
+    export("HrGetGlobalOffline", arguments, || unsafe { objects::global(Text::Wide(pwszProfileName), ppOffline) })
 }

@@ -1,4 +1,4 @@
-//! What this library has beyond Outlook's exports. `cargo xtask header` makes the C declarations from this file.
+//! What this library exports beyond Outlook's exports. `cargo xtask generate` generates the C declarations from this file.
 #![allow(non_snake_case, reason = "ABI names keep the API's style")]
 #![allow(non_camel_case_types, reason = "ABI names keep the API's style")]
 #![allow(unreachable_pub, reason = "exported to C, and public for the header generator")]
@@ -7,11 +7,13 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
-use super::convert::{self, Text};
-use super::result::{export, trace};
+use super::convert::Text;
+use super::objects;
+use super::result::{export, init, trace};
 use crate::abi::*;
-use crate::error::Error;
-use crate::{com, logging, tree};
+use crate::error::ErrorKind;
+use crate::guard::ends_process_on_unwind;
+use crate::{com, logging, profile};
 
 /// HrOpenOfflineObj with the name in UTF-16, whatever wchar_t is.
 #[unsafe(no_mangle)]
@@ -25,7 +27,7 @@ pub unsafe extern "system" fn MapiOfflineOpenUtf16(
     let arguments =
         [ulReserved as usize, pszProfileName as usize, pGUID as usize, pInstance as usize, ppOffline as usize];
     // SAFETY: C's contract.
-    let body = || unsafe { convert::open(ulReserved, Text::Utf16(pszProfileName), pGUID, pInstance, ppOffline) };
+    let body = || unsafe { objects::open(ulReserved, Text::Utf16(pszProfileName), pGUID, pInstance, ppOffline) };
     export("MapiOfflineOpenUtf16", arguments, body)
 }
 
@@ -41,7 +43,7 @@ pub unsafe extern "system" fn MapiOfflineOpenUtf8(
     let arguments =
         [ulReserved as usize, pszProfileName as usize, pGUID as usize, pInstance as usize, ppOffline as usize];
     // SAFETY: C's contract.
-    let body = || unsafe { convert::open(ulReserved, Text::Utf8(pszProfileName), pGUID, pInstance, ppOffline) };
+    let body = || unsafe { objects::open(ulReserved, Text::Utf8(pszProfileName), pGUID, pInstance, ppOffline) };
     export("MapiOfflineOpenUtf8", arguments, body)
 }
 
@@ -56,7 +58,7 @@ pub unsafe extern "system" fn MapiOfflineCreateUtf16(
     let arguments = [ulFlags as usize, pCreateInfo as usize, pszProfileName as usize, ppOffline as usize];
     let text = Some(Text::Utf16(pszProfileName));
     // SAFETY: C's contract.
-    export("MapiOfflineCreateUtf16", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
+    export("MapiOfflineCreateUtf16", arguments, || unsafe { objects::create(ulFlags, pCreateInfo, text, ppOffline) })
 }
 
 /// HrCreateOfflineObj with the name in UTF-8. pCreateInfo's own pwszProfileName is not read.
@@ -70,7 +72,7 @@ pub unsafe extern "system" fn MapiOfflineCreateUtf8(
     let arguments = [ulFlags as usize, pCreateInfo as usize, pszProfileName as usize, ppOffline as usize];
     let text = Some(Text::Utf8(pszProfileName));
     // SAFETY: C's contract.
-    export("MapiOfflineCreateUtf8", arguments, || unsafe { convert::create(ulFlags, pCreateInfo, text, ppOffline) })
+    export("MapiOfflineCreateUtf8", arguments, || unsafe { objects::create(ulFlags, pCreateInfo, text, ppOffline) })
 }
 
 /// HrGetGlobalOffline with the name in UTF-16, whatever wchar_t is.
@@ -82,7 +84,7 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf16(
     let arguments = [pszProfileName as usize, ppOffline as usize];
     // SAFETY: C's contract.
     export("MapiOfflineGetGlobalUtf16", arguments, || unsafe {
-        convert::global(Text::Utf16(pszProfileName), ppOffline)
+        objects::global(Text::Utf16(pszProfileName), ppOffline)
     })
 }
 
@@ -94,36 +96,37 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf8(
 ) -> HRESULT {
     let arguments = [pszProfileName as usize, ppOffline as usize];
     // SAFETY: C's contract.
-    export("MapiOfflineGetGlobalUtf8", arguments, || unsafe { convert::global(Text::Utf8(pszProfileName), ppOffline) })
+    export("MapiOfflineGetGlobalUtf8", arguments, || unsafe { objects::global(Text::Utf8(pszProfileName), ppOffline) })
 }
 
-/// The version of the library that runs, as MAPIOFFLINE_VERSION_NUMBER is that of the header: major << 24 | minor << 16
-/// | patch. Never fails. Any thread.
+/// Returns the version of the running library, encoded as MAPIOFFLINE_VERSION_NUMBER encodes that of the header:
+/// major << 24 | minor << 16 | patch. Never fails. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineVersion() -> ULONG {
     trace("MapiOfflineVersion", [], VERSION);
     VERSION
 }
 
-/// The version of the library that runs, as "major.minor.patch": ASCII, never freed. Never fails. Any thread.
+/// Returns the version of the running library as "major.minor.patch": ASCII, valid while the library is loaded, not to be
+/// freed. Never fails. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineVersionString() -> *const c_char {
     trace("MapiOfflineVersionString", [], VERSION);
     VERSION_STRING.as_ptr().cast()
 }
 
-/// Turns strict hosting on or off for the whole process. While it is on, HrOpenOfflineObj finds a profile's global
-/// object only after HrCreateOfflineObj or HrGetGlobalOffline made it; off, which is the default, every valid profile
-/// name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Any thread.
+/// Enables (fStrict is not 0) or disables strict hosting for the whole process. While it is enabled, HrOpenOfflineObj finds
+/// a profile's global object only after HrCreateOfflineObj or HrGetGlobalOffline created it. While it is disabled, which is
+/// the default, every valid profile name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
-    logging::init_from_environment();
-    tree::set_strict_hosting(fStrict != 0);
+    init();
+    profile::set_strict_hosting(fStrict != 0);
     trace("MapiOfflineSetStrictHosting", [fStrict as u32 as usize], 0);
 }
 
-/// How many objects of the library are in memory in this process, those that only a running transition still holds
-/// included. For tests that look for leaks. Never fails. Any thread.
+/// Returns how many objects of the library are in memory in this process, including those that only a running transition
+/// still references. For tests that look for leaks. Never fails. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
     let live = com::live_objects();
@@ -131,20 +134,24 @@ pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
     live
 }
 
-/// Takes log lines of the library. Called with no lock of the library held, on whichever thread the line arises, by
-/// several at once; what it calls in the library makes no lines of its own. pszMessage is UTF-8 and valid for the call.
+/// Receives the library's log lines. Called with no lock of the library held, on the thread that logs the line, and on
+/// several threads at once. Calls that it makes into the library log nothing. No exception may leave it.
+///
+/// pContext: as passed to MapiOfflineSetLogCallback. ulLevel: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE. pszMessage:
+/// UTF-8, valid for the call.
 pub type MAPIOFFLINE_LOG_CALLBACK = Option<
     unsafe extern "system-unwind" fn(pContext: *mut c_void, ulLevel: ULONG, pszMessage: *const MAPIOFFLINE_CHAR8),
 >;
 
-/// Sends log lines to the host instead of to stderr, or, with a null callback, no longer. A call that is under way on
-/// another thread may still come through after this returned.
+/// Sends log lines to pfnCallback instead of to stderr; a null pfnCallback ends that. After this returns, another thread may
+/// still call the previous callback for a line that it had begun.
 ///
-/// ulLevel: the most talkative level wanted: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line an entry).
-/// pfnCallback: see there. pContext: passed on as it is.
+/// ulLevel: the most verbose level wanted, from MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line for each call into
+/// the library); ignored without a callback. pfnCallback: see MAPIOFFLINE_LOG_CALLBACK. pContext: passed to the callback
+/// unchanged.
 ///
-/// Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust program with a logger of its
-/// own, which gets the lines). Any thread.
+/// Returns, in the order of the checks: E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust
+/// program with a logger of its own, which gets the lines); S_OK. Callable on any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn MapiOfflineSetLogCallback(
     ulLevel: ULONG,
@@ -156,7 +163,7 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
         [ulLevel as usize, pfnCallback.map_or(0, |callback| callback as usize), pContext as usize],
         || {
             let Some(callback) = pfnCallback else {
-                return logging::set_callback(None);
+                return Ok(logging::set_callback(None)?);
             };
             let level = match ulLevel {
                 1 => log::LevelFilter::Error,
@@ -164,24 +171,24 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
                 3 => log::LevelFilter::Info,
                 4 => log::LevelFilter::Debug,
                 5 => log::LevelFilter::Trace,
-                _ => return Err(Error::InvalidArgument),
+                _ => return Err(ErrorKind::InvalidArgument.into()),
             };
             let context = Context(pContext);
             let forward = move |level: log::Level, message: &str| {
                 let text = CString::new(message).unwrap_or_default();
                 // SAFETY: C's contract for the callback and its context.
-                com::ends_process_on_unwind(|| unsafe { callback(context.pointer(), level as ULONG, text.as_ptr()) });
+                ends_process_on_unwind(|| unsafe { callback(context.pointer(), level as ULONG, text.as_ptr()) });
             };
-            logging::set_callback(Some((Arc::new(forward), level)))
+            Ok(logging::set_callback(Some((Arc::new(forward), level)))?)
         },
     )
 }
 
-/// What the host wants back.
+/// The host's pointer, to be passed back to its callback.
 #[derive(Clone, Copy)]
 struct Context(*mut c_void);
 
-// SAFETY: the pointer is only passed on; the header says that any thread calls.
+// SAFETY: the pointer is only passed on; the header says that the callback is called on any thread.
 unsafe impl Send for Context {}
 // SAFETY: as above.
 unsafe impl Sync for Context {}
@@ -192,7 +199,7 @@ impl Context {
     }
 }
 
-/// From Cargo.toml, as is include/mapioffline/version.h (`cargo xtask header`); extensions.versions_agree compares them.
+/// From Cargo.toml, as include/mapioffline/version.h is (`cargo xtask generate`); extensions.versions_agree compares them.
 const VERSION: ULONG = number(env!("CARGO_PKG_VERSION_MAJOR")) << 24
     | number(env!("CARGO_PKG_VERSION_MINOR")) << 16
     | number(env!("CARGO_PKG_VERSION_PATCH"));

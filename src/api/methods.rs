@@ -1,4 +1,4 @@
-//! The slots of IMAPIOfflineMgr, three times: for the face of a plain object, and for the two faces of an aggregate.
+//! The slots of IMAPIOfflineMgr, three times: for a plain object, and for the two unknowns of an aggregate.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -6,54 +6,63 @@ use std::marker::PhantomData;
 use super::convert::{self, Advice};
 use super::result::{entry, traced};
 use crate::abi::*;
-use crate::com::{Boxed, Face, Faces};
-use crate::error::Error;
+use crate::com::{HasVtables, ObjectBox, Unknown, Vtables};
+use crate::error::ErrorKind;
+use crate::model::Wait;
+use crate::profile::Offline;
 use crate::state::State;
-use crate::tree::{Offline, Wait};
 
 type This = *mut IMAPIOfflineMgr;
 
-/// An object of its own.
-pub(crate) static PLAIN: Faces =
-    Faces { main: (&raw const PLAIN_VTABLE).cast(), inner: (&raw const INNER_VTABLE).cast() };
+/// A plain object.
+static PLAIN: Vtables =
+    Vtables { delegating: (&raw const PLAIN_VTABLE).cast(), non_delegating: (&raw const NON_DELEGATING_VTABLE).cast() };
 /// The inner object of an aggregate.
-pub(super) static AGGREGATE: Faces =
-    Faces { main: (&raw const DELEGATING_VTABLE).cast(), inner: (&raw const INNER_VTABLE).cast() };
+static AGGREGATE: Vtables = Vtables {
+    delegating: (&raw const DELEGATING_VTABLE).cast(),
+    non_delegating: (&raw const NON_DELEGATING_VTABLE).cast(),
+};
+
+impl HasVtables for Offline {
+    fn vtables(aggregated: bool) -> &'static Vtables {
+        if aggregated { &AGGREGATE } else { &PLAIN }
+    }
+}
 
 static PLAIN_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Plain>::VTABLE;
 static DELEGATING_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Delegating>::VTABLE;
-static INNER_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Inner>::VTABLE;
+static NON_DELEGATING_VTABLE: IMAPIOfflineMgrVtbl = Slots::<NonDelegating>::VTABLE;
 
-/// Which face of our objects has this vtable.
-pub(super) fn face_of(vtable: *const IMAPIOfflineMgrVtbl) -> Option<Face> {
+/// Which unknown of this library's objects has this vtable.
+pub(super) fn unknown_of(vtable: *const IMAPIOfflineMgrVtbl) -> Option<Unknown> {
     if std::ptr::eq(vtable, &PLAIN_VTABLE) || std::ptr::eq(vtable, &DELEGATING_VTABLE) {
-        Some(Face::Main)
-    } else if std::ptr::eq(vtable, &INNER_VTABLE) {
-        Some(Face::Inner)
+        Some(Unknown::Delegating)
+    } else if std::ptr::eq(vtable, &NON_DELEGATING_VTABLE) {
+        Some(Unknown::NonDelegating)
     } else {
         None
     }
 }
 
-/// How a face answers IUnknown's methods. The caller of each holds a reference on `this` (C's contract).
-trait Unknown {
-    const FACE: Face;
+/// How an unknown answers IUnknown's methods. The caller of each holds a reference on `this` (C's contract).
+trait Methods {
+    const WHICH: Unknown;
 
     /// # Safety
-    /// `this` is this face of an object that is alive; `out` may be written.
+    /// `this` is this unknown of an object that is alive; `out` may be written.
     unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT;
     /// # Safety
-    /// `this` is this face of an object that is alive.
+    /// `this` is this unknown of an object that is alive.
     unsafe fn add_ref(this: This) -> ULONG;
     /// # Safety
-    /// `this` is this face of an object that is alive, and the reference is the caller's.
+    /// `this` is this unknown of an object that is alive, and the reference is the caller's.
     unsafe fn release(this: This) -> ULONG;
 
     /// # Safety
-    /// `this` is this face of an object that is alive for `'a`.
-    unsafe fn object<'a>(this: This) -> &'a Boxed<Offline> {
+    /// `this` is this unknown of an object that is alive for `'a`.
+    unsafe fn object<'a>(this: This) -> &'a ObjectBox<Offline> {
         // SAFETY: as the caller says.
-        unsafe { Boxed::from_face(this.cast(), Self::FACE) }
+        unsafe { ObjectBox::from_unknown(this.cast(), Self::WHICH) }
     }
 }
 
@@ -80,8 +89,8 @@ unsafe fn refuse(out: *mut *mut c_void) -> HRESULT {
 
 struct Plain;
 
-impl Unknown for Plain {
-    const FACE: Face = Face::Main;
+impl Methods for Plain {
+    const WHICH: Unknown = Unknown::Delegating;
 
     unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
         // SAFETY: as the caller says.
@@ -102,15 +111,15 @@ impl Unknown for Plain {
 
     unsafe fn release(this: This) -> ULONG {
         // SAFETY: as the caller says.
-        unsafe { Boxed::release_client(Self::object(this)) }
+        unsafe { ObjectBox::release_client(Self::object(this)) }
     }
 }
 
-/// The face on which interface pointers of an aggregate are: the outer object counts and answers.
+/// Interface pointers of an aggregate: the outer object counts and answers.
 struct Delegating;
 
-impl Unknown for Delegating {
-    const FACE: Face = Face::Main;
+impl Methods for Delegating {
+    const WHICH: Unknown = Unknown::Delegating;
 
     unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
         // SAFETY: as the caller says; only aggregates have this vtable. Null first, as not every outer object does that.
@@ -131,11 +140,11 @@ impl Unknown for Delegating {
     }
 }
 
-/// The face that the outer object holds.
-struct Inner;
+/// What the outer object holds.
+struct NonDelegating;
 
-impl Unknown for Inner {
-    const FACE: Face = Face::Inner;
+impl Methods for NonDelegating {
+    const WHICH: Unknown = Unknown::NonDelegating;
 
     unsafe fn query(this: This, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
         // SAFETY: as the caller says.
@@ -147,7 +156,7 @@ impl Unknown for Inner {
             } else if let (true, Some(outer)) = (is_ours(iid), object.outer()) {
                 // The reference is counted where its Release goes.
                 outer.add_ref();
-                out.write_unaligned(object.face(Face::Main));
+                out.write_unaligned(object.unknown(Unknown::Delegating));
             } else {
                 return refuse(out);
             }
@@ -162,13 +171,13 @@ impl Unknown for Inner {
 
     unsafe fn release(this: This) -> ULONG {
         // SAFETY: as the caller says.
-        unsafe { Boxed::release_client(Self::object(this)) }
+        unsafe { ObjectBox::release_client(Self::object(this)) }
     }
 }
 
 struct Slots<F>(PhantomData<F>);
 
-impl<F: Unknown> Slots<F> {
+impl<F: Methods> Slots<F> {
     const VTABLE: IMAPIOfflineMgrVtbl = IMAPIOfflineMgrVtbl {
         QueryInterface: Self::query_interface,
         AddRef: Self::add_ref,
@@ -223,15 +232,15 @@ impl<F: Unknown> Slots<F> {
         let arguments = [this as usize, flags as usize, mask as usize, state as usize, reserved as usize];
         entry("SetCurrentState", arguments, || {
             if flags & !MAPIOFFLINE_FLAG_BLOCK != 0 {
-                return Err(Error::UnknownFlags);
+                return Err(ErrorKind::UnknownFlags.into());
             }
             if mask != MAPIOFFLINE_STATE_OFFLINE_MASK || !reserved.is_null() {
-                return Err(Error::InvalidArgument);
+                return Err(ErrorKind::InvalidArgument.into());
             }
-            let state = State::from_bits(state).ok_or(Error::InvalidArgument)?;
+            let state = State::from_bits(state).ok_or(ErrorKind::InvalidArgument)?;
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
             // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
-            let object = unsafe { F::object(this) }.payload().to_be_asked(state, wait);
+            let object = unsafe { F::object(this) }.payload().post_or_handle(state, wait);
             object.map_or(Ok(()), |object| object.set_state(state, wait))
         })
     }
@@ -246,7 +255,7 @@ impl<F: Unknown> Slots<F> {
         unsafe { Self::get(&"GetCurrentState", this, out, F::object(this).payload().state_bits()) }
     }
 
-    /// The one load that these methods are, and one branch when nobody traces.
+    /// One load, and one branch when tracing is disabled.
     ///
     /// # Safety
     /// C's contract for `out`.
@@ -271,12 +280,9 @@ impl<F: Unknown> Slots<F> {
             unsafe {
                 convert::write_number(token, 0)?;
                 let advice = Advice::read(flags, info)?;
-                let (object, ample_room) = {
-                    let object = F::object(this).payload();
-                    (object.standing(), object.has_ample_room())
-                };
-                let given = object.advise(ample_room, advice.client_token, || advice.ask())?;
-                convert::write_number(token, given)
+                let object = F::object(this).payload().handle();
+                let given = object.advise(advice.client_token, || advice.ask())?;
+                Ok(convert::write_number(token, given)?)
             }
         })
     }
@@ -284,7 +290,7 @@ impl<F: Unknown> Slots<F> {
     unsafe extern "system" fn unadvise(this: This, flags: ULONG, token: ULONG) -> HRESULT {
         entry("Unadvise", [this as usize, flags as usize, token as usize], || {
             // SAFETY: C's contract for this. The sink's Release may end the object: it is not touched after this.
-            let object = unsafe { F::object(this) }.payload().standing();
+            let object = unsafe { F::object(this) }.payload().handle();
             object.unadvise(token);
             Ok(())
         })

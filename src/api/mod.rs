@@ -1,10 +1,9 @@
-//! The C ABI: exported functions and the slots of the vtables. They check, convert, call, and turn the result into an
-//! HRESULT; they decide nothing.
+//! The C ABI: exported functions and the slots of the vtables. They check, convert, call, and convert the result into
+//! an HRESULT; they decide nothing.
 
 mod convert;
 mod exports;
 mod extensions;
 mod methods;
+mod objects;
 mod result;
-
-pub(crate) use methods::PLAIN;

@@ -1,11 +1,11 @@
 //! The one place where results become HRESULTs, and the frame around every entry.
 
 use crate::abi::*;
-use crate::com::guard;
-use crate::error::Error;
-use crate::logging;
+use crate::error::{Error, ErrorKind};
+use crate::guard::guard;
+use crate::{logging, profile};
 
-impl Error {
+impl ErrorKind {
     pub(crate) const fn hresult(self) -> HRESULT {
         match self {
             Self::InvalidArgument => E_INVALIDARG,
@@ -29,8 +29,8 @@ pub(super) fn entry<const N: usize>(
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
-    let result = guard(name, body).unwrap_or(Err(Error::Unexpected));
-    let hresult = result.map_or_else(Error::hresult, |()| S_OK);
+    let result = guard(name, body).unwrap_or(Err(ErrorKind::Unexpected.into()));
+    let hresult = result.map_or_else(|error| error.kind().hresult(), |()| S_OK);
     trace(name, words, hresult as u32);
     hresult
 }
@@ -41,8 +41,14 @@ pub(super) fn export<const N: usize>(
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
-    logging::init_from_environment();
+    init();
     entry(name, words, body)
+}
+
+/// What comes before anything that may log or lock.
+pub(super) fn init() {
+    profile::install_fork_handlers();
+    logging::init_from_environment();
 }
 
 /// One line an entry: reporters cannot say what their application did. Off, it is one branch; all else is out of its way.

@@ -4,10 +4,10 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::guard::ends_process_on_unwind;
 use crate::abi::{GUID, HRESULT, IUnknown, ULONG};
+use crate::guard::ends_process_on_unwind;
 
-/// A client's object through its interface `I`, with one of its references.
+/// An interface `I` of a client's object, with one reference, which is released on drop.
 pub(crate) struct Foreign<I>(NonNull<I>);
 
 // SAFETY: COM leaves threading to the object; the API's contract is that a sink may be called and released on any thread.
@@ -16,13 +16,13 @@ unsafe impl<I> Send for Foreign<I> {}
 unsafe impl<I> Sync for Foreign<I> {}
 
 impl<I> Foreign<I> {
-    /// Takes a reference over.
-    pub(super) fn new(object: NonNull<I>) -> Self {
+    /// Takes over a reference.
+    pub(crate) fn new(object: NonNull<I>) -> Self {
         Self(object)
     }
 
-    /// Asks `object` for the interface `iid`. Any failure and any success without a pointer is `None`; a pointer that
-    /// comes with a failure is not touched.
+    /// Queries `object` for the interface `iid`. Any failure, and any success with a null pointer, is `None`; a pointer
+    /// that comes with a failure is not touched.
     ///
     /// # Safety
     /// `object` points to a COM object that is alive, and `iid` is the identifier of `I`.
@@ -33,7 +33,7 @@ impl<I> Foreign<I> {
         if result < 0 { None } else { NonNull::new(found.cast()).map(Self) }
     }
 
-    /// The same object without a reference.
+    /// The same interface without a reference.
     pub(crate) fn borrow(&self) -> Borrowed<I> {
         Borrowed(self.0, PhantomData)
     }
@@ -47,7 +47,8 @@ impl<I> Drop for Foreign<I> {
     }
 }
 
-/// A client's object while somebody else holds a reference. Using it is unsafe, copying it is not.
+/// An interface of a client's object, without a reference. Calling it is unsafe, as another reference has to keep the object
+/// alive; copying it is safe.
 pub(crate) struct Borrowed<I>(NonNull<I>, PhantomData<*const I>);
 
 impl<I> Clone for Borrowed<I> {
@@ -65,14 +66,14 @@ impl<I> Borrowed<I> {
     /// Calls client code on the object.
     ///
     /// # Safety
-    /// The object is alive until `call` returns, and `call` uses it as what it is.
+    /// The object is alive until `call` returns, and `call` uses it as an `I`.
     #[inline]
     pub(crate) unsafe fn call<R>(self, call: impl FnOnce(*mut I) -> R) -> R {
         ends_process_on_unwind(|| call(self.0.as_ptr()))
     }
 }
 
-/// The outer object of an aggregate: never referenced by the inner one, alive as long as its client keeps the rules.
+/// The outer object of an aggregate. The inner object holds no reference on it: COM's rules of aggregation keep it alive.
 #[derive(Clone, Copy)]
 pub(crate) struct Outer(NonNull<IUnknown>);
 
@@ -87,7 +88,7 @@ impl Outer {
     }
 
     /// # Safety
-    /// The outer object is alive: the caller reached the delegating face through one of its references.
+    /// The outer object is alive: the caller reached the delegating unknown through one of its references.
     pub(crate) unsafe fn query(self, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
         // SAFETY: as the caller says.
         unsafe { query_interface(self.0, iid, out) }

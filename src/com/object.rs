@@ -1,4 +1,7 @@
-//! The object box: two faces, the payload, and two reference counts in one allocation.
+//! The object box: two unknowns, the payload, and two reference counts in one allocation.
+//!
+//! Clients hold the *delegating* unknown. A plain object's delegating unknown handles calls itself. That of an aggregate's
+//! inner object forwards them to the outer object, which holds the *non-delegating* unknown.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ffi::c_void;
@@ -8,80 +11,84 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
 use super::foreign::Outer;
-use super::guard::guard;
+use crate::guard::guard;
 
-/// What a box holds.
-pub(crate) trait Payload: Send + Sync + Sized + 'static {
-    /// The last client reference is gone. Ends what clients see of the object, and gives the reference on another
-    /// object, if any, that goes with it.
-    fn last_release(this: &Own<Self>) -> Option<Client<Self>>;
+/// The content of an object box.
+pub(crate) trait Payload: HasVtables + Send + Sync + Sized + 'static {
+    /// Called when the last client reference is gone. Ends the object for its clients, and returns the client reference
+    /// that it has on another object, if any.
+    fn last_release(this: &InternalRef<Self>) -> Option<ClientRef<Self>>;
 }
 
-/// The vtables of an object's two faces.
-pub(crate) struct Faces {
-    /// The face that clients hold; in an aggregate the delegating one.
-    pub(crate) main: *const c_void,
-    /// The face that an aggregate's outer object holds.
-    pub(crate) inner: *const c_void,
+/// Gives a payload's objects their methods. Implemented where the methods are, in a layer above the payload.
+pub(crate) trait HasVtables {
+    /// The vtables of an object, which may be the inner object of an aggregate.
+    fn vtables(aggregated: bool) -> &'static Vtables;
+}
+
+/// The vtables of an object's two unknowns.
+pub(crate) struct Vtables {
+    pub(crate) delegating: *const c_void,
+    pub(crate) non_delegating: *const c_void,
 }
 
 // SAFETY: vtables are never written.
-unsafe impl Sync for Faces {}
+unsafe impl Sync for Vtables {}
 
-/// Which of its two faces an object was reached through.
+/// Which of its two unknowns an object was reached through.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Face {
-    Main,
-    Inner,
+pub(crate) enum Unknown {
+    Delegating,
+    NonDelegating,
 }
 
-/// An object as it lies in memory. A pointer to `main` or to `inner` is what clients call an interface pointer.
+/// An object in memory. A pointer to one of its first two fields is an interface pointer.
 #[repr(C)]
-pub(crate) struct Boxed<T> {
-    main: *const c_void,
-    inner: *const c_void,
-    /// Behind the faces, so that a method reaches it through `This` at a fixed distance.
+pub(crate) struct ObjectBox<T> {
+    delegating: *const c_void,
+    non_delegating: *const c_void,
+    /// Behind the vtable pointers, so that a method reaches it through `This` at a fixed distance.
     payload: T,
     outer: Option<Outer>,
-    /// References that clients count. Together they hold one of `own`.
+    /// References that clients count. Together they hold one of `internal`.
     clients: AtomicU32,
     /// References that keep the memory.
-    own: AtomicUsize,
+    internal: AtomicUsize,
 }
 
 // SAFETY: the vtable pointers are never written after creation; all else is Sync by itself.
-unsafe impl<T: Payload> Sync for Boxed<T> {}
+unsafe impl<T: Payload> Sync for ObjectBox<T> {}
 
-/// Added to the count of clients once it has come to zero: what a client does with the object while it ends (its sinks
-/// are released then) ends it no second time, and nobody finds it again.
+/// Stored in `clients` once that count is zero. References that a client takes and releases while the object ends (when its
+/// sinks are released) do not end it a second time, and no call gives out the object again.
 const ENDED: u32 = 1 << 31;
 
 static LIVE: AtomicU32 = AtomicU32::new(0);
 
-/// How many objects are in memory, those that only a running transition still holds included.
+/// How many objects are in memory, including those that only a running transition still references.
 pub(crate) fn live_objects() -> u32 {
     LIVE.load(Ordering::Relaxed)
 }
 
-impl<T: Payload> Boxed<T> {
+impl<T: Payload> ObjectBox<T> {
     /// The object behind an interface pointer.
     ///
     /// # Safety
-    /// `this` is the face `face` of a `Boxed<T>` that is alive for `'a`.
-    pub(crate) unsafe fn from_face<'a>(this: *mut c_void, face: Face) -> &'a Self {
-        // SAFETY: the caller says that `this` points to that field of a living box.
-        unsafe { &*this.byte_sub(Self::offset(face)).cast() }
+    /// `this` is the unknown `which` of an `ObjectBox<T>` that is alive for `'a`.
+    pub(crate) unsafe fn from_unknown<'a>(this: *mut c_void, which: Unknown) -> &'a Self {
+        // SAFETY: the caller says that `this` points to that field of a box that is alive.
+        unsafe { &*this.byte_sub(Self::offset(which)).cast() }
     }
 
-    /// The interface pointer of a face.
-    pub(crate) fn face(&self, face: Face) -> *mut c_void {
-        std::ptr::from_ref(self).cast_mut().cast::<c_void>().wrapping_byte_add(Self::offset(face))
+    /// The interface pointer of an unknown.
+    pub(crate) fn unknown(&self, which: Unknown) -> *mut c_void {
+        std::ptr::from_ref(self).cast_mut().cast::<c_void>().wrapping_byte_add(Self::offset(which))
     }
 
-    const fn offset(face: Face) -> usize {
-        match face {
-            Face::Main => offset_of!(Self, main),
-            Face::Inner => offset_of!(Self, inner),
+    const fn offset(which: Unknown) -> usize {
+        match which {
+            Unknown::Delegating => offset_of!(Self, delegating),
+            Unknown::NonDelegating => offset_of!(Self, non_delegating),
         }
     }
 
@@ -93,12 +100,12 @@ impl<T: Payload> Boxed<T> {
         self.outer
     }
 
-    /// One more client reference, for somebody who reached the object through one.
+    /// Adds a client reference. The caller reached the object through an existing one. Returns the new count.
     pub(crate) fn add_client(&self) -> u32 {
         self.clients.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & !ENDED
     }
 
-    /// Gives back one client reference. The object may be gone when this returns.
+    /// Releases a client reference, and returns the new count. The object may be gone when this returns.
     ///
     /// # Safety
     /// `this` is alive, and the reference is the caller's.
@@ -108,11 +115,11 @@ impl<T: Payload> Boxed<T> {
         if left == 0 {
             #[cold]
             #[inline(never)]
-            fn end<T: Payload>(ended: NonNull<Boxed<T>>) {
+            fn end<T: Payload>(ended: NonNull<ObjectBox<T>>) {
                 // What a panic leaves undone is leaked, not released twice.
                 let _ = guard("Release", || {
-                    // SAFETY: the client references held one of the library's own together; it passes to this value.
-                    finish(unsafe { Own::of_ended(ended) });
+                    // SAFETY: the client references held one internal reference together; it passes to this value.
+                    finish(unsafe { InternalRef::of_ended(ended) });
                 });
             }
             // SAFETY: `this` is not null.
@@ -121,60 +128,60 @@ impl<T: Payload> Boxed<T> {
         left & !ENDED
     }
 
-    /// A reference of the library's own, for the length of a call.
-    pub(crate) fn own(&self) -> Own<T> {
-        self.own.fetch_add(1, Ordering::Relaxed);
-        Own(NonNull::from(self))
+    /// A reference of the library's own.
+    pub(crate) fn internal(&self) -> InternalRef<T> {
+        self.internal.fetch_add(1, Ordering::Relaxed);
+        InternalRef(NonNull::from(self))
     }
 }
 
-/// Ends an object, and then those that it was the last to hold. A loop: chains of parents may be long.
-fn finish<T: Payload>(ended: Own<T>) {
+/// Ends an object, and then each object whose last reference that released. A loop, as chains of parents may be long.
+fn finish<T: Payload>(ended: InternalRef<T>) {
     let mut next = T::last_release(&ended);
     drop(ended);
     while let Some(client) = next.take() {
         let object = ManuallyDrop::new(client).0;
-        // SAFETY: the reference that `client` stood for keeps the box until the subtraction.
+        // SAFETY: the reference of `client` keeps the box until the subtraction.
         if unsafe { object.as_ref() }.clients.fetch_sub(1, Ordering::Release) == 1 {
             // SAFETY: as in `release_client`.
-            let ended = unsafe { Own::of_ended(object) };
+            let ended = unsafe { InternalRef::of_ended(object) };
             next = T::last_release(&ended);
         }
     }
 }
 
 /// A reference of the library's own.
-pub(crate) struct Own<T: Payload>(NonNull<Boxed<T>>);
+pub(crate) struct InternalRef<T: Payload>(NonNull<ObjectBox<T>>);
 
 // SAFETY: the counts are atomic and the payload is Send and Sync.
-unsafe impl<T: Payload> Send for Own<T> {}
+unsafe impl<T: Payload> Send for InternalRef<T> {}
 // SAFETY: as above.
-unsafe impl<T: Payload> Sync for Own<T> {}
+unsafe impl<T: Payload> Sync for InternalRef<T> {}
 
-impl<T: Payload> Own<T> {
-    /// The reference that the clients held together.
+impl<T: Payload> InternalRef<T> {
+    /// Takes over the one internal reference that the client references held together.
     ///
     /// # Safety
-    /// The caller brought their count to zero.
-    unsafe fn of_ended(object: NonNull<Boxed<T>>) -> Self {
+    /// The caller brought the count of client references to zero.
+    unsafe fn of_ended(object: NonNull<ObjectBox<T>>) -> Self {
         fence(Ordering::Acquire);
-        let own = Self(object);
-        own.boxed().clients.store(ENDED, Ordering::Relaxed);
-        own
+        let internal = Self(object);
+        internal.object().clients.store(ENDED, Ordering::Relaxed);
+        internal
     }
 
-    /// One more client reference, unless the last one is gone.
-    pub(crate) fn try_client(&self) -> Option<Client<T>> {
-        let count = &self.boxed().clients;
+    /// Adds a client reference, unless the last one is gone.
+    pub(crate) fn try_client(&self) -> Option<ClientRef<T>> {
+        let count = &self.object().clients;
         count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
                 if n == 0 || n & ENDED != 0 { None } else { Some(n + 1) }
             })
             .ok()
-            .map(|_| Client(self.0))
+            .map(|_| ClientRef(self.0))
     }
 
-    fn boxed(&self) -> &Boxed<T> {
+    fn object(&self) -> &ObjectBox<T> {
         // SAFETY: this reference keeps the box.
         unsafe { self.0.as_ref() }
     }
@@ -184,97 +191,98 @@ impl<T: Payload> Own<T> {
     }
 }
 
-impl<T: Payload> Deref for Own<T> {
+impl<T: Payload> Deref for InternalRef<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.boxed().payload
+        &self.object().payload
     }
 }
 
-impl<T: Payload> Clone for Own<T> {
+impl<T: Payload> Clone for InternalRef<T> {
     fn clone(&self) -> Self {
-        self.boxed().own()
+        self.object().internal()
     }
 }
 
-impl<T: Payload> Drop for Own<T> {
+impl<T: Payload> Drop for InternalRef<T> {
     fn drop(&mut self) {
-        if self.boxed().own.fetch_sub(1, Ordering::Release) != 1 {
+        if self.object().internal.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
         fence(Ordering::Acquire);
         // SAFETY: that was the last reference of either kind, and the box came from `alloc` with this layout.
         unsafe {
             std::ptr::drop_in_place(self.0.as_ptr());
-            dealloc(self.0.as_ptr().cast(), Layout::new::<Boxed<T>>());
+            dealloc(self.0.as_ptr().cast(), Layout::new::<ObjectBox<T>>());
         }
         LIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A reference that clients count.
-pub(crate) struct Client<T: Payload>(NonNull<Boxed<T>>);
+pub(crate) struct ClientRef<T: Payload>(NonNull<ObjectBox<T>>);
 
-// SAFETY: as for `Own`.
-unsafe impl<T: Payload> Send for Client<T> {}
-// SAFETY: as for `Own`.
-unsafe impl<T: Payload> Sync for Client<T> {}
+// SAFETY: as for `InternalRef`.
+unsafe impl<T: Payload> Send for ClientRef<T> {}
+// SAFETY: as for `InternalRef`.
+unsafe impl<T: Payload> Sync for ClientRef<T> {}
 
-impl<T: Payload> Client<T> {
-    /// A new object with its first client reference; `None` when memory runs out.
-    pub(crate) fn try_new(payload: T, faces: &'static Faces, outer: Option<Outer>) -> Option<Self> {
-        let layout = Layout::new::<Boxed<T>>();
+impl<T: Payload> ClientRef<T> {
+    /// Creates an object with its first client reference; `None` when memory runs out.
+    pub(crate) fn try_new(payload: T, outer: Option<Outer>) -> Option<Self> {
+        let vtables = T::vtables(outer.is_some());
+        let layout = Layout::new::<ObjectBox<T>>();
         // SAFETY: the layout is not of size zero.
-        let memory = NonNull::new(unsafe { alloc(layout) })?.cast::<Boxed<T>>();
-        let boxed = Boxed {
-            main: faces.main,
-            inner: faces.inner,
+        let memory = NonNull::new(unsafe { alloc(layout) })?.cast::<ObjectBox<T>>();
+        let object = ObjectBox {
+            delegating: vtables.delegating,
+            non_delegating: vtables.non_delegating,
             payload,
             outer,
             clients: AtomicU32::new(1),
-            own: AtomicUsize::new(1),
+            internal: AtomicUsize::new(1),
         };
         // SAFETY: the memory is fresh and has this layout.
-        unsafe { memory.write(boxed) };
+        unsafe { memory.write(object) };
         LIVE.fetch_add(1, Ordering::Relaxed);
         Some(Self(memory))
     }
 
-    /// Hands the reference to C, as a pointer to `face`.
-    pub(crate) fn into_raw(self, face: Face) -> *mut c_void {
+    /// Hands the reference to C, as a pointer to an unknown.
+    pub(crate) fn into_raw(self, which: Unknown) -> *mut c_void {
         // SAFETY: this reference keeps the box.
-        unsafe { ManuallyDrop::new(self).0.as_ref() }.face(face)
+        unsafe { ManuallyDrop::new(self).0.as_ref() }.unknown(which)
     }
 
-    pub(crate) fn own(&self) -> Own<T> {
-        self.boxed().own()
+    pub(crate) fn internal(&self) -> InternalRef<T> {
+        self.object().internal()
     }
 
-    fn boxed(&self) -> &Boxed<T> {
+    fn object(&self) -> &ObjectBox<T> {
         // SAFETY: this reference keeps the box.
         unsafe { self.0.as_ref() }
     }
 }
 
-impl<T: Payload> Clone for Client<T> {
+impl<T: Payload> Clone for ClientRef<T> {
     fn clone(&self) -> Self {
-        self.boxed().add_client();
+        self.object().add_client();
         Self(self.0)
     }
 }
 
-impl<T: Payload> Deref for Client<T> {
+impl<T: Payload> Deref for ClientRef<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.boxed().payload
+        &self.object().payload
     }
 }
 
-impl<T: Payload> Drop for Client<T> {
+impl<T: Payload> Drop for ClientRef<T> {
     fn drop(&mut self) {
         // SAFETY: the reference is this value's, and it ends here.
-        unsafe { Boxed::release_client(self.0.as_ptr()) };
+        unsafe { ObjectBox::release_client(self.0.as_ptr()) };
     }
 }

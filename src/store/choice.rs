@@ -1,4 +1,4 @@
-//! Which store this process uses: decided once, at its first open, and never again.
+//! Which store this process uses: decided once, at its first open.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -6,31 +6,34 @@ use std::{fmt, io};
 
 use once_cell::race::OnceBox;
 
-use super::{Content, Entry, Shared};
-use crate::name::Name;
+use super::backend::Backend;
+use super::folder::SharedFolder;
+use super::memory::MEMORY;
+use super::program::program;
 use crate::sys;
 
-/// `None`: the memory of this process. Not behind a lock or a Once, which a forked child could find taken.
-static CHOSEN: OnceBox<Option<Shared>> = OnceBox::new();
-static PROGRAM: OnceBox<String> = OnceBox::new();
+/// `None`: the memory of this process. Not behind a lock or a Once, which a forked child could find locked.
+static CHOSEN: OnceBox<Option<SharedFolder>> = OnceBox::new();
 
-/// Why there is no folder to share.
+/// Why there is no shared folder.
 #[derive(Debug)]
 pub(crate) enum Unusable {
     /// `MAPIOFFLINE_STORE=memory`
-    NotWanted,
-    /// Neither the environment nor the account says where.
+    Disabled,
+    /// Neither the environment nor the account names a folder.
     NoHome,
     Folder(PathBuf, io::Error),
 }
 
-/// Decides, unless that is settled. Never under a lock.
+/// Decides, unless that is decided. Never under a lock. Only a lasting reason leads to memory: after a transient error the
+/// folder is used, and tried again by the next change.
 pub(crate) fn decide() {
     if CHOSEN.get().is_some() {
         return;
     }
     let folder = of_user().and_then(|folder| match folder.open_or_create() {
         Ok(_) => Ok(folder),
+        Err(error) if sys::is_transient(&error) => Ok(folder),
         Err(error) => Err(Unusable::Folder(folder.path().to_owned(), error)),
     });
     program();
@@ -47,33 +50,25 @@ pub(crate) fn decide() {
     }
 }
 
-/// Decides for `folder`, or for memory. False: it was settled before.
+/// Decides for `folder`, or for memory. False: it was decided before.
 pub(crate) fn choose(folder: Option<&Path>) -> bool {
     program();
-    CHOSEN.set(Box::new(folder.map(|folder| Shared::new(folder.to_owned())))).is_ok()
+    CHOSEN.set(Box::new(folder.map(|folder| SharedFolder::new(folder.to_owned())))).is_ok()
 }
 
-/// The folder, if the shared store is in use.
-pub(crate) fn shared() -> Option<&'static Shared> {
-    CHOSEN.get().and_then(Option::as_ref)
+/// The store of every profile.
+pub(crate) fn backend() -> &'static dyn Backend {
+    match CHOSEN.get() {
+        Some(Some(folder)) => folder,
+        _ => &MEMORY,
+    }
 }
 
-/// A profile's entry. Opening makes nothing that outlives the process.
-pub(crate) fn open() -> Entry {
-    Entry::new(shared())
-}
-
-/// Whether some process made this profile's global object.
-pub(crate) fn is_hosted(profile: &Name) -> bool {
-    let reading = shared().and_then(|folder| folder.open().and_then(|folder| folder.read(profile)).ok());
-    matches!(reading.as_ref().and_then(|reading| reading.content(profile)), Some(Content::Record(stored)) if stored.hosted)
-}
-
-/// The folder that the environment names, or the custom of the system.
-pub(crate) fn of_user() -> Result<Shared, Unusable> {
+/// The folder that the environment names, or that the system's convention gives.
+pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
     let variable = |name| sys::environment(name).filter(|value| !value.is_empty());
     match variable("MAPIOFFLINE_STORE") {
-        Some(store) if store == "memory" => return Err(Unusable::NotWanted),
+        Some(store) if store == "memory" => return Err(Unusable::Disabled),
         Some(store) if store != "shared" => {
             log::warn!("MAPIOFFLINE_STORE={} is neither memory nor shared; taken as shared", store.display());
         }
@@ -84,28 +79,19 @@ pub(crate) fn of_user() -> Result<Shared, Unusable> {
         None => sys::user_state_folder().ok_or(Unusable::NoHome)?.join("mapioffline"),
     };
     match std::path::absolute(&path) {
-        Ok(path) => Ok(Shared::new(path)),
+        Ok(path) => Ok(SharedFolder::new(path)),
         Err(error) => Err(Unusable::Folder(path, error)),
     }
-}
-
-/// What this program is called in the records that it writes. Asked for before anything runs where memory may be short.
-pub(crate) fn program() -> &'static str {
-    PROGRAM.get_or_init(|| {
-        let path = std::env::current_exe().ok().or_else(|| std::env::args_os().next().map(PathBuf::from));
-        let name = path.as_deref().and_then(Path::file_stem).unwrap_or_default();
-        Box::new(name.to_string_lossy().chars().take(64).collect())
-    })
 }
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotWanted => {
+            Self::Disabled => {
                 f.write_str("MAPIOFFLINE_STORE=memory: every process keeps the state of profiles to itself")
             }
             Self::NoHome => {
-                f.write_str("nothing says where this user's state is kept: neither HOME nor the account has a folder")
+                f.write_str("there is no folder for this user's state: neither HOME nor the account names one")
             }
             Self::Folder(path, error) => write!(f, "the state folder {} cannot be used: {error}", path.display()),
         }

@@ -1,8 +1,8 @@
 //! File names: a safe and reversible escape of folded profile names.
 //!
-//! `A`-`Z`, `0`-`9`, `-`, `_`, `@` and `.` stand for themselves, a space is `+`. Everything else stands between two `=`, as
-//! its UTF-16 units in base 32. So a name is the same on every file system: plain ASCII, no case to be lost, nothing to
-//! normalise, no hidden file, no device of Windows', and 229 bytes at most.
+//! `A`-`Z`, `0`-`9`, `-`, `_`, `@` and `.` represent themselves, and `+` represents a space. Everything else is written
+//! between two `=`, as its UTF-16 units in base 32. So a name is the same on every file system: it is plain ASCII, does not
+//! depend on case, needs no normalisation, is neither a hidden file nor a Windows device, and has at most 229 bytes.
 #![forbid(unsafe_code)]
 
 use data_encoding::BASE32_DNSSEC as BASE32;
@@ -11,14 +11,14 @@ use crate::abi::cchProfileNameMax;
 use crate::name::Name;
 
 const SUFFIX: &str = ".json";
-/// An escaped unit between two that stand for themselves takes most: six bytes for the pair of `=` and itself.
+/// The worst case alternates plain and escaped units: six bytes for an escaped one with its two `=`, one for a plain one.
 const MAX: usize = cchProfileNameMax / 2 * 7 + SUFFIX.len();
 const QUOTE: u8 = b'=';
-/// Windows takes these for devices, whatever suffix follows.
+/// Windows treats these as devices, whatever suffix follows.
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 const NUMBERED_DEVICES: [&str; 2] = ["COM", "LPT"];
 
-/// The name of a profile's file.
+/// The name of a profile's record file.
 #[derive(Clone, Copy)]
 pub(super) struct FileName {
     bytes: [u8; MAX],
@@ -68,7 +68,7 @@ impl FileName {
     }
 }
 
-/// The folded name of the profile whose file is called so; nothing for files that are not a profile's.
+/// The folded name of the profile whose file has this name. `None` if it is not the file name of a profile.
 pub(crate) fn profile_of(file: &str) -> Option<Name> {
     let mut units = [0; cchProfileNameMax];
     let mut count = 0;
@@ -77,7 +77,7 @@ pub(crate) fn profile_of(file: &str) -> Option<Name> {
         count += 1;
         Some(())
     };
-    // Outside, inside, outside...
+    // Parts outside and inside a pair of `=` alternate. The first is outside.
     for (part, text) in file.strip_suffix(SUFFIX)?.split(char::from(QUOTE)).enumerate() {
         if part % 2 == 0 {
             text.bytes().try_for_each(|byte| push(u16::from(if byte == b'+' { b' ' } else { byte })))?;
@@ -89,11 +89,11 @@ pub(crate) fn profile_of(file: &str) -> Option<Name> {
         bytes[..len].chunks_exact(2).try_for_each(|pair| push(u16::from_be_bytes([pair[0], pair[1]])))?;
     }
     let name = Name::from_utf16(units[..count].iter().copied()).ok()?;
-    // One spelling a name: what this would not write is not a profile's.
+    // A profile has exactly one file name: the one that `FileName::of` gives.
     (FileName::of(&name).as_str() == file).then_some(name)
 }
 
-/// The byte that the unit stands as, if it needs no escape there.
+/// The byte that represents the unit at this position, if it needs no escape.
 fn plain(units: &[u16], at: usize) -> Option<u8> {
     let byte = u8::try_from(units[at]).ok()?;
     match byte {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_system_would_take_amiss_is_escaped() {
+    fn names_that_file_systems_treat_specially_are_escaped() {
         for name in ["CON", "con.txt", "com1", "LPT9.x", ".hidden", "a/b", "a\\b", "=", "+", "a\nb", "ß", "\u{10428}"]
         {
             let file = file(name);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_comes_back() {
+    fn every_name_round_trips() {
         let mut names: Vec<String> =
             ["Outlook", "a b", "+", "=", "==", "nul", "ÿ", "straße", "ＡＢＣ", "x".repeat(64).as_str()]
                 .map(str::to_owned)
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_nobodys() {
+    fn names_of_other_files_are_no_profile() {
         for file in [
             "",
             ".json",

@@ -1,6 +1,6 @@
-//! What a profile's file says: JSON, one object, to be read by people.
+//! The content of a profile's file: one JSON object, formatted for people to read.
 //!
-//! Nothing is allocated for a record without escapes in its strings, as this runs where memory may have run out.
+//! Parsing a record without escapes in its strings allocates nothing, as memory may have run out.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -12,18 +12,20 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq as _, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use super::backend::Record;
+use super::program::program;
+use crate::error::ErrorKind;
 use crate::name::Name;
 use crate::state::{Capabilities, State};
 
 /// The format that this version writes, and the only one that it reads.
 pub(crate) const FORMAT: u32 = 1;
-/// Larger than any record, and small enough to be read at once. A later format may use all of it.
+/// The largest file that is read. Larger than any record of this format; a later format may use all of it.
 pub(super) const LARGEST: usize = 64 * 1024;
 
 /// A record as it is stored.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Stored<'a> {
+pub(crate) struct StoredRecord<'a> {
     format: u32,
     #[serde(with = "as_text")]
     pub(crate) profile: Name,
@@ -39,7 +41,7 @@ pub(crate) struct Stored<'a> {
     pub(crate) changed_at: SystemTime,
 }
 
-/// Who changed it.
+/// The process that wrote the record.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Author<'a> {
     pub(crate) pid: u32,
@@ -47,24 +49,29 @@ pub(crate) struct Author<'a> {
     pub(crate) program: Cow<'a, str>,
 }
 
-/// What is in a file.
+/// The parsed content of a file.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Content<'a> {
-    Record(Stored<'a>),
-    /// Of a later version of this library: the format.
-    Newer(u32),
+    Record(StoredRecord<'a>),
+    /// A later version of this library wrote it, in the format of this number.
+    LaterFormat(u32),
     Damaged,
 }
 
-impl<'a> Stored<'a> {
-    pub(crate) fn new(profile: Name, state: State, capabilities: Capabilities, hosted: bool, revision: u64) -> Self {
-        let changed_by = Author { pid: std::process::id(), program: super::program().into() };
-        // A clock that was never set must not be the end of a change.
+impl<'a> StoredRecord<'a> {
+    pub(super) fn new(profile: Name, record: Record, revision: u64) -> Self {
+        let Record { state, capabilities, hosted } = record;
+        let changed_by = Author { pid: std::process::id(), program: program().into() };
+        // A clock that was never set must not make the write fail.
         let changed_at = SystemTime::now().max(SystemTime::UNIX_EPOCH);
         Self { format: FORMAT, profile, state, capabilities, hosted, revision, changed_by, changed_at }
     }
 
-    /// Reads what is in the file of `profile`.
+    pub(super) fn record(&self) -> Record {
+        Record { state: self.state, capabilities: self.capabilities, hosted: self.hosted }
+    }
+
+    /// Parses the content of the file of `profile`. The record of another profile counts as damaged.
     pub(crate) fn parse(text: &'a [u8], profile: &Name) -> Content<'a> {
         #[derive(Deserialize)]
         struct Head {
@@ -75,7 +82,7 @@ impl<'a> Stored<'a> {
             _ => {}
         }
         match serde_json::from_slice::<Head>(text) {
-            Ok(Head { format }) if format > FORMAT => Content::Newer(format),
+            Ok(Head { format }) if format > FORMAT => Content::LaterFormat(format),
             _ => Content::Damaged,
         }
     }
@@ -84,15 +91,15 @@ impl<'a> Stored<'a> {
         self.profile.folded().units() == profile.folded().units()
     }
 
-    /// The file's text.
-    pub(super) fn to_text(&self) -> Result<Vec<u8>, Error> {
+    /// The text to write to the file.
+    pub(super) fn to_text(&self) -> Result<Vec<u8>, ErrorKind> {
         let mut text = Vec::new();
         text.try_reserve_exact(4096)?;
         text.resize(4096, 0);
         let mut room = &mut text[..];
-        // The longest record fits: escapes make six bytes of a character at most.
-        serde_json::to_writer_pretty(&mut room, self).map_err(|_| Error::Unexpected)?;
-        writeln!(room).map_err(|_| Error::Unexpected)?;
+        // The longest record fits: an escaped character takes six bytes at most.
+        serde_json::to_writer_pretty(&mut room, self).map_err(|_| ErrorKind::Unexpected)?;
+        writeln!(room).map_err(|_| ErrorKind::Unexpected)?;
         let left = room.len();
         text.truncate(4096 - left);
         Ok(text)
@@ -114,7 +121,7 @@ mod as_text {
                 f.write_str("a profile name")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Name, E> {
-                // A zero would end it for the scan.
+                // `Name::from_utf8` stops at a zero.
                 Name::from_utf8(text.bytes()).ok().filter(|_| !text.contains('\0')).ok_or_else(|| E::custom("no name"))
             }
         }
@@ -122,17 +129,17 @@ mod as_text {
     }
 }
 
-/// The words for states, which are also those for the capability to change to them.
+/// The word of each state. It is also the word of the capability to change to that state.
 const WORDS: [(&str, State); 2] = [("offline", State::Offline), ("online", State::Online)];
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Word {
+enum StateWord {
     Offline,
     Online,
 }
 
-impl From<State> for Word {
+impl From<State> for StateWord {
     fn from(state: State) -> Self {
         match state {
             State::Offline => Self::Offline,
@@ -141,11 +148,11 @@ impl From<State> for Word {
     }
 }
 
-impl From<Word> for State {
-    fn from(word: Word) -> Self {
+impl From<StateWord> for State {
+    fn from(word: StateWord) -> Self {
         match word {
-            Word::Offline => Self::Offline,
-            Word::Online => Self::Online,
+            StateWord::Offline => Self::Offline,
+            StateWord::Online => Self::Online,
         }
     }
 }
@@ -154,11 +161,11 @@ mod as_word {
     use super::*;
 
     pub(super) fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
-        Word::from(*state).serialize(serializer)
+        StateWord::from(*state).serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
-        Word::deserialize(deserializer).map(State::from)
+        StateWord::deserialize(deserializer).map(State::from)
     }
 }
 
@@ -184,7 +191,7 @@ mod as_words {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Capabilities, A::Error> {
                 let mut capabilities = Capabilities::NONE;
-                while let Some(word) = words.next_element::<Word>()? {
+                while let Some(word) = words.next_element::<StateWord>()? {
                     capabilities = capabilities.with(word.into());
                 }
                 Ok(capabilities)
@@ -224,16 +231,17 @@ mod tests {
         Name::from_utf8(text.bytes()).unwrap()
     }
 
-    fn stored(profile: &str) -> Stored<'static> {
-        Stored::new(name(profile), State::Offline, Capabilities::ALL, true, 7)
+    fn stored(profile: &str) -> StoredRecord<'static> {
+        let record = Record { state: State::Offline, capabilities: Capabilities::ALL, hosted: true };
+        StoredRecord::new(name(profile), record, 7)
     }
 
     #[test]
-    fn a_record_comes_back() {
+    fn a_record_round_trips() {
         for profile in ["Outlook", "é", "quo\"te \\ and\nline", &"\u{1}".repeat(64), &"\u{FFFD}".repeat(64)] {
             let stored = stored(profile);
             let text = stored.to_text().unwrap();
-            let Content::Record(back) = Stored::parse(&text, &name(profile)) else { panic!("{profile}") };
+            let Content::Record(back) = StoredRecord::parse(&text, &name(profile)) else { panic!("{profile}") };
             assert_eq!(
                 (back.state, back.capabilities, back.hosted, back.revision),
                 (State::Offline, Capabilities::ALL, true, 7)
@@ -245,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn people_can_read_it() {
+    fn the_text_has_one_field_per_line() {
         let text = String::from_utf8(stored("Outlook").to_text().unwrap()).unwrap();
         for line in
             ["{", "  \"format\": 1,", "  \"profile\": \"Outlook\",", "  \"state\": \"offline\",", "  \"hosted\": true,"]
@@ -256,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_noticed() {
+    fn damaged_records_are_detected() {
         let text = stored("Outlook").to_text().unwrap();
         for end in 0..text.len() - 2 {
-            assert_eq!(Stored::parse(&text[..end], &name("Outlook")), Content::Damaged, "cut at {end}");
+            assert_eq!(StoredRecord::parse(&text[..end], &name("Outlook")), Content::Damaged, "cut at {end}");
         }
-        assert_eq!(Stored::parse(&text, &name("Other")), Content::Damaged, "another profile's");
+        assert_eq!(StoredRecord::parse(&text, &name("Other")), Content::Damaged, "another profile's");
         let text = String::from_utf8(text).unwrap();
         for (from, to) in [
             ("\"format\": 1", "\"format\": 0"),
@@ -273,13 +281,13 @@ mod tests {
         ] {
             let damaged = text.replacen(from, to, 1);
             assert_ne!(damaged, text, "{from}");
-            assert_eq!(Stored::parse(damaged.as_bytes(), &name("Outlook")), Content::Damaged, "{to}");
+            assert_eq!(StoredRecord::parse(damaged.as_bytes(), &name("Outlook")), Content::Damaged, "{to}");
         }
     }
 
     #[test]
-    fn a_later_format_is_known_as_such_whatever_else_it_has() {
+    fn a_later_format_is_recognised_whatever_its_other_fields() {
         let newer = br#"{"format": 2, "state": {"mail": "offline"}}"#;
-        assert_eq!(Stored::parse(newer, &name("Outlook")), Content::Newer(2));
+        assert_eq!(StoredRecord::parse(newer, &name("Outlook")), Content::LaterFormat(2));
     }
 }

@@ -1,6 +1,6 @@
-//! The one watcher of the process: it notices what other processes change while objects are open here.
+//! The watcher: the one thread of the process that notices what other processes change while objects are open here.
 //!
-//! It is a thread that ends a few seconds after the last object did, and begins again with the next.
+//! It ends a few seconds after the last object did, and begins again with the next.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -9,48 +9,49 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::{Shared, profile_of};
-use crate::com::guard;
+use super::backend::Backend;
+use crate::guard::guard;
 use crate::name::Name;
-use crate::sys::{self, Descriptor, Seen, Waker, Watch, lock};
+use crate::sync::lock;
+use crate::sys::{self, Descriptor, FolderWatch as _, Seen, Wake as _, Waker, Watch};
 
-/// How long it stays when nobody has an object open.
+/// How long the watcher stays when the process has no object open.
 const IDLE: Duration = Duration::from_secs(5);
-/// How often it looks where it is not told.
+/// How often it looks where the system does not notify it.
 const POLL: Duration = Duration::from_millis(500);
-/// How long it lets others go first.
+/// How long it lets other processes go first.
 const COURTESY: Duration = Duration::from_micros(100);
 const STACK: usize = 512 * 1024;
 
 /// What may have changed.
 #[derive(Clone, Copy)]
-pub(crate) enum Hint<'a> {
+pub(crate) enum Changed<'a> {
     /// The profile of this folded name.
     Profile(&'a Name),
-    /// Any that is open.
-    Anything,
+    /// Any profile that is open.
+    Any,
 }
 
-/// Takes a hint, and says whether it could be followed: if not, it comes again.
-type Hear = fn(Hint) -> bool;
+/// Follows a change, and says whether it could: if not, it is called again.
+type Follow = fn(Changed) -> bool;
 
 struct Watcher {
     running: bool,
     interests: usize,
-    /// Somebody could not see what a file says: it has to be looked at again.
+    /// A profile could not be read or followed: all have to be looked at again.
     look_again: bool,
     waker: Option<Arc<Waker>>,
-    /// What a forked child has to close.
+    /// What a forked child closes.
     descriptors: [Option<Descriptor>; 2],
 }
 
 static WATCHER: Mutex<Watcher> =
     Mutex::new(Watcher { running: false, interests: 0, look_again: false, waker: None, descriptors: [None; 2] });
 
-/// The next event is likely to be this process's own.
+/// The next event is probably of this process's own change.
 static OWN_CHANGE: AtomicBool = AtomicBool::new(false);
 
-/// While it lives, what others change is noticed.
+/// While a value exists, changes of other processes are noticed.
 pub(crate) struct Interest(());
 
 impl Interest {
@@ -65,22 +66,22 @@ impl Drop for Interest {
         let mut watcher = lock(&WATCHER);
         watcher.interests -= 1;
         if let Some(waker) = watcher.waker.as_ref().filter(|_| watcher.interests == 0) {
-            // From now on it counts the seconds.
+            // It ends after `IDLE`.
             waker.wake();
         }
     }
 }
 
 /// Starts the watcher where it does not run. Never under a lock: it may wait for the loader. A thread that cannot be
-/// had is asked for again next time.
-pub(crate) fn keep_watching(folder: &'static Shared, hear: Hear) {
+/// started is tried again by the next call.
+pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follow: Follow) {
     if mem::replace(&mut lock(&WATCHER).running, true) {
         return;
     }
-    let builder = std::thread::Builder::new().name("mapioffline-see".into()).stack_size(STACK);
-    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(folder, hear)) {
+    let builder = std::thread::Builder::new().name("mapioffline-watch".into()).stack_size(STACK);
+    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(backend, follow)) {
         lock(&WATCHER).running = false;
-        log::warn!("what other programs change is not noticed: no thread could be started: {error}");
+        log::warn!("changes of other programs are not noticed: no thread could be started: {error}");
     }
 }
 
@@ -89,7 +90,7 @@ pub(crate) fn note_own_change() {
     OWN_CHANGE.store(true, Ordering::Relaxed);
 }
 
-/// Has all profiles looked at again, soon.
+/// Has all open profiles looked at again, soon.
 pub(crate) fn look_again() {
     let mut watcher = lock(&WATCHER);
     watcher.look_again = true;
@@ -98,71 +99,70 @@ pub(crate) fn look_again() {
     }
 }
 
-/// How changes are noticed in a folder.
-pub(crate) enum Noticing {
+/// How changes of other processes are noticed.
+pub(crate) enum WatchMode {
     Watched,
     Polled(io::Error),
-    /// Watched, for changes on this machine, and polled.
-    Remote,
+    /// Watched, for changes on this machine, and polled, for those of others and for what the system does not report.
+    WatchedAndPolled,
 }
 
 /// Tries how changes would be noticed.
-pub(crate) fn how_noticed(folder: &Shared) -> Noticing {
-    match Watch::new(folder.path()) {
-        Err(error) => Noticing::Polled(error),
-        Ok(_) if is_remote(folder) => Noticing::Remote,
-        Ok(_) => Noticing::Watched,
+pub(crate) fn watch_mode(backend: &dyn Backend) -> WatchMode {
+    match backend.watch() {
+        Err(error) => WatchMode::Polled(error),
+        Ok(_) if is_polled_too(backend) => WatchMode::WatchedAndPolled,
+        Ok(_) => WatchMode::Watched,
     }
 }
 
-fn is_remote(folder: &Shared) -> bool {
-    folder.open().is_ok_and(|folder| folder.is_remote())
+fn is_polled_too(backend: &dyn Backend) -> bool {
+    !Watch::SEES_EDITS || backend.describe().is_remote
 }
 
-/// Says a thing once, until it is over.
+/// Logs a condition once, until it is over.
 #[derive(Default)]
-struct Said(bool);
+struct LogOnce(bool);
 
-impl Said {
-    fn say(&mut self, what: impl FnOnce() -> String) {
+impl LogOnce {
+    fn warn(&mut self, line: impl FnOnce() -> String) {
         if !mem::replace(&mut self.0, true) {
-            log::warn!("{}", what());
+            log::warn!("{}", line());
         }
     }
 }
 
-/// The life of the watcher's thread. A fault in it must not be the end of noticing.
-fn serve(folder: &'static Shared, hear: Hear) {
-    if guard("watcher", || watch(folder, hear)).is_none() {
+/// The body of the thread. After a panic the next open starts another one.
+fn serve(backend: &'static dyn Backend, follow: Follow) {
+    if guard("watcher", || watch(backend, follow)).is_none() {
         let mut watcher = lock(&WATCHER);
         forget(&mut watcher);
         watcher.running = false;
     }
 }
 
-/// The life of the watcher.
-fn watch(folder: &'static Shared, hear: Hear) {
+fn watch(backend: &'static dyn Backend, follow: Follow) {
     let Some(mut waker) = make_waker() else { return };
     let mut watch = None;
-    let mut remote = false;
-    let mut said = Said::default();
-    // What could not be followed: somebody has to look again.
-    let mut owed = false;
+    let mut also_polled = false;
+    let mut not_watched = LogOnce::default();
+    // A change could not be followed.
+    let mut retry = false;
     let mut last_look = Instant::now();
     let mut alone_since = None;
     loop {
         if watch.is_none() {
-            match begin(folder) {
+            match begin(backend) {
                 Ok(begun) => {
                     watch = Some(begun);
-                    remote = is_remote(folder);
-                    said = Said::default();
-                    // What changed before it was watched.
-                    owed = !hear(Hint::Anything);
+                    also_polled = is_polled_too(backend);
+                    not_watched = LogOnce::default();
+                    // What changed before the watch began.
+                    retry = !follow(Changed::Any);
                     last_look = Instant::now();
                 }
-                Err(error) => said.say(|| {
-                    let folder = folder.path().display();
+                Err(error) => not_watched.warn(|| {
+                    let folder = backend.describe().folder.unwrap_or(std::path::Path::new("")).display();
                     format!("{folder} is looked at every {} ms, as it cannot be watched: {error}", POLL.as_millis())
                 }),
             }
@@ -171,11 +171,11 @@ fn watch(folder: &'static Shared, hear: Hear) {
             let mut watcher = lock(&WATCHER);
             (watcher.interests == 0, mem::take(&mut watcher.look_again))
         };
-        owed |= asked;
-        let polled = watch.is_none() || remote || owed;
-        // Whatever else is seen meanwhile: others may be busy all the time.
+        retry |= asked;
+        let polled = watch.is_none() || also_polled || retry;
+        // Whatever else is seen meanwhile: other processes may change profiles all the time.
         if polled && last_look.elapsed() >= POLL {
-            owed = !hear(Hint::Anything);
+            retry = !follow(Changed::Any);
             last_look = Instant::now();
             continue;
         }
@@ -195,21 +195,21 @@ fn watch(folder: &'static Shared, hear: Hear) {
             (false, false) => None,
         };
         let mut gone = false;
-        let waited = sys::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
+        let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
             Seen::File(file) => {
                 if OWN_CHANGE.swap(false, Ordering::Relaxed) {
-                    // Nothing new, most likely: whoever else is told goes first.
+                    // Probably nothing new: other processes that are notified go first.
                     std::thread::sleep(COURTESY);
                 }
-                if let Some(profile) = profile_of(file) {
-                    owed |= !hear(Hint::Profile(&profile));
+                if let Some(profile) = backend.profile_of(file) {
+                    retry |= !follow(Changed::Profile(&profile));
                 }
             }
-            Seen::Anything => owed |= !hear(Hint::Anything),
+            Seen::Anything => retry |= !follow(Changed::Any),
             Seen::Gone => gone = true,
         });
         if waited.is_err() {
-            // Somebody closed descriptors that were not theirs; by now they may be somebody else's.
+            // The host closed descriptors of the watcher's. By now their numbers may be the host's own.
             forget(&mut lock(&WATCHER));
             mem::forget((waker, watch.take()));
             std::thread::sleep(POLL);
@@ -222,28 +222,29 @@ fn watch(folder: &'static Shared, hear: Hear) {
 }
 
 fn make_waker() -> Option<Arc<Waker>> {
-    // Descriptors come and go under the lock, so that a forked child closes what is open and nothing else.
+    // Descriptors are opened and closed under the lock, so that a forked child closes what is open and nothing else.
     let mut watcher = lock(&WATCHER);
     match Waker::new() {
         Ok(waker) => {
             let waker = Arc::new(waker);
-            watcher.descriptors[0] = Some(waker.descriptor());
+            watcher.descriptors[0] = waker.descriptor();
             watcher.waker = Some(waker.clone());
             Some(waker)
         }
         Err(error) => {
             watcher.running = false;
             drop(watcher);
-            log::warn!("what other programs change is not noticed: {error}");
+            log::warn!("changes of other programs are not noticed: {error}");
             None
         }
     }
 }
 
-fn begin(folder: &Shared) -> io::Result<Watch> {
-    let mut watcher = lock(&WATCHER);
-    let watch = Watch::new(folder.path())?;
-    watcher.descriptors[1] = Some(watch.descriptor());
+/// Not under the lock, which a fork and every open need: a file system may hang. A child that is forked between the two
+/// lines keeps a descriptor that it does not use.
+fn begin(backend: &dyn Backend) -> io::Result<Watch> {
+    let watch = backend.watch()?;
+    lock(&WATCHER).descriptors[1] = watch.descriptor();
     Ok(watch)
 }
 
@@ -253,7 +254,7 @@ fn stop(watch: &mut Option<Watch>) {
     *watch = None;
 }
 
-/// Ends the watcher with all that was its own, or gives it back: somebody has become interested.
+/// Ends the watcher and closes what it owns, or gives that back: an object has been opened.
 fn end(watch: Option<Watch>, waker: Arc<Waker>) -> Option<(Option<Watch>, Arc<Waker>)> {
     let mut watcher = lock(&WATCHER);
     if watcher.interests > 0 {
@@ -267,21 +268,21 @@ fn end(watch: Option<Watch>, waker: Arc<Waker>) -> Option<(Option<Watch>, Arc<Wa
     None
 }
 
-/// What the watcher had is not touched any more, and not closed either.
+/// Neither uses nor closes what the watcher had.
 fn forget(watcher: &mut Watcher) {
     mem::forget(watcher.waker.take());
     watcher.descriptors = [None; 2];
 }
 
-/// Holds the watcher still around a fork.
-pub(crate) fn hold() -> HeldWatcher {
-    HeldWatcher(lock(&WATCHER))
+/// Locks the watcher around a fork.
+pub(crate) fn lock_for_fork() -> WatcherForkGuard {
+    WatcherForkGuard(lock(&WATCHER))
 }
 
-pub(crate) struct HeldWatcher(MutexGuard<'static, Watcher>);
+pub(crate) struct WatcherForkGuard(MutexGuard<'static, Watcher>);
 
-impl HeldWatcher {
-    /// In the child there is no watcher: it gets one of its own on first use.
+impl WatcherForkGuard {
+    /// In the child there is no watcher. It gets its own on first use.
     pub(crate) fn abandon(mut self) {
         let descriptors = self.0.descriptors;
         forget(&mut self.0);

@@ -1,39 +1,40 @@
-//! A folder of the user's own: opened anew for each use, without following links, and checked on the open descriptor.
+//! A folder that belongs to the user. Each use opens it anew without following links and checks the open descriptor.
 //!
-//! No descriptor is kept: programs close those that they do not know, and a folder may vanish and come back.
+//! No descriptor is kept: programs close descriptors that they do not know, and a folder may be removed and made again.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{self as os, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::process::geteuid;
 
-use super::Found;
+use super::found::Found;
 
-/// Where the folder is.
+/// The path of the folder.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
 }
 
-/// The folder, open. Everything in it is named relative to this, so that nobody can exchange it on the way.
+/// The open folder. Files in it are opened relative to its descriptor, so that no process can replace the folder in between.
 pub(crate) struct Folder {
     descriptor: OwnedFd,
-    /// Whose it is, and whose everything in it has to be.
+    /// The user who owns the folder and must own every file in it.
     owner: u32,
 }
 
-/// The file by whose lock the folder is locked.
+/// The file whose lock locks the folder.
 pub(crate) struct LockFile {
     pub(crate) file: File,
-    /// Which file it is.
+    /// Identifies the file.
     id: Id,
 }
 
-/// Device and number: the types differ from system to system.
+/// Device and inode number. Their types differ between systems.
 type Id = (u64, u64);
 
 impl Place {
@@ -48,7 +49,7 @@ impl Place {
     pub(crate) fn open(&self) -> io::Result<Folder> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let folder = match os::open(&self.path, flags, Mode::empty()) {
-            // Which of the two it is for a link differs from system to system.
+            // Systems differ in which of the two they return for a link.
             Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
                 return Err(refusal("it is a link or not a folder, or something on the way to it is no folder"));
             }
@@ -65,7 +66,7 @@ impl Place {
         Ok(Folder { descriptor: folder, owner })
     }
 
-    /// Makes the folder, and what is missing on the way to it, if it is not there.
+    /// Opens the folder. Creates it and its missing parents if it does not exist.
     pub(crate) fn open_or_create(&self) -> io::Result<Folder> {
         match self.open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -78,16 +79,16 @@ impl Place {
 }
 
 impl Folder {
-    /// The permissions, as `ls` would number them.
+    /// The permission bits as four octal digits.
     pub(crate) fn permissions(&self) -> io::Result<String> {
         Ok(format!("{:04o}", Mode::from_raw_mode(os::fstat(&self.descriptor)?.st_mode).bits() & 0o7777))
     }
 
-    /// Whether another machine may change what is in it without this one's noticing.
+    /// Whether another machine may change the folder's content without a change notification on this one.
     pub(crate) fn is_remote(&self) -> bool {
         #[cfg(target_os = "linux")]
         {
-            // Linux's numbers for NFS, SMB (two), CIFS, AFS, Ceph, 9P, CODA, FUSE, NCP.
+            // The type numbers of NFS, SMB (two), CIFS, AFS, Ceph, 9P, CODA, FUSE and NCP on Linux.
             const REMOTE: [u32; 10] = [
                 0x6969,
                 0x517B,
@@ -106,13 +107,20 @@ impl Folder {
         false
     }
 
-    /// What is in a file of ours, if it is not larger than `limit`.
+    /// When an entry of the folder was last created, renamed or removed.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        let stat = os::fstat(&self.descriptor).ok()?;
+        let time = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
+        Some(SystemTime::UNIX_EPOCH + time)
+    }
+
+    /// Reads a file that belongs to the folder's owner and is at most `limit` bytes long.
     pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Found> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match os::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(rustix::io::Errno::NOENT) => return Ok(Found::Nothing),
-            // A link; a socket.
+            // A link or a socket.
             Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(Found::NotOurs),
             Err(error) => return Err(error.into()),
         };
@@ -138,8 +146,8 @@ impl Folder {
         Ok(Found::Bytes(bytes))
     }
 
-    /// The file whose lock is that of the folder. To be opened for writing only where locks want that: when such a file is
-    /// closed, everybody who watches the folder wakes up.
+    /// Opens the lock file of the folder, and creates it if it does not exist. Pass `for_writing` only where locks need
+    /// write access: closing a file that was open for writing wakes every watcher of the folder.
     pub(crate) fn open_lock(&self, name: &str, for_writing: bool) -> io::Result<LockFile> {
         let access = if for_writing { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -151,32 +159,33 @@ impl Folder {
         Ok(LockFile { file: file.into(), id: id_of(&stat) })
     }
 
-    /// Whether `lock` is still the file of that name.
+    /// Whether `name` still refers to the file `lock`.
     pub(crate) fn is_still(&self, name: &str, lock: &LockFile) -> bool {
         os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| id_of(&stat) == lock.id)
     }
 
-    /// Makes `name` have these contents: it is the old file or the new one at every instant. The new one is written as
-    /// `spare` in a folder `below`, which nobody watches; one writer at a time.
+    /// Replaces the content of `name` atomically: `name` is the old file or the new one at every instant. The new content is
+    /// written to `spare` in the subfolder `below`, which no process watches. The caller ensures that only one writer runs
+    /// at a time.
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.open_spare(below, spare)?;
         let written = file.write_all(bytes);
         drop(file);
         let replaced = written.and_then(|()| Ok(os::renameat(&self.descriptor, spare, &self.descriptor, name)?));
         match replaced {
-            // Whoever watches has been told; the next writer will find its file made.
+            // Watchers have been notified by now. Creates the empty file for the next writer.
             Ok(()) => drop(self.create(spare)),
             Err(_) => drop(os::unlinkat(&self.descriptor, spare, AtFlags::empty())),
         }
         replaced
     }
 
-    /// The empty file that the last writer left, or a new one. What a writer that was killed left is cut off.
+    /// Opens the empty file that the last writer left, or creates one. Truncates a file that a killed writer left.
     fn open_spare(&self, below: &str, spare: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         match os::openat(&self.descriptor, spare, flags, Mode::empty()) {
             Ok(file) if self.owns(&os::fstat(&file)?) => return Ok(file.into()),
-            // No file of ours.
+            // Not a regular file of this user.
             Ok(_) | Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
                 os::unlinkat(&self.descriptor, spare, AtFlags::empty())?;
             }
@@ -197,7 +206,7 @@ impl Folder {
         os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
     }
 
-    /// Gives a file another name, which nothing has yet; one writer at a time.
+    /// Renames a file. The caller ensures that `to` does not exist and that there is one writer at a time.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(os::renameat(&self.descriptor, from, &self.descriptor, to)?)
     }
@@ -210,12 +219,12 @@ impl Folder {
         Ok(os::unlinkat(&self.descriptor, name, AtFlags::empty())?)
     }
 
-    /// Whether it is a file of the folder's owner.
+    /// Whether this is a regular file that belongs to the folder's owner.
     fn owns(&self, stat: &Stat) -> bool {
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_uid == self.owner
     }
 
-    /// The names in it that are text.
+    /// The names of the folder's entries that are valid UTF-8.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in os::Dir::read_from(&self.descriptor)? {
@@ -225,7 +234,7 @@ impl Folder {
     }
 }
 
-#[allow(clippy::unnecessary_cast, reason = "the types differ from system to system")]
+#[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
 fn id_of(stat: &Stat) -> Id {
     (stat.st_dev as u64, stat.st_ino as u64)
 }
@@ -234,18 +243,18 @@ fn refusal(why: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, why.into())
 }
 
-/// Where the user's state is kept, by the custom of the system.
+/// The system's customary folder for the user's state.
 pub(crate) fn user_state_folder() -> Option<PathBuf> {
     if cfg!(target_vendor = "apple") {
         return Some(home()?.join("Library/Application Support"));
     }
-    // A relative one is to be ignored, says the specification.
+    // The XDG specification says to ignore a relative path.
     let xdg = super::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     xdg.or_else(|| Some(home()?.join(".local/state")))
 }
 
-/// The home of the user whose rights this program has.
+/// The home folder of the effective user.
 fn home() -> Option<PathBuf> {
     let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
-    super::environment("HOME").and_then(absolute).or_else(|| super::os::home_of_account().and_then(absolute))
+    super::environment("HOME").and_then(absolute).or_else(|| super::unix::home_of_account().and_then(absolute))
 }

@@ -1,51 +1,34 @@
-//! A folder of the user's own, by its access list. While it is open here it can be neither renamed nor removed, so that
-//! what is named below it is in it.
+//! A folder that belongs to the user, which its access list decides. While it is open here, no process can rename or remove
+//! it, so that a path below it leads into it.
 
-use std::ffi::c_void;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::os::windows::io::AsRawHandle as _;
 use std::path::{Component, Path, PathBuf, Prefix};
-use std::ptr;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_ACCESS_DENIED, ERROR_ALREADY_EXISTS, ERROR_SHARING_VIOLATION, HANDLE, LocalFree,
-};
-use windows_sys::Win32::Security::Authorization::{
-    ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
-    ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_FILE_OBJECT,
-};
-use windows_sys::Win32::Security::{
-    ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, EqualSid, GetAce, GetTokenInformation,
-    IsWellKnownSid, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES,
-    TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TokenOwner, TokenUser, WinBuiltinAdministratorsSid, WinCreatorOwnerRightsSid,
-    WinCreatorOwnerSid, WinLocalSystemSid,
-};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
-    CreateDirectoryW, DELETE, FILE_APPEND_DATA, FILE_ATTRIBUTE_REPARSE_POINT, FILE_DELETE_CHILD,
-    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY, FILE_SHARE_READ, FILE_SHARE_WRITE,
-    FILE_WRITE_DATA, READ_CONTROL, SYNCHRONIZE, WRITE_DAC, WRITE_OWNER,
+    FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY,
+    FILE_SHARE_READ, FILE_SHARE_WRITE, READ_CONTROL, SYNCHRONIZE,
 };
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-use super::Found;
+use super::access::{Access, create_for_owner_only, refusal};
+use super::found::Found;
 
-/// Where the folder is.
+/// The path of the folder.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
 }
 
-/// The file by whose lock the folder is locked.
+/// The file whose lock locks the folder.
 pub(crate) struct LockFile {
     pub(crate) file: File,
 }
 
-/// The folder, open.
+/// The open folder.
 pub(crate) struct Folder {
     path: PathBuf,
     handle: File,
@@ -75,7 +58,7 @@ impl Place {
         Ok(Folder { path: self.path.clone(), handle })
     }
 
-    /// Makes the folder, and what is missing on the way to it, if it is not there.
+    /// Opens the folder. Creates it and its missing parents if it does not exist.
     pub(crate) fn open_or_create(&self) -> io::Result<Folder> {
         match self.open() {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -91,25 +74,30 @@ impl Place {
 }
 
 impl Folder {
-    /// The owner and the access list, in Windows' own notation.
+    /// The owner and the access list, in SDDL.
     pub(crate) fn permissions(&self) -> io::Result<String> {
         Access::of(&self.handle)?.text()
     }
 
-    /// Whether another machine may change what is in it without this one's noticing.
+    /// Whether another machine may change the folder's content without a change notification on this one.
     pub(crate) fn is_remote(&self) -> bool {
         let Some(Component::Prefix(prefix)) = self.path.components().next() else { return false };
         matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..))
     }
 
-    /// What is in a file, if it is not larger than `limit`.
+    /// When an entry of the folder was last created, renamed or removed.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.handle.metadata().and_then(|metadata| metadata.modified()).ok()
+    }
+
+    /// Reads a file that is at most `limit` bytes long.
     pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Found> {
         let opened =
             OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(self.path.join(name));
         let mut file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-            // A folder cannot be opened so.
+            // Opening a folder fails without FILE_FLAG_BACKUP_SEMANTICS.
             Err(_) if fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_dir()) => {
                 return Ok(Found::NotOurs);
             }
@@ -134,7 +122,7 @@ impl Folder {
         Ok(Found::Bytes(bytes))
     }
 
-    /// The file whose lock is that of the folder. Nobody removes it while it is open.
+    /// Opens the lock file of the folder, and creates it if it does not exist. No process can remove it while it is open.
     pub(crate) fn open_lock(&self, name: &str, _: bool) -> io::Result<LockFile> {
         let file = OpenOptions::new()
             .read(true)
@@ -151,13 +139,14 @@ impl Folder {
         Ok(LockFile { file })
     }
 
-    /// Whether `lock` is still the file of that name.
+    /// Whether the name still refers to the lock file. Always, as an open lock file cannot be removed.
     pub(crate) fn is_still(&self, _: &str, _: &LockFile) -> bool {
         true
     }
 
-    /// Makes `name` have these contents: it is the old file or the new one at every instant. The new one is written as
-    /// `spare` in a folder `below`, which nobody watches; one writer at a time.
+    /// Replaces the content of `name` atomically: `name` is the old file or the new one at every instant. The new content is
+    /// written to `spare` in the subfolder `below`, which no process watches. The caller ensures that only one writer runs
+    /// at a time.
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
         let (name, spare) = (self.path.join(name), self.path.join(spare));
         let create = || OpenOptions::new().write(true).create_new(true).open(&spare);
@@ -166,7 +155,7 @@ impl Folder {
                 fs::create_dir(self.path.join(below))?;
                 create()?
             }
-            // Of a writer that was killed.
+            // A killed writer left it.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 fs::remove_file(&spare)?;
                 create()?
@@ -182,7 +171,7 @@ impl Folder {
         replaced
     }
 
-    /// Gives a file another name, which nothing has yet; one writer at a time.
+    /// Renames a file. The caller ensures that `to` does not exist and that there is one writer at a time.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         patiently(|| fs::rename(self.path.join(from), self.path.join(to)))
     }
@@ -195,7 +184,7 @@ impl Folder {
         patiently(|| fs::remove_file(self.path.join(name)))
     }
 
-    /// The names in it that are text.
+    /// The names of the folder's entries that are valid UTF-16.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {
@@ -205,7 +194,7 @@ impl Folder {
     }
 }
 
-/// Virus scanners and indexers open what is new, and hold it for a moment.
+/// Retries while another program has the file open: virus scanners and indexers briefly open new files.
 fn patiently<T>(mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     const IN_THE_WAY: [Option<i32>; 2] = [Some(ERROR_ACCESS_DENIED as i32), Some(ERROR_SHARING_VIOLATION as i32)];
     for _ in 0..10 {
@@ -221,207 +210,7 @@ fn is_link(metadata: &fs::Metadata) -> bool {
     metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0
 }
 
-fn refusal(why: impl Into<String>) -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, why.into())
-}
-
-/// Memory of the system's, given back when it is dropped.
-struct Local(*mut c_void);
-
-impl Drop for Local {
-    fn drop(&mut self) {
-        // SAFETY: it was given by a function that says to free it so.
-        unsafe { LocalFree(self.0) };
-    }
-}
-
-/// Whom a folder belongs to, and who may do what with it.
-struct Access {
-    owner: PSID,
-    list: *const ACL,
-    /// What the two point into.
-    descriptor: Local,
-}
-
-impl Access {
-    fn of(folder: &File) -> io::Result<Self> {
-        let (mut owner, mut list, mut descriptor): (PSID, *mut ACL, PSECURITY_DESCRIPTOR) =
-            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the handle is open with READ_CONTROL, and the pointers are to variables.
-        let error = unsafe {
-            GetSecurityInfo(
-                folder.as_raw_handle(),
-                SE_FILE_OBJECT,
-                OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
-                &raw mut owner,
-                ptr::null_mut(),
-                &raw mut list,
-                ptr::null_mut(),
-                &raw mut descriptor,
-            )
-        };
-        if error != 0 {
-            return Err(io::Error::from_raw_os_error(error as i32));
-        }
-        Ok(Self { owner, list, descriptor: Local(descriptor) })
-    }
-
-    fn check(&self) -> io::Result<()> {
-        const WRITING: u32 = FILE_WRITE_DATA
-            | FILE_APPEND_DATA
-            | FILE_DELETE_CHILD
-            | DELETE
-            | WRITE_DAC
-            | WRITE_OWNER
-            | 0x4000_0000 // GENERIC_WRITE
-            | 0x1000_0000; // GENERIC_ALL
-        const ACCESS_ALLOWED: u8 = 0;
-        if self.owner.is_null() {
-            return Err(refusal("it belongs to nobody"));
-        }
-        // What an elevated program makes belongs to the administrators.
-        let is_users = |which| with_account(which, |account| Ok(is_same(self.owner, account)));
-        if !is_users(TokenUser)? && !is_users(TokenOwner)? {
-            return Err(refusal("it belongs to another user"));
-        }
-        // Null is no list: everybody may do everything.
-        let everybody = || refusal("others may write to it");
-        if self.list.is_null() {
-            return Err(everybody());
-        }
-        // SAFETY: it is a list, and lives as long as the descriptor.
-        let count = unsafe { (*self.list).AceCount };
-        for index in 0..count {
-            let mut entry = ptr::null_mut();
-            // SAFETY: the list has so many entries, each of which begins with a header that says what it is.
-            let (kind, entry) = unsafe {
-                if GetAce(self.list, u32::from(index), &raw mut entry) == 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                ((*entry.cast::<ACE_HEADER>()).AceType, entry.cast::<ACCESS_ALLOWED_ACE>())
-            };
-            if kind != ACCESS_ALLOWED {
-                // Those that deny take nothing away from what is asked here.
-                continue;
-            }
-            // SAFETY: the header says that it is one.
-            let (mask, sid) = unsafe { ((*entry).Mask, (&raw const (*entry).SidStart) as PSID) };
-            let is_user = with_account(TokenUser, |user| Ok(is_same(sid, user)))?;
-            if mask & WRITING != 0 && !is_user && !is_same(sid, self.owner) && !is_the_systems(sid) {
-                return Err(everybody());
-            }
-        }
-        Ok(())
-    }
-
-    fn text(&self) -> io::Result<String> {
-        let mut text = ptr::null_mut();
-        // SAFETY: the descriptor is one.
-        let done = unsafe {
-            ConvertSecurityDescriptorToStringSecurityDescriptorW(
-                self.descriptor.0,
-                SDDL_REVISION_1,
-                OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
-                &raw mut text,
-                ptr::null_mut(),
-            )
-        };
-        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(take_text(text)) }
-    }
-}
-
-/// Text that the system gave.
-fn take_text(text: *mut u16) -> String {
-    let memory = Local(text.cast());
-    // SAFETY: it ends with a zero, and lives as long as `memory`.
-    let units = unsafe {
-        let len = (0..).take_while(|index| *text.add(*index) != 0).count();
-        std::slice::from_raw_parts(text, len)
-    };
-    let text = String::from_utf16_lossy(units);
-    drop(memory);
-    text
-}
-
-fn is_same(a: PSID, b: PSID) -> bool {
-    // SAFETY: both are identifiers.
-    unsafe { EqualSid(a, b) != 0 }
-}
-
-/// Accounts that could do as they like anyway, or that stand for the owner.
-fn is_the_systems(sid: PSID) -> bool {
-    [WinLocalSystemSid, WinBuiltinAdministratorsSid, WinCreatorOwnerSid, WinCreatorOwnerRightsSid]
-        .into_iter()
-        // SAFETY: it is an identifier.
-        .any(|known| unsafe { IsWellKnownSid(sid, known) != 0 })
-}
-
-/// Hands out an account as this process's token names it: whom it runs for (`TokenUser`), or to whom belongs what it makes
-/// (`TokenOwner`).
-fn with_account<T>(which: TOKEN_INFORMATION_CLASS, use_it: impl FnOnce(PSID) -> io::Result<T>) -> io::Result<T> {
-    // Aligned for pointers, and large enough for any account. The structure points into the memory behind itself.
-    let mut room = [0u64; 32];
-    let mut token: HANDLE = ptr::null_mut();
-    let mut len = 0;
-    // SAFETY: the pointers are to variables, and `room` is as large as is said.
-    let done = unsafe {
-        if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let size = size_of_val(&room) as u32;
-        let done = GetTokenInformation(token, which, room.as_mut_ptr().cast(), size, &raw mut len);
-        CloseHandle(token);
-        done
-    };
-    if done == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: both structures begin with the pointer.
-    use_it(unsafe { room.as_ptr().cast::<PSID>().read() })
-}
-
-/// Makes a folder that nobody but this user may open, nor what is made in it.
-fn create_for_owner_only(path: &Path) -> io::Result<()> {
-    let user = with_account(TokenUser, |user| {
-        let mut text = ptr::null_mut();
-        // SAFETY: the identifier is one.
-        let done = unsafe { ConvertSidToStringSidW(user, &raw mut text) };
-        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(take_text(text)) }
-    })?;
-    // Protected from what the folder above would hand down; full access for the owner, handed down to all below.
-    let access: Vec<u16> = format!("O:{user}D:P(A;OICI;FA;;;{user})\0").encode_utf16().collect();
-    let mut descriptor = ptr::null_mut();
-    // SAFETY: the text ends with a zero.
-    let done = unsafe {
-        ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            access.as_ptr(),
-            SDDL_REVISION_1,
-            &raw mut descriptor,
-            ptr::null_mut(),
-        )
-    };
-    if done == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let descriptor = Local(descriptor);
-    let attributes = SECURITY_ATTRIBUTES {
-        nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
-        lpSecurityDescriptor: descriptor.0,
-        bInheritHandle: 0,
-    };
-    let path: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
-    // SAFETY: the path ends with a zero, and the descriptor lives.
-    if unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) } == 0 {
-        let error = io::Error::last_os_error();
-        // Another process was faster.
-        if error.raw_os_error() != Some(ERROR_ALREADY_EXISTS as i32) {
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-/// Where the user's state is kept, by the custom of the system.
+/// The system's customary folder for the user's state.
 pub(crate) fn user_state_folder() -> Option<PathBuf> {
     super::environment("LOCALAPPDATA").map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -1,18 +1,18 @@
-//! Fork: every lock is taken before and given back after, so that the child finds no half-made change.
+//! Fork: every lock is taken before a fork and released after it, so that the child finds no half-made change.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Thread;
-use crate::error::Error;
+use crate::error::ErrorKind;
 
-/// What runs around a fork, on the thread that forks.
+/// The handlers that run before and after a fork, on the thread that forks.
 pub(crate) struct Handlers {
     pub(crate) prepare: extern "C" fn(),
     pub(crate) parent: extern "C" fn(),
     pub(crate) child: extern "C" fn(),
 }
 
-/// Registers the handlers, the first time only. Not by a Once, which a forked child could find half done.
+/// Registers the handlers at the first call only. Does not use a Once, as a forked child could find it half done.
 pub(crate) fn install_fork_handlers(handlers: &Handlers) {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     if !INSTALLED.load(Ordering::Acquire) && !INSTALLED.swap(true, Ordering::AcqRel) {
@@ -20,15 +20,15 @@ pub(crate) fn install_fork_handlers(handlers: &Handlers) {
     }
 }
 
-/// Lock guards that wait for the end of a fork in a place that other threads may own at other times.
+/// Keeps the lock guards from before a fork until after it. Other threads may use the container at other times.
 pub(crate) struct ForkGuards<G> {
     guards: Vec<G>,
-    /// Whose guards they are, while there are any.
+    /// The thread that owns the guards, while there are any.
     owner: Option<Thread>,
 }
 
-// SAFETY: guards are put in, touched and dropped on one thread only, which `check` asserts; between threads only the
-// empty container moves.
+// SAFETY: guards are added, visited and dropped on one thread only, which `check` asserts. Only the empty container moves
+// between threads.
 unsafe impl<G> Send for ForkGuards<G> {}
 
 impl<G> ForkGuards<G> {
@@ -36,8 +36,8 @@ impl<G> ForkGuards<G> {
         Self { guards: Vec::new(), owner: None }
     }
 
-    /// Makes room for `count` guards in all, so that `push` never allocates between prepare and fork.
-    pub(crate) fn reserve(&mut self, count: usize) -> Result<(), Error> {
+    /// Reserves capacity for `count` guards, so that `push` does not allocate between the prepare handler and the fork.
+    pub(crate) fn reserve(&mut self, count: usize) -> Result<(), ErrorKind> {
         assert!(self.owner.is_none(), "no fork is under way");
         Ok(self.guards.try_reserve(count)?)
     }

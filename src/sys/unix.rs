@@ -1,4 +1,4 @@
-//! POSIX, with glibc's and Apple's additions.
+//! POSIX, with the extensions of glibc and Apple.
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_void};
 use std::io;
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// Which thread: equal for equal threads while both live. No thread-local of ours, hence no destructor.
+/// Identifies a thread while it lives. Uses no thread-local of this library, so that it needs no destructor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Thread(usize);
 
@@ -18,10 +18,10 @@ impl Thread {
     }
 }
 
-/// Keeps the module that holds this code loaded for ever, whether it is the shared library or a plug-in that the static
-/// one was linked into. In the main program there is nothing to keep.
+/// Keeps the module that contains this code loaded for ever: the shared library, or a plug-in that links the static library.
+/// Has no effect in the main program, which is never unloaded.
 ///
-/// No lock and no Once: another thread may be in the loader, running a constructor that opens an object.
+/// Uses neither a lock nor a Once: another thread may hold the loader's lock and run a constructor that opens an object.
 pub(crate) fn pin_module() {
     static PINNED: AtomicBool = AtomicBool::new(false);
     if PINNED.load(Ordering::Acquire) {
@@ -29,22 +29,22 @@ pub(crate) fn pin_module() {
     }
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     let code = pin_module as fn() as *const c_void;
-    // SAFETY: `info` is written when the result is not zero, and zeroes are valid for it anyway.
+    // SAFETY: dladdr writes `info` if it succeeds, and all zeroes are a valid value otherwise.
     let info = unsafe {
         libc::dladdr(code, info.as_mut_ptr());
         info.assume_init()
     };
     if !info.dli_fname.is_null() {
-        // SAFETY: the name is a C string that lives as long as the module. The handle is kept for ever on purpose.
+        // SAFETY: dladdr gave a C string that lives as long as the module. The handle is never closed, on purpose.
         unsafe { libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
     }
     PINNED.store(true, Ordering::Release);
 }
 
-/// Has `handler` run when the process exits, before what was registered earlier.
+/// Runs `handler` when the process exits, before the handlers that were registered earlier.
 pub(crate) fn at_exit(handler: extern "C" fn()) {
-    // SAFETY: the handler is code of this module; glibc forgets it when a module that was not pinned is unloaded. Without
-    // memory for it there is no exit handler, and nothing better to do.
+    // SAFETY: the handler is code of this module. glibc removes it when a module that was not pinned is unloaded. If memory
+    // runs out, there is no exit handler. Nothing better can be done.
     unsafe { libc::atexit(handler) };
 }
 
@@ -53,7 +53,12 @@ pub(super) fn at_fork(prepare: extern "C" fn(), parent: extern "C" fn(), child: 
     unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
 }
 
-/// Starts a thread that blocks all signals: they are the host's, for threads of the host.
+/// Signals that a thread raises by what it does. Managed runtimes and crash handlers depend on them.
+const SYNCHRONOUS_SIGNALS: [libc::c_int; 7] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+/// Starts a thread that blocks asynchronous signals, so that they are handled on threads of the host. Synchronous ones stay
+/// as the calling thread has them.
 pub(crate) fn spawn_with_signals_blocked(
     builder: std::thread::Builder,
     body: impl FnOnce() + Send + 'static,
@@ -61,9 +66,12 @@ pub(crate) fn spawn_with_signals_blocked(
     let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: both sets are written before they are read. A thread inherits the mask of the one that starts it.
     unsafe {
-        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        let mut asynchronous = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(asynchronous.as_mut_ptr());
+        for signal in SYNCHRONOUS_SIGNALS {
+            libc::sigdelset(asynchronous.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, asynchronous.as_ptr(), before.as_mut_ptr());
     }
     let started = builder.spawn(body);
     // SAFETY: `before` was written above.
@@ -71,7 +79,7 @@ pub(crate) fn spawn_with_signals_blocked(
     started
 }
 
-/// Asks for large pages under memory that is about to be filled. Only ever a wish.
+/// Asks for large pages for memory that is about to be filled. The system may ignore it.
 pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     #[cfg(target_os = "linux")]
     {
@@ -80,7 +88,7 @@ pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
         let start = (bytes.start as usize).next_multiple_of(PAGE);
         let end = bytes.end as usize / PAGE * PAGE;
         if start < end {
-            // SAFETY: the pages lie within memory that is exclusively ours, and the advice does not change what is in it.
+            // SAFETY: the pages lie within the exclusively borrowed `memory`. The advice does not change their content.
             unsafe { libc::madvise(start as *mut c_void, end - start, libc::MADV_HUGEPAGE) };
         }
     }
@@ -88,28 +96,25 @@ pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     let _ = memory;
 }
 
-/// The number of a descriptor.
+/// A file descriptor number. Does not own the descriptor.
 #[derive(Clone, Copy)]
 pub(crate) struct Descriptor(pub(super) RawFd);
 
 impl Descriptor {
-    #[cfg(not(target_os = "linux"))]
-    pub(super) const NONE: Self = Self(-1);
-
-    /// In a forked child: closes what only a thread of the parent's owned.
+    /// Closes a descriptor that a thread of the parent owns. Called in a forked child.
     pub(crate) fn close_inherited(self) {
-        // SAFETY: the owner does not exist in this process.
+        // SAFETY: the owning thread does not exist in this process, so that nothing uses or closes the descriptor.
         unsafe { libc::close(self.0) };
     }
 }
 
-/// The home of the account whose rights this program has.
+/// The home folder of the effective user's account.
 pub(super) fn home_of_account() -> Option<OsString> {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::zeroed();
     let mut room: [c_char; 4096] = [0; 4096];
     let mut found = std::ptr::null_mut();
-    // SAFETY: all of it is writable, and `room` outlives what `entry` points to. A result that is not null is `entry`,
-    // whose strings end.
+    // SAFETY: all three buffers are writable local variables, and `room` outlives the strings in it. If `found` is not null
+    // it points to `entry`, whose strings getpwuid_r ends with a zero.
     unsafe {
         libc::getpwuid_r(libc::geteuid(), entry.as_mut_ptr(), room.as_mut_ptr(), room.len(), &raw mut found);
         if found.is_null() || (*found).pw_dir.is_null() {
@@ -119,7 +124,7 @@ pub(super) fn home_of_account() -> Option<OsString> {
     }
 }
 
-/// An environment variable, except in a program that runs with more rights than its user has.
+/// An environment variable. `None` in a program that runs with elevated rights (setuid, setgid, capabilities).
 pub(crate) fn environment(name: &str) -> Option<OsString> {
     if elevated() { None } else { std::env::var_os(name) }
 }
@@ -134,4 +139,11 @@ fn elevated() -> bool {
 fn elevated() -> bool {
     // SAFETY: have no preconditions.
     unsafe { libc::geteuid() != libc::getuid() || libc::getegid() != libc::getgid() }
+}
+
+/// Whether the next attempt may succeed after this error.
+pub(super) fn is_transient(error: i32) -> bool {
+    const TRANSIENT: [i32; 8] =
+        [libc::EAGAIN, libc::EBUSY, libc::EINTR, libc::EIO, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ESTALE];
+    TRANSIENT.contains(&error)
 }

@@ -15,7 +15,7 @@ use windows_sys::Win32::System::LibraryLoader::{
 use windows_sys::Win32::System::Threading::GetCurrentThreadId;
 use windows_sys::core::PCWSTR;
 
-/// Which thread: equal for equal threads while both live. No thread-local of ours, hence no destructor.
+/// Identifies a thread while it lives. Uses no thread-local of this library, so that it needs no destructor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Thread(u32);
 
@@ -26,18 +26,18 @@ impl Thread {
     }
 }
 
-/// The module that holds this code: the DLL, or the plug-in or program that the static library was linked into.
+/// The module that contains this code: the DLL, or the plug-in or program that links the static library. Null on failure.
 fn own_module(flags: u32) -> HMODULE {
     let mut module = ptr::null_mut();
     let code = own_module as fn(u32) -> HMODULE as PCWSTR;
-    // SAFETY: with FROM_ADDRESS the name is an address in the module. It fails for none of ours; null says so then.
+    // SAFETY: with FROM_ADDRESS the name is an address in the module, and `code` is one. On failure `module` stays null.
     unsafe { GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | flags, code, &raw mut module) };
     module
 }
 
 static PINNED: AtomicBool = AtomicBool::new(false);
 
-/// Keeps the module that holds this code loaded for ever.
+/// Keeps the module that contains this code loaded for ever.
 pub(crate) fn pin_module() {
     if !PINNED.load(Ordering::Acquire) {
         let pinned = !own_module(GET_MODULE_HANDLE_EX_FLAG_PIN).is_null();
@@ -45,11 +45,11 @@ pub(crate) fn pin_module() {
     }
 }
 
-/// Has `handler` run when the process exits, before what was registered earlier: it may run more than once. Not in a module
-/// that was not pinned, as the runtimes would call what is gone.
+/// Runs `handler` when the process exits, before the handlers that were registered earlier. It may run more than once. Has
+/// no effect in a module that is not pinned, as a C runtime would call it after the module is unloaded.
 ///
-/// A DLL's own exit handlers run when its threads are dead already, long after the program's statics. So the handler is
-/// registered with the C runtimes that the program may have come with, whose exit() is where its statics die.
+/// A DLL's own exit handlers run when the process's other threads are dead already, long after the program's statics were
+/// destroyed. So this registers the handler with each loaded C runtime: its exit() destroys the program's statics.
 pub(crate) fn at_exit(handler: extern "C" fn()) {
     type Register = unsafe extern "C" fn(extern "C" fn()) -> *mut c_void;
     const RUNTIMES: [(&CStr, &CStr); 10] = [
@@ -68,7 +68,7 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
         return;
     }
     for (library, function) in RUNTIMES {
-        // SAFETY: names are C strings. Both functions take a function without arguments; neither cares for its result.
+        // SAFETY: the names are C strings. Both functions take a function without arguments and ignore its result.
         unsafe {
             let runtime = GetModuleHandleA(library.as_ptr().cast());
             if runtime.is_null() {
@@ -79,13 +79,13 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
             }
         }
     }
-    // A program that has its C runtime, and this library, inside itself.
+    // For a program that links its C runtime and this library statically.
     // SAFETY: null asks for the program's module.
     if ptr::eq(own_module(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT), unsafe { GetModuleHandleA(ptr::null()) }) {
         unsafe extern "C" {
             fn atexit(handler: extern "C" fn()) -> c_int;
         }
-        // SAFETY: the handler is code of this program.
+        // SAFETY: the handler is code of this program, which is never unloaded.
         unsafe { atexit(handler) };
     }
 }
@@ -101,10 +101,10 @@ pub(crate) fn spawn_with_signals_blocked(
     builder.spawn(body)
 }
 
-/// Large pages are a privilege there.
+/// Does nothing: large pages need a privilege on Windows.
 pub(crate) fn prefer_large_pages<T>(_: &mut [MaybeUninit<T>]) {}
 
-/// Descriptors that a forked child would have to close: there are none.
+/// A descriptor that a forked child has to close. Windows has none.
 #[derive(Clone, Copy)]
 pub(crate) struct Descriptor;
 
@@ -112,7 +112,25 @@ impl Descriptor {
     pub(crate) fn close_inherited(self) {}
 }
 
-/// An environment variable. There are no setuid programs; one that was elevated got its variables from the same user.
+/// An environment variable. Windows has no setuid programs, and an elevated program has its variables from the same user.
 pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Whether the next attempt may succeed after this error.
+pub(super) fn is_transient(error: i32) -> bool {
+    use windows_sys::Win32::Foundation::{
+        ERROR_LOCK_VIOLATION, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_READY, ERROR_OUTOFMEMORY,
+        ERROR_SHARING_VIOLATION, ERROR_TOO_MANY_OPEN_FILES,
+    };
+    const TRANSIENT: [u32; 7] = [
+        ERROR_LOCK_VIOLATION,
+        ERROR_NO_SYSTEM_RESOURCES,
+        ERROR_NOT_ENOUGH_MEMORY,
+        ERROR_NOT_READY,
+        ERROR_OUTOFMEMORY,
+        ERROR_SHARING_VIOLATION,
+        ERROR_TOO_MANY_OPEN_FILES,
+    ];
+    TRANSIENT.contains(&(error as u32))
 }

@@ -1,4 +1,4 @@
-//! What the tests of the shared store have in common.
+//! What the tests of the shared store share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -21,9 +21,10 @@ pub(crate) fn folder() -> &'static StateFolder {
     folder
 }
 
-/// A program of one test: runs that alone, with its own state folder, and gives what it printed.
+/// A process that runs one test of this program, with this state folder.
 pub(crate) struct Helper(Command);
 
+/// A process that runs the test `name` alone.
 pub(crate) fn helper(name: &str, folder: &Path) -> Helper {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env("HELPER", folder);
@@ -32,6 +33,12 @@ pub(crate) fn helper(name: &str, folder: &Path) -> Helper {
 }
 
 impl Helper {
+    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+        self.0.env(variable, value);
+        self
+    }
+
+    /// Runs the process, checks that it succeeds, and returns what it printed.
     pub(crate) fn run(mut self) -> String {
         let output = self.0.output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -40,12 +47,12 @@ impl Helper {
     }
 }
 
-/// In a helper: its folder. Nothing where the test program runs all its tests.
+/// In a helper: its folder. `None` where the test program runs all its tests.
 pub(crate) fn helpers_folder() -> Option<PathBuf> {
     std::env::var_os("HELPER").map(PathBuf::from)
 }
 
-/// Waits for something that another thread or process brings about.
+/// Waits until another thread or process has made the condition true, and returns how long that took.
 pub(crate) fn wait_for(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !holds() {
@@ -55,7 +62,7 @@ pub(crate) fn wait_for(what: &str, limit: Duration, mut holds: impl FnMut() -> b
     start.elapsed()
 }
 
-/// Tests that mount or change owners need root; CI is root.
+/// Whether this is root, which tests that mount or change owners need. CI runs as root.
 pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     assert!(id || std::env::var_os("CI").is_none(), "CI skips nothing");
@@ -65,7 +72,7 @@ pub(crate) fn is_root() -> bool {
     id
 }
 
-/// A new folder for a helper, below one that is removed with the value.
+/// The path of a new state folder, in a temporary folder that is removed when the value is dropped.
 pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("state");
@@ -89,7 +96,7 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// Whether this is the helper's process, whose environment names the folder.
+/// In a helper: installs the logger and returns the folder. `None` where the test program runs all its tests.
 pub(crate) fn begin() -> Option<PathBuf> {
     let folder = helpers_folder()?;
     log::set_logger(&Logger).unwrap();
@@ -97,6 +104,7 @@ pub(crate) fn begin() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// How many of the logged lines contain `part`.
 pub(crate) fn logged(part: &str) -> usize {
     LOGGED.lock().unwrap().iter().filter(|line| line.contains(part)).count()
 }

@@ -1,0 +1,620 @@
+//! The contract's sentences, sections 3 to 5, on the model alone.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::*;
+use crate::change::{Change, Phase};
+use crate::error::ErrorKind;
+use crate::registration::{Batch, InFlight, NO_TOKEN, Sink};
+use crate::state::{Capabilities, State};
+use State::{Offline, Online};
+
+/// An object that remembers what was published of it.
+struct Fake {
+    state: Cell<State>,
+    capabilities: Cell<Option<Capabilities>>,
+    ended: Cell<bool>,
+}
+
+impl Object for Rc<Fake> {
+    type ParentRef = &'static str;
+    fn publish_state(&self, state: State, _: &'static InFlight) {
+        self.state.set(state);
+    }
+    fn publish_capabilities(&self, capabilities: Capabilities) {
+        self.capabilities.set(Some(capabilities));
+    }
+    fn publish_spare_capacity(&self, _: bool) {}
+    fn publish_end(&self) {
+        self.ended.set(true);
+    }
+}
+
+thread_local! {
+    static NOTIFIED: RefCell<Vec<(u32, Phase, State)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A sink that says when it is released.
+struct FakeSink(Rc<Cell<bool>>);
+
+impl Drop for FakeSink {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
+}
+
+impl Sink for FakeSink {
+    type Handle = ();
+    type Message = Change;
+    fn handle(&self) {}
+    fn message(change: &Change) -> Change {
+        *change
+    }
+    fn notify((): (), client_token: u32, change: &mut Change) {
+        NOTIFIED.with_borrow_mut(|notified| notified.push((client_token, change.phase, change.new)));
+    }
+}
+
+enum Fakes {}
+
+impl Types for Fakes {
+    type Object = Rc<Fake>;
+    type Sink = FakeSink;
+    type Executor = &'static str;
+    type Thread = u32;
+    fn take_in_flight() -> Result<&'static InFlight, ErrorKind> {
+        InFlight::take()
+    }
+    fn return_in_flight(in_flight: &'static InFlight) {
+        in_flight.give_back();
+    }
+}
+
+/// The delivery thread, and another one.
+const HERE: u32 = 1;
+const ELSEWHERE: u32 = 2;
+
+struct Fixture {
+    model: Model<Fakes>,
+    shared: bool,
+    exiting: bool,
+}
+
+/// One object of a fixture.
+struct Made {
+    key: ObjectKey,
+    object: Rc<Fake>,
+}
+
+fn fixture() -> Fixture {
+    NOTIFIED.take();
+    Fixture { model: Model::new(Online), shared: false, exiting: false }
+}
+
+impl Fixture {
+    fn conditions(&self, has_executor: bool) -> Conditions {
+        Conditions { exiting: self.exiting, shared: self.shared, has_executor }
+    }
+
+    fn global(&mut self) -> Made {
+        let key = self.model.reserve_root().unwrap();
+        let made = made(key, self.model.recorded());
+        self.model.create_global(key, made.object.clone(), Capabilities::ALL);
+        made
+    }
+
+    fn root(&mut self) -> Made {
+        let key = self.model.reserve_root().unwrap();
+        let made = made(key, Online);
+        self.model.create_root(key, made.object.clone(), Online, Capabilities::ALL);
+        made
+    }
+
+    fn child(&mut self, parent: &Made, capabilities: Capabilities) -> Made {
+        let (key, state) = self.model.reserve_child(parent.key).unwrap();
+        let made = made(key, state);
+        self.model.create_child(key, parent.key, made.object.clone(), "parent", state, capabilities);
+        made
+    }
+
+    /// The token, and whether the sink has been released.
+    fn advise(&mut self, made: &Made, client_token: u32) -> (u32, Rc<Cell<bool>>) {
+        let released = Rc::new(Cell::new(false));
+        self.model.reserve_registration(made.key).unwrap();
+        let registered = self.model.register(made.key, FakeSink(released.clone()), client_token, true);
+        (registered.map_err(|(error, _)| error).unwrap(), released)
+    }
+
+    fn request(&mut self, made: &Made, to: State, wait: Wait) -> Decision {
+        let conditions = self.conditions(false);
+        self.model.request(made.key, to, wait, conditions)
+    }
+
+    fn request_with_executor(&mut self, made: &Made, to: State) -> Decision {
+        let conditions = self.conditions(true);
+        self.model.request(made.key, to, Wait::No, conditions)
+    }
+
+    /// Begins a change with BLOCK.
+    fn begin(&mut self, made: &Made, to: State) -> TransitionKey {
+        let Decision::Accepted(plan) = self.request(made, to, Wait::ForCallbacks) else { panic!("not accepted") };
+        match self.model.accept(plan, None) {
+            Some(Accepted::Begun(key, None)) => key,
+            _ => panic!("not begun"),
+        }
+    }
+
+    /// Begins a change without BLOCK.
+    fn begin_on_executor(&mut self, made: &Made, to: State) -> TransitionKey {
+        assert_eq!(self.request(made, to, Wait::No), Decision::NeedsExecutor);
+        let Decision::Accepted(plan) = self.request_with_executor(made, to) else { panic!("not accepted") };
+        match self.model.accept(plan, Some("first")) {
+            Some(Accepted::Begun(key, Some("first"))) => key,
+            _ => panic!("not begun"),
+        }
+    }
+
+    /// Accepts a change behind the running one.
+    fn queue(&mut self, made: &Made, to: State, executor: Option<&'static str>) {
+        let conditions = self.conditions(executor.is_some());
+        let decision = self.model.request(made.key, to, Wait::No, conditions);
+        let Decision::Accepted(plan) = decision else { panic!("{decision:?}") };
+        assert!(matches!(self.model.accept(plan, executor), Some(Accepted::Queued)));
+    }
+
+    fn step(&mut self, key: TransitionKey, runner: Runner) -> Step<Fakes> {
+        let conditions = self.conditions(false);
+        self.model.step(key, runner, HERE, conditions, &mut Batch::new())
+    }
+
+    /// Runs a transition, and calls `visit` after each batch.
+    fn run(&mut self, key: TransitionKey, runner: Runner, mut visit: impl FnMut(&mut Self, Phase)) -> Next<Fakes> {
+        let mut batch = Batch::new();
+        loop {
+            let conditions = self.conditions(false);
+            match self.model.step(key, runner, HERE, conditions, &mut batch) {
+                Step::Deliver(in_flight, change) => {
+                    let mut last = in_flight.token();
+                    let advance = |next| {
+                        let advanced = in_flight.advance(last, next);
+                        last = next;
+                        advanced
+                    };
+                    batch.deliver(&mut FakeSink::message(&change), advance, |_, _| true);
+                    visit(self, change.phase);
+                }
+                Step::Release(sink) => drop(sink),
+                Step::Finished(next) => return next,
+                Step::CutShort(_) => panic!("cut short"),
+            }
+        }
+    }
+
+    fn run_alone(&mut self, key: TransitionKey) {
+        assert!(matches!(self.run(key, Runner::Caller, |_, _| {}), Next::Nothing));
+    }
+
+    /// Stops in the given phase, with everything of it delivered.
+    fn run_up_to(&mut self, key: TransitionKey, runner: Runner, phase: Phase) {
+        let mut batch = Batch::new();
+        loop {
+            let conditions = self.conditions(false);
+            let Step::Deliver(in_flight, change) = self.model.step(key, runner, HERE, conditions, &mut batch) else {
+                panic!("over")
+            };
+            let mut last = in_flight.token();
+            let advance = |next| {
+                let advanced = in_flight.advance(last, next);
+                last = next;
+                advanced
+            };
+            batch.deliver(&mut FakeSink::message(&change), advance, |_, _| true);
+            if change.phase == phase {
+                return;
+            }
+        }
+    }
+}
+
+fn made(key: ObjectKey, state: State) -> Made {
+    let object = Fake { state: Cell::new(state), capabilities: Cell::new(None), ended: Cell::new(false) };
+    Made { key, object: Rc::new(object) }
+}
+
+fn notified() -> Vec<(u32, Phase, State)> {
+    NOTIFIED.take()
+}
+
+// ---- section 4: SetCurrentState ------------------------------------------------------------------------------------
+
+#[test]
+fn checks_come_in_the_contracts_order() {
+    let mut f = fixture();
+    let root = f.global();
+    let limited = f.child(&root, Capabilities::ONLINE);
+    assert_eq!(f.request(&limited, Online, Wait::No), Decision::Unchanged);
+    let key = f.begin(&root, Offline);
+    assert_eq!(f.request(&limited, Offline, Wait::No), Decision::Refused(ErrorKind::NoSupport), "before busy");
+    assert_eq!(f.request(&limited, Online, Wait::No), Decision::Refused(ErrorKind::Pending), "before same state");
+    f.run_alone(key);
+    assert_eq!(f.request(&root, Offline, Wait::ForCallbacks), Decision::Unchanged);
+}
+
+#[test]
+fn a_tree_is_busy_until_done_and_for_block_until_the_end() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin_on_executor(&root, Offline);
+    for phase in [Phase::Start, Phase::Change] {
+        f.run_up_to(key, Runner::Executor, phase);
+        for state in [Online, Offline] {
+            assert_eq!(f.request(&root, state, Wait::No), Decision::Refused(ErrorKind::Pending), "{phase:?}");
+        }
+    }
+    f.run_up_to(key, Runner::Executor, Phase::Done);
+    assert_eq!(f.request(&root, Online, Wait::ForCallbacks), Decision::Refused(ErrorKind::Pending), "with BLOCK");
+    assert_eq!(f.request(&root, Offline, Wait::No), Decision::Unchanged, "does not count");
+    f.queue(&root, Online, None);
+    assert_eq!(f.request(&root, Online, Wait::No), Decision::Refused(ErrorKind::Pending), "one only");
+}
+
+#[test]
+fn a_queued_change_runs_on_the_executor_that_is_there() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin_on_executor(&root, Offline);
+    f.run_up_to(key, Runner::Executor, Phase::Done);
+    f.queue(&root, Online, None);
+    let Next::Continue(next) = f.run(key, Runner::Executor, |_, _| {}) else { panic!("handed on") };
+    assert!(matches!(f.run(next, Runner::Executor, |_, _| {}), Next::Nothing));
+    assert_eq!(root.object.state.get(), Online);
+}
+
+#[test]
+fn a_caller_hands_a_queued_change_to_an_executor() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    f.run_up_to(key, Runner::Caller, Phase::Done);
+    assert_eq!(f.request(&root, Online, Wait::No), Decision::NeedsExecutor);
+    f.queue(&root, Online, Some("second"));
+    assert!(matches!(f.run(key, Runner::Caller, |_, _| {}), Next::Execute("second", _)));
+}
+
+#[test]
+fn the_state_is_the_old_one_up_to_start_and_the_new_one_from_statechange_on() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    let object = root.object.clone();
+    f.run(key, Runner::Caller, |_, phase| {
+        assert_eq!(object.state.get(), if phase == Phase::Start { Online } else { Offline });
+    });
+    assert_eq!(notified(), [(1, Phase::Start, Offline), (1, Phase::Change, Offline), (1, Phase::Done, Offline)]);
+}
+
+#[test]
+fn at_exit_a_change_takes_place_and_nothing_is_delivered() {
+    let mut f = fixture();
+    f.exiting = true;
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let Decision::Accepted(plan) = f.request(&root, Offline, Wait::No) else { panic!("no executor is used at exit") };
+    let Some(Accepted::Begun(key, None)) = f.model.accept(plan, None) else { panic!() };
+    f.run_alone(key);
+    assert_eq!((root.object.state.get(), notified()), (Offline, vec![]));
+}
+
+// ---- section 4 and 8: persisting -----------------------------------------------------------------------------------
+
+#[test]
+fn a_tree_whose_change_is_being_written_is_busy() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let other = f.root();
+    let Decision::Accepted(plan) = f.request(&root, Offline, Wait::ForCallbacks) else { panic!() };
+    assert!(plan.persist);
+    f.model.begin_write(&plan);
+    for wait in [Wait::No, Wait::ForCallbacks] {
+        for state in [Online, Offline] {
+            assert_eq!(f.request(&root, state, wait), Decision::Refused(ErrorKind::Pending));
+        }
+    }
+    assert!(matches!(f.request(&other, Offline, Wait::ForCallbacks), Decision::Accepted(_)), "another tree is not");
+    let (token, released) = f.advise(&root, 1);
+    drop(f.model.unregister(root.key, token, ELSEWHERE));
+    assert!(released.get(), "registrations go on");
+    f.model.end_write(&plan, false);
+    assert_eq!(f.request(&root, Online, Wait::No), Decision::Unchanged, "a failed write changes nothing");
+    assert_eq!(f.model.recorded(), Online);
+}
+
+#[test]
+fn only_a_shared_global_object_is_persisted() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let child = f.child(&root, Capabilities::ALL);
+    let other = f.root();
+    for made in [&child, &other] {
+        let Decision::Accepted(plan) = f.request(made, Offline, Wait::ForCallbacks) else { panic!() };
+        assert!(!plan.persist);
+    }
+    f.shared = false;
+    let Decision::Accepted(plan) = f.request(&root, Offline, Wait::ForCallbacks) else { panic!() };
+    assert!(!plan.persist);
+}
+
+#[test]
+fn a_transition_that_ends_while_its_successor_is_written_leaves_it_to_the_reserved_executor() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let Decision::Accepted(plan) = f.request_with_executor(&root, Offline) else { panic!() };
+    f.model.begin_write(&plan);
+    f.model.end_write(&plan, true);
+    let Some(Accepted::Begun(key, Some(_))) = f.model.accept(plan, Some("first")) else { panic!() };
+    f.run_up_to(key, Runner::Executor, Phase::Done);
+    assert_eq!(f.request(&root, Online, Wait::No), Decision::NeedsExecutor, "the present one may be over by then");
+    let Decision::Accepted(plan) = f.request_with_executor(&root, Online) else { panic!() };
+    f.model.begin_write(&plan);
+    assert!(matches!(f.run(key, Runner::Executor, |_, _| {}), Next::Nothing));
+    assert_eq!(f.request(&root, Online, Wait::No), Decision::Refused(ErrorKind::Pending));
+    f.model.end_write(&plan, true);
+    assert!(matches!(f.model.accept(plan, Some("second")), Some(Accepted::Begun(_, Some("second")))));
+}
+
+#[test]
+fn an_object_that_ends_while_its_change_is_written_still_changes() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let Decision::Accepted(plan) = f.request(&root, Offline, Wait::ForCallbacks) else { panic!() };
+    f.model.begin_write(&plan);
+    drop(f.model.end(root.key, ELSEWHERE));
+    assert!(f.model.has_global(), "its node waits");
+    f.model.end_write(&plan, true);
+    let Some(Accepted::Begun(key, None)) = f.model.accept(plan, None) else { panic!() };
+    f.run_alone(key);
+    assert_eq!((f.model.has_global(), f.model.recorded()), (false, Offline));
+    // And where the write fails, nothing is left.
+    let root = f.global();
+    let Decision::Accepted(plan) = f.request(&root, Online, Wait::ForCallbacks) else { panic!() };
+    f.model.begin_write(&plan);
+    drop(f.model.end(root.key, ELSEWHERE));
+    f.model.end_write(&plan, false);
+    assert_eq!((f.model.has_global(), f.model.recorded()), (false, Offline));
+}
+
+#[test]
+fn another_processs_change_is_followed_and_the_last_one_counts() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    f.model.set_recorded(Offline);
+    let conditions = f.conditions(true);
+    let Decision::Accepted(plan) = f.model.follow(conditions) else { panic!() };
+    let Some(Accepted::Begun(key, Some(_))) = f.model.accept(plan, Some("follow")) else { panic!() };
+    f.run_up_to(key, Runner::Executor, Phase::Start);
+    // There and back again while the transition runs.
+    for state in [Online, Offline, Online] {
+        f.model.set_recorded(state);
+        if let Decision::Accepted(plan) = f.model.follow(conditions) {
+            assert!(matches!(f.model.accept(plan, None), Some(Accepted::Queued)));
+        }
+    }
+    let Next::Continue(next) = f.run(key, Runner::Executor, |_, _| {}) else { panic!("one more") };
+    assert!(matches!(f.run(next, Runner::Executor, |_, _| {}), Next::Nothing));
+    assert_eq!(root.object.state.get(), Online);
+    assert_eq!(notified().len(), 6, "coalesced to the last");
+}
+
+#[test]
+fn what_is_queued_and_overtaken_does_not_begin() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    f.run_up_to(key, Runner::Caller, Phase::Done);
+    f.queue(&root, Online, Some("second"));
+    // Another process sets it offline again, before this one comes to online.
+    f.model.set_recorded(Offline);
+    assert_eq!(f.model.follow(f.conditions(false)), Decision::Unchanged);
+    assert!(matches!(f.run(key, Runner::Caller, |_, _| {}), Next::Nothing));
+    assert_eq!(root.object.state.get(), Offline);
+}
+
+// ---- section 3: parents --------------------------------------------------------------------------------------------
+
+#[test]
+fn a_change_goes_from_each_object_that_changes_to_its_children_phase_by_phase() {
+    let mut f = fixture();
+    let root = f.global();
+    let [first, second] = [(); 2].map(|()| f.child(&root, Capabilities::ALL));
+    let grandchild = f.child(&first, Capabilities::ALL);
+    let online_only = f.child(&root, Capabilities::ONLINE);
+    let below = f.child(&online_only, Capabilities::ALL);
+    for (index, made) in [&root, &first, &second, &grandchild, &online_only, &below].into_iter().enumerate() {
+        let (_, _) = f.advise(made, index as u32);
+    }
+    let key = f.begin(&root, Offline);
+    f.run_alone(key);
+    let notified = notified();
+    assert_eq!(notified.len(), 12, "the object without the capability, and what is below it, receives nothing");
+    for (phase, part) in [Phase::Start, Phase::Change, Phase::Done].into_iter().zip(notified.chunks(4)) {
+        let tokens: Vec<u32> = part.iter().map(|(token, ..)| *token).collect();
+        assert!(part.iter().all(|(_, notified, _)| *notified == phase), "a phase of the whole tree before the next");
+        let place = |token| tokens.iter().position(|other| *other == token).unwrap();
+        assert!(place(0) < place(1) && place(1) < place(3) && place(1) < place(2), "parents first, then by age");
+    }
+    assert_eq!([&online_only, &below].map(|made| made.object.state.get()), [Online; 2]);
+    // A child alone leaves its parent as it is.
+    let key = f.begin(&first, Online);
+    f.run_alone(key);
+    assert_eq!([&root, &first, &grandchild].map(|made| made.object.state.get()), [Offline, Online, Online]);
+}
+
+#[test]
+fn a_child_made_in_a_transition_starts_in_its_new_state_and_receives_nothing_of_it() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin_on_executor(&root, Offline);
+    f.run_up_to(key, Runner::Executor, Phase::Start);
+    let child = f.child(&root, Capabilities::ALL);
+    assert_eq!(child.object.state.get(), Offline);
+    let (_, _) = f.advise(&child, 2);
+    f.run_up_to(key, Runner::Executor, Phase::Done);
+    f.queue(&root, Online, None);
+    let late = f.child(&root, Capabilities::ALL);
+    assert_eq!(late.object.state.get(), Offline, "not in the state of a queued one");
+    f.run(key, Runner::Executor, |_, _| {});
+    assert!(notified().iter().all(|(token, ..)| *token == 1));
+}
+
+#[test]
+fn a_child_keeps_its_parents_reference_until_it_ends() {
+    let mut f = fixture();
+    let root = f.root();
+    let child = f.child(&root, Capabilities::ALL);
+    let ended = f.model.end(child.key, ELSEWHERE);
+    assert_eq!(ended.parent, Some("parent"));
+    assert!(child.object.ended.get() && !root.object.ended.get());
+    assert_eq!(f.model.end(root.key, ELSEWHERE).parent, None);
+    assert!(f.model.object(root.key).is_none());
+}
+
+// ---- section 5: registrations --------------------------------------------------------------------------------------
+
+#[test]
+fn a_registration_made_during_a_transition_receives_nothing_of_it() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    f.run_up_to(key, Runner::Caller, Phase::Start);
+    let (_, _) = f.advise(&root, 2);
+    f.run(key, Runner::Caller, |_, _| {});
+    assert!(notified().iter().all(|(token, ..)| *token == 1));
+}
+
+#[test]
+fn the_release_of_a_sink_whose_notify_runs_on_another_thread_is_deferred() {
+    let mut f = fixture();
+    let root = f.global();
+    let (token, released) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
+    assert!(in_flight.advance(NO_TOKEN, token));
+    assert!(f.model.unregister(root.key, token, ELSEWHERE).is_none(), "left to the delivery thread");
+    assert!(!released.get());
+    assert!(!in_flight.advance(token, NO_TOKEN));
+    assert!(matches!(f.model.take_deferred(key), Some(Some(_))));
+    assert!(released.get());
+}
+
+#[test]
+fn the_delivery_thread_itself_releases_at_once() {
+    let mut f = fixture();
+    let root = f.global();
+    let (token, released) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
+    assert!(in_flight.advance(NO_TOKEN, token));
+    drop(f.model.unregister(root.key, token, HERE));
+    assert!(released.get());
+    assert!(in_flight.advance(token, NO_TOKEN), "nothing is deferred");
+}
+
+#[test]
+fn stale_and_foreign_tokens_end_nothing() {
+    let mut f = fixture();
+    let [one, other] = [(); 2].map(|()| f.root());
+    let (token, released) = f.advise(&one, 1);
+    for token in [0, token + 1, u32::MAX] {
+        assert!(f.model.unregister(one.key, token, ELSEWHERE).is_none());
+    }
+    assert!(f.model.unregister(other.key, token, ELSEWHERE).is_none(), "another object's");
+    assert!(!released.get());
+    drop(f.model.unregister(one.key, token, ELSEWHERE));
+    assert!(released.get());
+}
+
+#[test]
+fn the_last_release_ends_registrations_and_an_accepted_change_takes_place() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, released) = f.advise(&root, 1);
+    let key = f.begin_on_executor(&root, Offline);
+    drop(f.model.end(root.key, ELSEWHERE));
+    assert!(released.get() && f.model.has_global(), "the tree outlives its objects");
+    assert!(matches!(f.run(key, Runner::Executor, |_, _| {}), Next::Nothing));
+    assert_eq!((notified(), f.model.has_global(), f.model.recorded()), (vec![], false, Offline));
+}
+
+#[test]
+fn a_busy_global_object_is_made_anew_in_its_tree() {
+    let mut f = fixture();
+    let root = f.global();
+    let key = f.begin_on_executor(&root, Offline);
+    drop(f.model.end(root.key, ELSEWHERE));
+    assert!(f.model.global_object().is_none());
+    let (again, state, capabilities) = f.model.reserve_global_again().unwrap();
+    assert_eq!((state, capabilities), (Online, Capabilities::ALL));
+    let object = made(again, state);
+    drop(f.model.replace_global(again, object.object.clone(), None));
+    drop(f.model.end(root.key, ELSEWHERE));
+    assert!(f.model.object(again).is_some(), "the old key ends nothing");
+    f.run(key, Runner::Executor, |_, _| {});
+    assert_eq!(object.object.state.get(), Offline);
+}
+
+// ---- section 7: fork -----------------------------------------------------------------------------------------------
+
+#[test]
+fn a_forked_child_has_no_transition_and_releases_only_what_is_its_own() {
+    let mut f = fixture();
+    let [own, foreign, writing] = [(); 3].map(|()| f.root());
+    let mut keys = Vec::new();
+    let mut sinks = Vec::new();
+    for (made, thread) in [(&own, HERE), (&foreign, ELSEWHERE)] {
+        let (token, released) = f.advise(made, 1);
+        let key = f.begin(made, Offline);
+        let conditions = f.conditions(false);
+        let Step::Deliver(in_flight, _) = f.model.step(key, Runner::Caller, thread, conditions, &mut Batch::new())
+        else {
+            panic!()
+        };
+        assert!(in_flight.advance(NO_TOKEN, token));
+        assert!(f.model.unregister(made.key, token, 3).is_none());
+        keys.push(key);
+        sinks.push(released);
+    }
+    let Decision::Accepted(plan) = f.request(&writing, Offline, Wait::ForCallbacks) else { panic!() };
+    f.model.begin_write(&plan);
+    let mut abandoned = 0;
+    f.model.cut_short(HERE, false, |what| {
+        abandoned += 1;
+        if let Abandoned::Sink(sink) = what {
+            std::mem::forget(sink);
+        }
+    });
+    assert_eq!(abandoned, 1, "the sink of the other thread");
+    assert!(matches!(f.step(keys[0], Runner::Caller), Step::CutShort(Some(_))));
+    assert!(matches!(f.step(keys[1], Runner::Caller), Step::CutShort(None)));
+    assert!(sinks[0].get() && !sinks[1].get());
+    for made in [&own, &foreign, &writing] {
+        assert_eq!(made.object.state.get(), Online);
+        let key = f.begin(made, Offline);
+        f.run_alone(key);
+    }
+}

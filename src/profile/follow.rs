@@ -1,0 +1,87 @@
+//! Changes of other processes.
+#![forbid(unsafe_code)]
+
+use super::profile::{Profile, ProfileState};
+use super::registry::Registry;
+use super::run::{NOTIFIERS, start};
+use super::update::restore;
+use crate::deliver::Executor as _;
+use crate::error::ErrorKind;
+use crate::model::Decision;
+use crate::store::{self, Changed};
+
+/// From now on changes of other processes are noticed; after a fork, again.
+#[inline]
+pub(super) fn ensure_watcher() {
+    let backend = store::backend();
+    if backend.is_shared() {
+        store::ensure_watcher(backend, follow_changes);
+    }
+}
+
+/// Follows what other processes changed.
+fn follow_changes(changed: Changed) -> bool {
+    match changed {
+        Changed::Profile(folded) => Registry::find_folded(folded).is_none_or(follow),
+        Changed::Any => {
+            let mut followed = true;
+            // Every profile, whatever comes of one.
+            Registry::each(|profile| followed &= follow(profile));
+            followed
+        }
+    }
+}
+
+/// Goes where the store says, which another process may have changed. False: that has to be tried again.
+pub(super) fn follow(profile: &'static Profile) -> bool {
+    if !profile.lock().invalidate_readings_unless_open() {
+        return true;
+    }
+    let is_idle = |state: &ProfileState| state.model.has_global() && !state.model.is_global_written();
+    if let Some((needs_restore, warning)) = profile.read(is_idle, ProfileState::adopt) {
+        if let Some(warning) = warning {
+            warning.log(profile.name());
+        }
+        if needs_restore {
+            restore(profile);
+        }
+    }
+    let mut executor = None;
+    loop {
+        let mut state = profile.lock();
+        let conditions = state.conditions(executor.is_some());
+        match state.model.follow(conditions) {
+            // What could not be read or restored has to be looked at again.
+            Decision::Unchanged => return !state.record.needs_retry(),
+            Decision::Refused(ErrorKind::Pending) => {
+                state.follow_after_write = true;
+                return true;
+            }
+            Decision::Refused(_) => return false,
+            Decision::NeedsExecutor => {
+                drop(state);
+                match NOTIFIERS.reserve() {
+                    Ok(reserved) => executor = Some(reserved),
+                    Err(_) => return false,
+                }
+            }
+            Decision::Accepted(plan) => {
+                let accepted = state.model.accept(plan, executor);
+                drop(state);
+                accepted.and_then(|accepted| start(profile, accepted));
+                return true;
+            }
+        }
+    }
+}
+
+impl ProfileState {
+    /// Another process may have changed a profile that is not open here. An open that is reading it has to read again.
+    fn invalidate_readings_unless_open(&mut self) -> bool {
+        let open = self.model.has_global();
+        if !open {
+            self.record.begin_write();
+        }
+        open
+    }
+}

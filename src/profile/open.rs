@@ -1,0 +1,233 @@
+//! The ways to an object: open, create, global.
+#![forbid(unsafe_code)]
+
+use super::follow::ensure_watcher;
+use super::profile::{Identity, Offline, OfflineTypes, Profile, ProfileState};
+use super::registry::Registry;
+use super::update::{restore, update};
+use super::{fork, hosting};
+use crate::abi::GUID_GlobalState;
+use crate::com::{ClientRef, InternalRef, Outer};
+use crate::error::{Error, ErrorKind};
+use crate::model::Ended;
+use crate::name::Name;
+use crate::state::{Capabilities, State};
+use crate::store::{self, ProfileRecord, Stored};
+
+/// Opens the global object, or a named one that is alive.
+pub(crate) fn open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
+    prepare();
+    let client = find_or_open(name, identity)?;
+    stay();
+    Ok(client)
+}
+
+fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
+    if *identity != Identity::GLOBAL {
+        let profile = Registry::find(name).ok_or(ErrorKind::NotFound)?;
+        let client = profile.lock().find(identity).and_then(InternalRef::try_client);
+        return Ok(client.ok_or(ErrorKind::NotFound)?);
+    }
+    if hosting::is_strict() && !is_hosted(name) {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let profile = Registry::find_or_add(name)?;
+    let client = open_global(profile)?;
+    profile.lock().record.note_opened();
+    Ok(client)
+}
+
+/// Whether a process made the profile's global object. The answer does not add the profile.
+fn is_hosted(name: &Name) -> bool {
+    let known = Registry::find(name).map(|profile| {
+        let state = profile.lock();
+        // The record of a profile that this process does not hold is the store's to say.
+        let is_current = state.model.has_global() || !state.record.is_shared();
+        is_current && state.record.hosted()
+    });
+    let is_stored = || matches!(store::backend().read(name, false), Stored::Record(record) if record.hosted);
+    known == Some(true) || is_stored()
+}
+
+/// Makes or opens the global object; from now on its profile is hosted.
+pub(crate) fn global(name: &Name) -> Result<ClientRef<Offline>, Error> {
+    prepare();
+    let client = host(name, Capabilities::ALL)?;
+    stay();
+    Ok(client)
+}
+
+/// What `create` makes.
+pub(crate) struct Creation<'a> {
+    /// `None` is anonymous.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) parent: Option<&'a InternalRef<Offline>>,
+    pub(crate) outer: Option<Outer>,
+}
+
+/// Makes an object, or opens the one of this identity that is alive.
+pub(crate) fn create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>, Error> {
+    prepare();
+    let client = find_or_create(name, creation)?;
+    stay();
+    Ok(client)
+}
+
+fn find_or_create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>, Error> {
+    let Creation { identity, capabilities, parent, outer } = *creation;
+    let is_global_kind = identity.is_some_and(|identity| identity.kind == GUID_GlobalState);
+    if parent.is_some() && is_global_kind || outer.is_some() && identity.is_some() {
+        return Err(ErrorKind::InvalidArgument.into());
+    }
+    if let Some(parent) = parent
+        && Registry::find(name).is_none_or(|profile| !std::ptr::eq(parent.profile(), profile))
+    {
+        return Err(ErrorKind::InvalidArgument.into());
+    }
+    if identity == Some(Identity::GLOBAL) {
+        return host(name, capabilities);
+    }
+    let profile = Registry::find_or_add(name)?;
+    // Before the lock, and so released after it.
+    let parent_ref = parent.map(|parent| parent.try_client().ok_or(ErrorKind::InvalidArgument)).transpose()?;
+    let mut state = profile.lock();
+    if let Some(client) = identity.and_then(|identity| state.find(&identity)).and_then(InternalRef::try_client) {
+        return Ok(client);
+    }
+    Ok(state.create(profile, creation, &parent_ref)?)
+}
+
+/// What the first open, create or global determines for the process, whether it succeeds or not.
+fn prepare() {
+    fork::install_fork_handlers();
+    hosting::is_strict();
+    store::decide();
+}
+
+/// What the first object determines: the code stays loaded, so that threads may run in it.
+fn stay() {
+    fork::stay_until_exit();
+    ensure_watcher();
+}
+
+/// Opens the global object. The store is read first if this process does not have it open.
+fn open_global(profile: &'static Profile) -> Result<ClientRef<Offline>, Error> {
+    loop {
+        let read = profile.read(
+            |state| !state.model.has_global(),
+            |state, stored| {
+                let (needs_restore, warning) = state.adopt(stored);
+                (state.open_global(profile), needs_restore, warning, state.record.needs_retry())
+            },
+        );
+        if let Some((opened, needs_restore, warning, needs_retry)) = read {
+            if let Some(warning) = warning {
+                warning.log(profile.name());
+            }
+            if needs_restore {
+                restore(profile);
+            } else if needs_retry {
+                store::look_again();
+            }
+            return finish(opened);
+        }
+        let mut state = profile.lock();
+        // It may have been released since.
+        if state.model.has_global() || !state.record.is_shared() {
+            let opened = state.open_global(profile);
+            drop(state);
+            return finish(opened);
+        }
+    }
+}
+
+type Opened = Result<(ClientRef<Offline>, Ended<OfflineTypes>), ErrorKind>;
+
+fn finish(opened: Opened) -> Result<ClientRef<Offline>, Error> {
+    let (client, ended) = opened?;
+    // The sinks of an object whose last release has not come through yet: client code.
+    drop(ended);
+    Ok(client)
+}
+
+/// The object is made before anything is written that other processes see.
+fn host(name: &Name, capabilities: Capabilities) -> Result<ClientRef<Offline>, Error> {
+    let profile = Registry::find_or_add(name)?;
+    let client = open_global(profile)?;
+    let (record, backend) = {
+        let state = profile.lock();
+        (state.record.hosting(state.model.recorded(), capabilities), state.record.backend())
+    };
+    // Without the store's lock, for which other processes may queue.
+    if matches!(backend.read(name, false), Stored::Record(stored) if stored.hosted) {
+        profile.lock().record.note_opened();
+        return Ok(client);
+    }
+    update(profile, true, &mut |stored| Ok(ProfileRecord::host(record, stored)), |state, result| {
+        if result.is_ok() {
+            state.record.note_opened();
+            state.model.set_global_capabilities(state.record.capabilities());
+        }
+        result
+    })?;
+    Ok(client)
+}
+
+impl ProfileState {
+    /// The global object, made anew if it has ended.
+    fn open_global(&mut self, profile: &'static Profile) -> Opened {
+        if let Some(client) = self.model.global_object().and_then(InternalRef::try_client) {
+            return Ok((client, Ended::default()));
+        }
+        let (again, key, state, capabilities) = match self.model.reserve_global_again() {
+            // The last reference is gone, and the tree is busy or the thread that released it has not come here yet.
+            Some((key, state, capabilities)) => (true, key, state, capabilities),
+            None => (false, self.model.reserve_root()?, self.model.recorded(), self.record.capabilities()),
+        };
+        let object = Offline::new(profile, key, None, state, capabilities);
+        let client = ClientRef::try_new(object, None).ok_or(ErrorKind::OutOfMemory)?;
+        let ended = if again {
+            // Another thread ends the old one, even if this thread is in a Notify of it.
+            self.model.replace_global(key, client.internal(), None)
+        } else {
+            self.model.create_global(key, client.internal(), capabilities);
+            Ended::default()
+        };
+        self.update_interest();
+        Ok((client, ended))
+    }
+
+    /// Makes an object that is not the global one.
+    fn create(
+        &mut self,
+        profile: &'static Profile,
+        creation: &Creation,
+        parent: &Option<ClientRef<Offline>>,
+    ) -> Result<ClientRef<Offline>, ErrorKind> {
+        let Creation { identity, capabilities, outer, .. } = *creation;
+        if identity.is_some() {
+            self.reserve_identity()?;
+        }
+        let (key, client) = match parent {
+            Some(parent) => {
+                let (key, state) = self.model.reserve_child(parent.key())?;
+                let object = Offline::new(profile, key, identity, state, capabilities);
+                let client = ClientRef::try_new(object, outer).ok_or(ErrorKind::OutOfMemory)?;
+                self.model.create_child(key, parent.key(), client.internal(), parent.clone(), state, capabilities);
+                (key, client)
+            }
+            None => {
+                let key = self.model.reserve_root()?;
+                let object = Offline::new(profile, key, identity, State::Online, capabilities);
+                let client = ClientRef::try_new(object, outer).ok_or(ErrorKind::OutOfMemory)?;
+                self.model.create_root(key, client.internal(), State::Online, capabilities);
+                (key, client)
+            }
+        };
+        if let Some(identity) = identity {
+            self.insert_identity(identity, key);
+        }
+        Ok(client)
+    }
+}

@@ -1,0 +1,114 @@
+//! Running a transition: delivery of its three phases.
+#![forbid(unsafe_code)]
+
+use super::profile::{Job, OfflineTypes, Profile};
+use crate::change::Phase;
+use crate::deliver::{NotifierPool, PoolForkGuard};
+use crate::exit;
+use crate::guard::guard;
+use crate::model::{Accepted, Next, Runner, Step, TransitionKey};
+use crate::registration::{Batch, NO_TOKEN, Sink as _};
+use crate::sink::ClientSink;
+use crate::sys::Thread;
+
+pub(super) static NOTIFIERS: NotifierPool<Job> = NotifierPool::new(|(profile, key)| {
+    run(profile, key, Runner::Executor);
+});
+
+/// How a transition ended for the thread that ran it.
+pub(super) struct Outcome {
+    pub(super) changed: bool,
+    /// This is a child that was forked from inside a callback.
+    pub(super) cut_short: bool,
+}
+
+/// Has an accepted transition run. The outcome, if it ran on this thread.
+pub(super) fn start(profile: &'static Profile, accepted: Accepted<OfflineTypes>) -> Option<Outcome> {
+    match accepted {
+        Accepted::Queued => None,
+        Accepted::Begun(key, Some(executor)) => {
+            executor.execute((profile, key));
+            None
+        }
+        Accepted::Begun(key, None) => Some(run(profile, key, Runner::Caller)),
+    }
+}
+
+/// Runs a transition, and those that are queued behind it if this thread may go on with them.
+fn run(profile: &'static Profile, mut key: TransitionKey, runner: Runner) -> Outcome {
+    let mut batch = Batch::new();
+    loop {
+        match run_one(profile, key, runner, &mut batch) {
+            Ok(Next::Nothing) => return Outcome { changed: true, cut_short: false },
+            Ok(Next::Continue(queued)) => key = queued,
+            Ok(Next::Execute(executor, queued)) => {
+                executor.execute((profile, queued));
+                return Outcome { changed: true, cut_short: false };
+            }
+            Err(phase) => return Outcome { changed: phase > Phase::Start, cut_short: true },
+        }
+    }
+}
+
+/// Runs one transition to its end. Fails in a child that was forked from inside a callback, with the phase of that.
+fn run_one(
+    profile: &'static Profile,
+    key: TransitionKey,
+    runner: Runner,
+    batch: &mut Batch<ClientSink>,
+) -> Result<Next<OfflineTypes>, Phase> {
+    let mut phase = Phase::Start;
+    let mut in_flight_token = NO_TOKEN;
+    loop {
+        let step = {
+            let mut state = profile.lock();
+            let conditions = state.conditions(false);
+            let step = state.model.step(key, runner, Thread::current(), conditions, batch);
+            if let Step::Finished(_) = step {
+                state.update_interest();
+            }
+            step
+        };
+        match step {
+            Step::Deliver(in_flight, change) => {
+                phase = change.phase;
+                let advance = |next| {
+                    let advanced = in_flight.advance(in_flight_token, next)
+                        || release_deferred(profile, key) && in_flight.advance(NO_TOKEN, next);
+                    in_flight_token = next;
+                    advanced
+                };
+                let is_registered =
+                    |node, token| profile.lock().model.is_registered(key, node, token) && !exit::exiting();
+                batch.deliver(&mut ClientSink::message(&change), advance, is_registered);
+            }
+            Step::Release(sink) => {
+                in_flight_token = NO_TOKEN;
+                release(sink);
+            }
+            Step::Finished(next) => return Ok(next),
+            Step::CutShort(sink) => {
+                sink.into_iter().for_each(release);
+                return Err(phase);
+            }
+        }
+    }
+}
+
+/// The in-flight token could not be advanced: releases the deferred sink. False: the transition does not exist any more.
+#[cold]
+fn release_deferred(profile: &'static Profile, key: TransitionKey) -> bool {
+    let Some(sink) = profile.lock().model.take_deferred(key) else { return false };
+    sink.into_iter().for_each(release);
+    true
+}
+
+/// Runs client code, with no token in flight.
+fn release(sink: ClientSink) {
+    let _ = guard("callback", || drop(sink));
+}
+
+/// Locks the notifiers around a fork.
+pub(super) fn lock_notifiers_for_fork() -> PoolForkGuard<Job> {
+    NOTIFIERS.lock_for_fork()
+}

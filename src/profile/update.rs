@@ -1,0 +1,72 @@
+//! Writing a profile's record, with no lock held.
+#![forbid(unsafe_code)]
+
+use super::profile::{Profile, ProfileState};
+use crate::error::Error;
+use crate::store::{Backend as _, Change, MEMORY, StoreError, StoreWarning};
+
+/// Has the store replace the record, with no lock held, and `take` use the result under the lock. Warnings are logged with no
+/// lock held, those of a failed write only if `log_failure`.
+pub(super) fn update<R>(
+    profile: &'static Profile,
+    log_failure: bool,
+    change: Change,
+    take: impl FnOnce(&mut ProfileState, Result<(), Error>) -> R,
+) -> R {
+    let backend = {
+        let mut state = profile.lock();
+        state.record.begin_write();
+        state.record.backend()
+    };
+    let mut updated = backend.update(profile.name(), change);
+    let mut later_format = None;
+    if let Err(StoreError::LaterFormat(format)) = updated.result {
+        // The profile is this process's own from now on.
+        later_format = Some(format);
+        updated.result = MEMORY.update(profile.name(), change).result;
+    }
+    if updated.set_aside {
+        StoreWarning::SetAside.log(profile.name());
+    }
+    if let Err(StoreError::Io(error)) = &updated.result
+        && log_failure
+    {
+        log::warn!("profile {}: its file cannot be written: {error}", profile.name());
+    }
+    let mut locked = profile.lock();
+    let state = &mut *locked;
+    let warning = later_format.map(|format| state.record.keep_in_memory(format));
+    let result = match updated.result {
+        Ok(record) => {
+            state.record.updated(record);
+            state.model.set_global_capabilities(state.record.capabilities());
+            Ok(())
+        }
+        Err(error) => {
+            if updated.set_aside {
+                state.record.note_set_aside();
+            }
+            Err(error.into())
+        }
+    };
+    let taken = take(state, result);
+    drop(locked);
+    if let Some(warning) = warning {
+        warning.log(profile.name());
+    }
+    taken
+}
+
+/// The record is damaged: it is set aside, and written anew if this process knows what it said.
+pub(super) fn restore(profile: &'static Profile) {
+    let (known, failed_before) = {
+        let state = profile.lock();
+        let known = state.record.restorable(state.model.recorded(), state.model.has_global());
+        (known, state.record.restore_failed())
+    };
+    update(profile, !failed_before, &mut |stored| Ok(known.filter(|_| stored.is_none())), |state, result| {
+        if result.is_err() {
+            state.record.note_restore_failed();
+        }
+    });
+}

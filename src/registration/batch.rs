@@ -1,0 +1,104 @@
+//! Registrations copied from their tables, to be notified without the lock.
+#![forbid(unsafe_code)]
+
+use super::in_flight::{NO_TOKEN, ended};
+use super::sink::Sink;
+
+/// Enough to make the lock cheap, few enough that a thread does not wait long for it.
+const BATCH: usize = 128;
+/// Of how many objects.
+const OBJECTS: usize = 16;
+
+/// A registration as delivery sees it.
+pub(super) struct Recipient<S: Sink> {
+    /// `None` when the registration has ended.
+    pub(super) handle: Option<S::Handle>,
+    pub(super) token: u32,
+    pub(super) client_token: u32,
+}
+
+impl<S: Sink> Clone for Recipient<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Sink> Copy for Recipient<S> {}
+
+pub(crate) struct Batch<S: Sink> {
+    recipients: [Recipient<S>; BATCH],
+    count: usize,
+    /// The objects on which they are registered: where each one's recipients end, and the caller's number for it.
+    objects: [(u32, u32); OBJECTS],
+    object_count: usize,
+    /// The counter of ended registrations when the batch was filled.
+    ended: u32,
+}
+
+impl<S: Sink> Batch<S> {
+    pub(crate) fn new() -> Self {
+        Self {
+            recipients: [Recipient { handle: None, token: NO_TOKEN, client_token: 0 }; BATCH],
+            count: 0,
+            objects: [(0, 0); OBJECTS],
+            object_count: 0,
+            ended: 0,
+        }
+    }
+
+    /// Empties the batch before it is filled. The profile is locked until it is.
+    pub(crate) fn begin(&mut self) {
+        self.count = 0;
+        self.object_count = 0;
+        self.ended = ended();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == BATCH || self.object_count == OBJECTS
+    }
+
+    /// Copies as many registrations of an object as fit, and gives their number.
+    pub(super) fn copy_from(&mut self, object: u32, registrations: &[Recipient<S>]) -> usize {
+        let free = &mut self.recipients[self.count..];
+        let copied = registrations.len().min(free.len());
+        free[..copied].copy_from_slice(&registrations[..copied]);
+        if copied > 0 {
+            self.count += copied;
+            self.objects[self.object_count] = (self.count as u32, object);
+            self.object_count += 1;
+        }
+        copied
+    }
+
+    /// Notifies each registration of the batch. `advance` makes its token the one in flight; when it gives false, delivery
+    /// ends here. `is_registered` is asked about an object's token if any registration has ended since the batch was filled.
+    #[inline]
+    pub(crate) fn deliver(
+        &self,
+        message: &mut S::Message,
+        mut advance: impl FnMut(u32) -> bool,
+        is_registered: impl Fn(u32, u32) -> bool,
+    ) {
+        for recipient in &self.recipients[..self.count] {
+            let Some(handle) = recipient.handle else { continue };
+            if !advance(recipient.token) {
+                return;
+            }
+            if self.ended == ended() || is_registered(self.object_of(recipient), recipient.token) {
+                S::notify(handle, recipient.client_token, message);
+            }
+        }
+    }
+
+    /// The caller's number for the object of a recipient.
+    #[cold]
+    fn object_of(&self, recipient: &Recipient<S>) -> u32 {
+        let index = self.recipients.iter().position(|other| std::ptr::eq(other, recipient)).unwrap_or_default();
+        let objects = &self.objects[..self.object_count];
+        objects[objects.partition_point(|(end, _)| *end as usize <= index)].1
+    }
+}

@@ -1,0 +1,77 @@
+//! A registered sink as the rest of the library sees it, and the message that it receives.
+
+use std::ptr::NonNull;
+
+use super::notify::{NotifyHandle, NotifySink};
+use crate::abi;
+use crate::change::{Change, Phase};
+use crate::registration::Sink;
+use crate::state::State;
+
+/// One pointer, whichever kind it is.
+pub(crate) struct ClientSink(NotifySink);
+
+impl ClientSink {
+    /// Asks a client's object once for its IMAPIOfflineNotify. `None`: it has none.
+    ///
+    /// # Safety
+    /// `callback` points to a COM object that is alive during the call.
+    pub(crate) unsafe fn query(callback: NonNull<abi::IUnknown>) -> Option<Self> {
+        // SAFETY: as the caller says.
+        unsafe { NotifySink::query(callback) }.map(Self)
+    }
+
+    /// A sink that calls `closure`.
+    pub(crate) fn of_closure(closure: impl Fn(&Change) + Send + Sync + 'static) -> Self {
+        Self(NotifySink::of_closure(move |phase: u32, change: &abi::MAPIOFFLINE_STATECHANGE| {
+            if let Some(change) = change_of(phase, change) {
+                closure(&change);
+            }
+        }))
+    }
+}
+
+impl Sink for ClientSink {
+    type Handle = NotifyHandle;
+    type Message = abi::MAPIOFFLINE_NOTIFY;
+
+    fn handle(&self) -> NotifyHandle {
+        self.0.handle()
+    }
+
+    fn message(change: &Change) -> abi::MAPIOFFLINE_NOTIFY {
+        abi::MAPIOFFLINE_NOTIFY {
+            ulSize: size_of::<abi::MAPIOFFLINE_NOTIFY>() as u32,
+            NotifyType: match change.phase {
+                Phase::Start => abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START,
+                Phase::Change => abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE,
+                Phase::Done => abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE,
+            },
+            ulClientToken: 0,
+            Info: abi::MAPIOFFLINE_NOTIFY_INFO {
+                StateChange: abi::MAPIOFFLINE_STATECHANGE {
+                    ulMask: abi::MAPIOFFLINE_STATE_OFFLINE_MASK,
+                    ulStateOld: change.old.bits(),
+                    ulStateNew: change.new.bits(),
+                },
+            },
+        }
+    }
+
+    #[inline]
+    fn notify(sink: NotifyHandle, client_token: u32, message: &mut abi::MAPIOFFLINE_NOTIFY) {
+        message.ulClientToken = client_token;
+        sink.notify(message);
+    }
+}
+
+/// What a message says.
+fn change_of(phase: abi::MAPIOFFLINE_NOTIFY_TYPE, change: &abi::MAPIOFFLINE_STATECHANGE) -> Option<Change> {
+    let phase = match phase {
+        abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START => Phase::Start,
+        abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE => Phase::Change,
+        abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE => Phase::Done,
+        _ => return None,
+    };
+    Some(Change { phase, old: State::from_bits(change.ulStateOld)?, new: State::from_bits(change.ulStateNew)? })
+}

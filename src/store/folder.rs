@@ -1,0 +1,315 @@
+//! The folder that a user's processes share: one file a profile, one lock for all writers.
+#![forbid(unsafe_code)]
+
+use std::fs::TryLockError;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
+use super::file_name::{FileName, profile_of};
+use super::record::{Content, LARGEST, StoredRecord};
+use super::watch::note_own_change;
+use crate::name::Name;
+use crate::sys::{self, FolderWatch as _, Found, Watch};
+
+const LOCK: &str = "lock";
+/// The name of a new file until it replaces the old one: in a folder that is not watched.
+const SPARE: &str = "pending/new";
+const SPARES_FOLDER: &str = "pending";
+const SET_ASIDE: &str = ".damaged-";
+/// How long one process may hold the lock before another gives up.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a process waits in a queue in which the lock changes hands.
+const LONGEST_QUEUE: Duration = Duration::from_secs(5);
+/// How often the lock is tried. The pauses of all processes soon have the same length, so that none of them starves.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// The shared store's folder.
+#[derive(Debug)]
+pub(crate) struct SharedFolder {
+    place: sys::Place,
+}
+
+/// The folder, open.
+pub(crate) struct Opened(pub(super) sys::Folder);
+
+/// The folder, open and locked against other writers.
+pub(super) struct Locked {
+    folder: Opened,
+    lock: sys::LockFile,
+}
+
+/// What was read of a profile.
+pub(crate) enum Reading {
+    Nothing,
+    Text(Vec<u8>),
+    /// Not a file of this library's: a link, a pipe, another user's file, a gigabyte.
+    NotOurs,
+}
+
+impl SharedFolder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { place: sys::Place::new(path) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    pub(crate) fn open(&self) -> io::Result<Opened> {
+        self.place.open().map(Opened)
+    }
+
+    pub(crate) fn open_or_create(&self) -> io::Result<Opened> {
+        self.place.open_or_create().map(Opened)
+    }
+
+    /// Removes a profile. Whether it was there.
+    pub(crate) fn remove(&self, profile: &Name) -> Result<bool, StoreError> {
+        Ok(self.lock()?.remove(profile)?)
+    }
+
+    /// Tries whether a change could be written.
+    pub(crate) fn try_write(&self) -> Result<(), StoreError> {
+        self.lock()?.try_write()
+    }
+
+    /// Takes the lock, in the folder as it is now: it may have been removed and made again.
+    ///
+    /// Gives up when one process holds the lock for `PATIENCE`. A queue is another matter: while the lock changes hands,
+    /// which the folder's modification time shows, the wait begins anew, up to `LONGEST_QUEUE`.
+    pub(super) fn lock(&self) -> Result<Locked, StoreError> {
+        let start = Instant::now();
+        let mut for_writing = false;
+        loop {
+            let folder = self.open_or_create()?;
+            let lock = folder.0.open_lock(LOCK, for_writing)?;
+            let mut queue = Queue::new(start);
+            loop {
+                match lock.file.try_lock() {
+                    Ok(()) if folder.0.is_still(LOCK, &lock) => return Ok(Locked { folder, lock }),
+                    // Another process removed the file meanwhile: this is the lock of nothing.
+                    Ok(()) => break,
+                    Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+                    // On network file systems, such as NFS, only those who may write can lock.
+                    Err(TryLockError::Error(_)) if !for_writing => {
+                        for_writing = true;
+                        break;
+                    }
+                    Err(TryLockError::Error(error)) => return Err(error.into()),
+                }
+                queue.wait(|| folder.0.modified())?;
+                if !folder.0.is_still(LOCK, &lock) {
+                    break;
+                }
+            }
+            if start.elapsed() >= LONGEST_QUEUE {
+                return Err(StoreError::Locked);
+            }
+        }
+    }
+}
+
+/// Waiting for a lock that other processes hold.
+struct Queue {
+    start: Instant,
+    pause: Duration,
+    /// When the lock was last seen to change hands, and the folder's modification time then.
+    moved: Option<(Instant, Option<SystemTime>)>,
+}
+
+impl Queue {
+    fn new(start: Instant) -> Self {
+        Self { start, pause: SHORTEST_PAUSE, moved: None }
+    }
+
+    /// Waits for a moment, or gives up.
+    fn wait(&mut self, modified: impl FnOnce() -> Option<SystemTime>) -> Result<(), StoreError> {
+        let now = Instant::now();
+        match self.moved {
+            Some((since, _)) if now.duration_since(since) < PATIENCE => {}
+            Some((_, before)) => {
+                let modified = modified();
+                if modified == before || now.duration_since(self.start) >= LONGEST_QUEUE {
+                    return Err(StoreError::Locked);
+                }
+                self.moved = Some((now, modified));
+            }
+            None => self.moved = Some((now, modified())),
+        }
+        sleep(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
+impl Opened {
+    pub(crate) fn read(&self, profile: &Name) -> io::Result<Reading> {
+        Ok(match self.0.read(FileName::of(profile).as_str(), LARGEST)? {
+            Found::Nothing => Reading::Nothing,
+            Found::Bytes(text) => Reading::Text(text),
+            Found::NotOurs => Reading::NotOurs,
+        })
+    }
+
+    /// Whether a damaged file of this profile was set aside.
+    pub(super) fn has_set_aside(&self, profile: &Name) -> io::Result<bool> {
+        Ok(self.set_aside(profile)?.next().is_some())
+    }
+
+    fn set_aside(&self, profile: &Name) -> io::Result<impl Iterator<Item = String>> {
+        let file = FileName::of(profile);
+        let names = self.0.names()?.into_iter();
+        Ok(names.filter(move |name| profile_of_set_aside(name) == Some(file.as_str())))
+    }
+
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        self.0.names()
+    }
+
+    pub(crate) fn permissions(&self) -> io::Result<String> {
+        self.0.permissions()
+    }
+
+    pub(crate) fn is_remote(&self) -> bool {
+        self.0.is_remote()
+    }
+}
+
+/// The profile's file of which this one was set aside.
+pub(crate) fn profile_of_set_aside(name: &str) -> Option<&str> {
+    name.split_once(SET_ASIDE).map(|(file, _)| file)
+}
+
+impl Locked {
+    pub(super) fn read(&self, profile: &Name) -> io::Result<Reading> {
+        self.folder.read(profile)
+    }
+
+    pub(super) fn write(&self, stored: &StoredRecord) -> Result<(), StoreError> {
+        let text = stored.to_text().map_err(|_| StoreError::OutOfMemory)?;
+        Ok(self.folder.0.replace(FileName::of(&stored.profile).as_str(), SPARES_FOLDER, SPARE, &text)?)
+    }
+
+    /// Writes as a change would, but to no profile.
+    pub(super) fn try_write(&self) -> Result<(), StoreError> {
+        const TRIAL: &str = "trial";
+        self.folder.0.replace(TRIAL, SPARES_FOLDER, SPARE, b"a trial of mapioffline doctor's\n")?;
+        Ok(self.folder.0.remove(TRIAL)?)
+    }
+
+    /// Gives a damaged file a name of its own.
+    pub(super) fn set_aside(&self, profile: &Name) -> io::Result<()> {
+        let file = FileName::of(profile);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let free = (now..).map(|stamp| format!("{}{SET_ASIDE}{stamp:013}", file.as_str()));
+        match free.take(100_000).find(|name| !self.folder.0.exists(name)) {
+            Some(name) => self.folder.0.rename(file.as_str(), &name),
+            None => Err(ErrorKind::AlreadyExists.into()),
+        }
+    }
+
+    /// Removes a profile's file, and those of it that were set aside. Whether there were any.
+    pub(super) fn remove(&self, profile: &Name) -> io::Result<bool> {
+        let file = FileName::of(profile);
+        let mut removed = false;
+        // First what was set aside: a process that finds the file gone and those there writes the file anew.
+        for name in self.folder.set_aside(profile)?.chain([file.as_str().to_owned()]) {
+            match self.folder.0.remove(&name) {
+                Ok(()) => removed = true,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // A folder that had the profile's name is left for the user to look at.
+                Err(_) if name != file.as_str() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Not by closing alone: a child that another thread just forked still has the descriptor.
+        let _ = self.lock.file.unlock();
+    }
+}
+
+impl Reading {
+    pub(crate) fn content(&self, profile: &Name) -> Option<Content<'_>> {
+        match self {
+            Self::Nothing => None,
+            Self::Text(text) => Some(StoredRecord::parse(text, profile)),
+            Self::NotOurs => Some(Content::Damaged),
+        }
+    }
+}
+
+impl Backend for SharedFolder {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn read(&self, profile: &Name, look_for_damage: bool) -> Stored {
+        let read = || -> io::Result<Stored> {
+            let folder = self.open()?;
+            let reading = folder.read(profile)?;
+            Ok(match reading.content(profile) {
+                Some(Content::Record(stored)) => Stored::Record(stored.record()),
+                Some(Content::LaterFormat(format)) => Stored::LaterFormat(format),
+                Some(Content::Damaged) => Stored::SetAside,
+                None if look_for_damage && folder.has_set_aside(profile)? => Stored::SetAside,
+                None => Stored::Nothing,
+            })
+        };
+        match read() {
+            Ok(stored) => stored,
+            // The whole folder was removed. The next change makes it again.
+            Err(error) if error.kind() == ErrorKind::NotFound => Stored::Nothing,
+            Err(error) => Stored::Unreadable(error),
+        }
+    }
+
+    fn update(&self, profile: &Name, change: Change) -> Updated {
+        let mut set_aside = false;
+        let result = self.lock().and_then(|locked| locked.update(profile, change, &mut set_aside));
+        Updated { result, set_aside }
+    }
+
+    fn watch(&self) -> io::Result<Watch> {
+        Watch::new(self.path())
+    }
+
+    fn profile_of(&self, file: &str) -> Option<Name> {
+        profile_of(file)
+    }
+
+    fn describe(&self) -> Description<'_> {
+        Description { folder: Some(self.path()), is_remote: self.open().is_ok_and(|folder| folder.is_remote()) }
+    }
+}
+
+impl Locked {
+    fn update(&self, profile: &Name, change: Change, set_aside: &mut bool) -> Result<Option<Record>, StoreError> {
+        let reading = self.read(profile)?;
+        let (mut spelled, mut revision, mut before) = (*profile, 0, None);
+        match reading.content(profile) {
+            None => {}
+            Some(Content::Record(stored)) => {
+                (spelled, revision, before) = (stored.profile, stored.revision, Some(stored.record()));
+            }
+            Some(Content::LaterFormat(format)) => return Err(StoreError::LaterFormat(format)),
+            Some(Content::Damaged) => {
+                self.set_aside(profile)?;
+                *set_aside = true;
+            }
+        }
+        let Some(record) = change(before).map_err(StoreError::Refused)? else { return Ok(before) };
+        note_own_change();
+        self.write(&StoredRecord::new(spelled, record, revision.wrapping_add(1)))?;
+        Ok(Some(record))
+    }
+}

@@ -1,0 +1,39 @@
+//! The store of a process that keeps the state of profiles to itself.
+#![forbid(unsafe_code)]
+
+use std::io::{self, ErrorKind};
+
+use super::backend::{Backend, Change, Description, StoreError, Stored, Updated};
+use crate::name::Name;
+use crate::sys::Watch;
+
+/// Keeps nothing: the profile's own copy of its record is the only one.
+pub(crate) struct Memory;
+
+pub(crate) static MEMORY: Memory = Memory;
+
+impl Backend for Memory {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn read(&self, _: &Name, _: bool) -> Stored {
+        Stored::Nothing
+    }
+
+    fn update(&self, _: &Name, change: Change) -> Updated {
+        Updated { result: change(None).map_err(StoreError::Refused), set_aside: false }
+    }
+
+    fn watch(&self) -> io::Result<Watch> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn profile_of(&self, _: &str) -> Option<Name> {
+        None
+    }
+
+    fn describe(&self) -> Description<'_> {
+        Description { folder: None, is_remote: false }
+    }
+}
