@@ -1,8 +1,8 @@
-# Builds the library with cargo, and says where it is and what a static link of it needs.
+# Builds the library with cargo, and sets where it is and what a static link of it needs.
 
 find_program(MAPIOFFLINE_CARGO cargo PATHS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin" REQUIRED)
 
-# Rust's name for what is compiled for: nothing where cargo's own choice is right.
+# The Rust target triple; empty where cargo's default is right.
 if(NOT CMAKE_CROSSCOMPILING AND NOT WIN32)
     set(default_target "")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64|i[3-6]86|x86)$")
@@ -23,20 +23,20 @@ if(NOT default_target STREQUAL "")
         string(APPEND default_target "-unknown-linux-gnu")
     endif()
 endif()
-set(MAPIOFFLINE_CARGO_TARGET "${default_target}" CACHE STRING "Rust's name for the platform that is built for")
+set(MAPIOFFLINE_CARGO_TARGET "${default_target}" CACHE STRING "Rust target triple to build for; empty for cargo's default")
 
 # What rustc prints for --print native-static-libs; on Linux `cargo xtask test` compares the two.
 set(native_libraries_Linux gcc_s util rt pthread m dl c)
 set(native_libraries_Windows kernel32 advapi32 ntdll userenv ws2_32 dbghelp)
 set(MAPIOFFLINE_NATIVE_LIBRARIES ${native_libraries_${CMAKE_SYSTEM_NAME}})
-# As flags: bare names would be taken for targets of that name in somebody else's project.
+# As flags: in a project that includes this one, CMake would take a bare name for a target of that name.
 list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE MAPIOFFLINE_NATIVE_FLAGS)
 
-# A target mapioffline_cargo_PROFILE that builds the static library and, except on Windows, the shared one. Cargo itself
-# knows whether there is anything to do, so it is asked each time; the libraries are copied only when they changed.
+# Adds a target mapioffline_cargo_PROFILE that builds the static library and, except on Windows, the shared one. Every build
+# runs cargo, which itself decides what to rebuild; the libraries are copied only if they changed.
 #
-# Sets, for the profile `release`: MAPIOFFLINE_STATIC_LIBRARY and, except on Windows, MAPIOFFLINE_SHARED_LIBRARY (under its
-# full name, with the usual links beside it); for others the same with _PROFILE behind.
+# For the profile MAPIOFFLINE_CARGO_PROFILE, sets MAPIOFFLINE_STATIC_LIBRARY and, except on Windows,
+# MAPIOFFLINE_SHARED_LIBRARY (the full name, with the usual links beside it); for others the same with the suffix _PROFILE.
 function(mapioffline_cargo_build profile)
     set(out "${PROJECT_BINARY_DIR}/${profile}")
     set(built "${MAPIOFFLINE_CARGO_TARGET_DIR}/${profile}")
@@ -50,12 +50,12 @@ function(mapioffline_cargo_build profile)
         list(APPEND environment "CARGO_TARGET_${upper}_LINKER=${CMAKE_C_COMPILER}")
     endif()
     if(WIN32)
-        # The DLL is linked by the C compiler, which is told the names to export: see MapiofflineWindows.cmake.
+        # The C compiler links the DLL, with a list of the names to export: see MapiofflineWindows.cmake.
         set(what rustc --crate-type staticlib)
         set(shared_commands)
         set(shared_files)
     else()
-        # Only what is wanted: with the Rust library among it, rustc would not optimise at link time.
+        # Only these crate types: with the Rust library among them, rustc would not optimise at link time.
         set(what rustc --crate-type cdylib,staticlib)
         set(full "libmapioffline.so.${MAPIOFFLINE_VERSION}")
         set(shared_files "${out}/${full}")
@@ -85,7 +85,7 @@ function(mapioffline_cargo_build profile)
     set(MAPIOFFLINE_STATIC_LIBRARY${suffix} "${out}/libmapioffline.a" PARENT_SCOPE)
 endfunction()
 
-# A target mapioffline_cargo_program that builds the program for this machine, and copies it to `file`.
+# Adds a target mapioffline_cargo_program that builds the program for this machine, and copies it to `file`.
 function(mapioffline_cargo_program file)
     set(built "${MAPIOFFLINE_CARGO_TARGET_DIR}")
     separate_arguments(arguments NATIVE_COMMAND "${MAPIOFFLINE_CARGO_ARGS}")
@@ -103,6 +103,6 @@ function(mapioffline_cargo_program file)
         COMMENT "Building the program mapioffline with cargo"
         USES_TERMINAL
         VERBATIM)
-    # The two would wait for each other's lock all the same.
+    # In parallel, the two runs of cargo would only wait for each other's lock.
     add_dependencies(mapioffline_cargo_program mapioffline_cargo_${MAPIOFFLINE_CARGO_PROFILE})
 endfunction()

@@ -1,4 +1,4 @@
-# Headers, libraries, pkg-config file and CMake package. All of it may be moved afterwards: no path is written into it.
+# Installs headers, libraries, the pkg-config file and the CMake package. They are relocatable: no path is written into them.
 
 include(CMakePackageConfigHelpers)
 
@@ -13,7 +13,7 @@ if(WIN32)
     install(FILES "${MAPIOFFLINE_STATIC_LIBRARY}" ${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}
         DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
     if(MAPIOFFLINE_FORWARDERS)
-        # Never into bin: there they would hide Outlook's own from every program. See docs/porting.md.
+        # Never into bin: there they would hide Outlook's own DLLs from every program. See docs/porting.md.
         install(FILES "$<TARGET_FILE:msmapi32>" "$<TARGET_FILE:olmapi32>"
             DESTINATION "${CMAKE_INSTALL_LIBDIR}/mapioffline/outlook-names" COMPONENT Runtime)
     endif()
@@ -29,12 +29,12 @@ endif()
 install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/mapioffline"
     COMPONENT Runtime)
 
-# The way from the folder of the .pc file back to the prefix.
+# The relative path from the folder of the .pc file to the prefix.
 file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 list(JOIN MAPIOFFLINE_NATIVE_FLAGS " " pc_private)
 foreach(kind LIB INCLUDE)
-    # Distributions may give absolute ones.
+    # Distributions may set absolute folders.
     if(IS_ABSOLUTE "${CMAKE_INSTALL_${kind}DIR}")
         set(pc_${kind} "${CMAKE_INSTALL_${kind}DIR}")
     else()

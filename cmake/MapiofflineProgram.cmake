@@ -1,4 +1,4 @@
-# The program mapioffline, which cargo builds; its manual pages and completions, which it prints itself.
+# Builds the program mapioffline with cargo, and its manual pages and completions, which the program prints itself.
 
 if(CMAKE_CROSSCOMPILING)
     message(FATAL_ERROR "the program mapioffline is not built for another platform here: use cargo install --path cli there")
@@ -9,7 +9,7 @@ set(program_pages "${PROJECT_BINARY_DIR}/man")
 set(program_completions "${PROJECT_BINARY_DIR}/completions")
 mapioffline_cargo_program("${program}")
 
-# Named as each shell looks for them.
+# The file names by which each shell finds completions.
 set(shells bash zsh fish)
 set(completions_bash "mapioffline")
 set(completions_zsh "_mapioffline")

@@ -1,5 +1,5 @@
-# The DLL: the static library, linked by the C compiler with the names of windows/*.def, a version resource, and nothing
-# but system DLLs. Its import libraries, and the forwarders under the names that old clients load.
+# Builds the DLL: the C compiler links the static library with the names of windows/*.def, a version resource, and no DLLs
+# but the system's. Also builds its import libraries, and the forwarders under the names that old clients load.
 
 if(NOT MINGW)
     message(FATAL_ERROR "mapioffline.dll is built with mingw-w64; MSVC's clients link its mapioffline.lib")
@@ -20,13 +20,13 @@ endif()
 
 set(windows_def "${PROJECT_SOURCE_DIR}/windows/mapioffline-${windows_cpu}.def")
 string(REPLACE "." "," MAPIOFFLINE_VERSION_COMMAS "${PROJECT_VERSION}.0")
-# Windows shows this of a DLL.
+# Windows shows these in the properties of a DLL.
 function(version_resource name description)
     configure_file(windows/version.rc.in ${name}.rc @ONLY)
 endfunction()
 version_resource(mapioffline "The Offline State API, without Outlook (mapioffline)")
 
-# The names to the left are in the DLL under their own symbols; the linker takes from the static library what it is asked for.
+# The names without `=` are symbols of the static library. --undefined makes the linker take them from it.
 file(STRINGS "${windows_def}" def_names REGEX "^    [A-Za-z0-9@]+$")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${windows_def}")
 list(TRANSFORM def_names STRIP)
@@ -36,12 +36,12 @@ add_library(mapioffline_shared SHARED "${windows_def}" "${CMAKE_CURRENT_BINARY_D
 set_target_properties(mapioffline_shared PROPERTIES
     OUTPUT_NAME mapioffline PREFIX "" IMPORT_PREFIX lib LINKER_LANGUAGE C
     LINK_DEPENDS "${windows_def};${MAPIOFFLINE_STATIC_LIBRARY}")
-# Everything that is not a system DLL goes in; and nothing that tells one build from the next.
+# Everything but system DLLs is linked in; nothing that differs between builds, such as a timestamp, is.
 target_link_options(mapioffline_shared PRIVATE ${wanted_symbols} -static -static-libgcc
     LINKER:--gc-sections LINKER:--strip-all LINKER:--no-insert-timestamp LINKER:--dynamicbase LINKER:--nxcompat)
 target_link_libraries(mapioffline_shared PRIVATE "${MAPIOFFLINE_STATIC_LIBRARY}" ${MAPIOFFLINE_NATIVE_FLAGS})
 
-# For MSVC's linker. It takes a tool of LLVM's to make one, which not everybody has.
+# The import library for MSVC's linker. Only a tool of LLVM's makes one, so it is optional.
 find_program(MAPIOFFLINE_DLLTOOL NAMES llvm-dlltool llvm-dlltool-22 llvm-dlltool-21 llvm-dlltool-20
     llvm-dlltool-19 llvm-dlltool-18 llvm-dlltool-17 llvm-dlltool-16 llvm-dlltool-15 llvm-dlltool-14)
 if(MAPIOFFLINE_DLLTOOL)
@@ -53,10 +53,10 @@ if(MAPIOFFLINE_DLLTOOL)
         VERBATIM)
     add_custom_target(mapioffline_msvc_import_library ALL DEPENDS "${MAPIOFFLINE_MSVC_IMPORT_LIBRARY}")
 else()
-    message(STATUS "mapioffline.lib, for MSVC's linker, is not made: there is no llvm-dlltool")
+    message(STATUS "mapioffline.lib, for MSVC's linker, is not built: llvm-dlltool was not found")
 endif()
 
-# DLLs under the names of Outlook's that hand every call on to mapioffline.dll, so that there is one registry of profiles.
+# DLLs under the names of Outlook's DLLs. They forward every call to mapioffline.dll, so there is one registry of profiles.
 if(MAPIOFFLINE_FORWARDERS)
     foreach(name msmapi32 olmapi32)
         version_resource(${name} "Hands calls on to mapioffline.dll (not Outlook's)")

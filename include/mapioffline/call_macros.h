@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One macro a method, in the manner of COBJMACROS; the same in C and in C++. Included by mapioffline.h. */
+/* One macro for each method, as COBJMACROS defines them; they work in C and in C++. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_CALL_MACROS_H
 #define MAPIOFFLINE_CALL_MACROS_H
 
@@ -31,7 +31,7 @@
 #define IMAPIOfflineNotify_Notify(This, pNotifyInfo) ((This)->lpVtbl->Notify((This), (pNotifyInfo)))
 #endif
 
-/* The same by spelling, for the interfaces that have the same methods. */
+/* The same expansion, for the interfaces that have the same methods. */
 #define IMAPIOfflineMgr_QueryInterface(This, riid, ppv) IMAPIOffline_QueryInterface(This, riid, ppv)
 #define IMAPIOfflineMgr_AddRef(This) IMAPIOffline_AddRef(This)
 #define IMAPIOfflineMgr_Release(This) IMAPIOffline_Release(This)

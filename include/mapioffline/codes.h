@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Codes and flags in MAPI's spelling. Included by mapioffline.h. Keep in sync with src/abi/mod.rs; c-tests/suite/abi.c checks
- * each value. (Reference: mapi-constants.) */
+/* Codes and flags in MAPI's spelling. Included by mapioffline.h. Keep in sync with src/abi/mod.rs; c-tests/suite/abi.c
+ * checks each value. (Reference: mapi-constants.) */
 #ifndef MAPIOFFLINE_CODES_H
 #define MAPIOFFLINE_CODES_H
 
@@ -64,11 +64,11 @@
 #define MAPIOFFLINE_CAPABILITY_OFFLINE ((ULONG)0x1)
 #define MAPIOFFLINE_CAPABILITY_ONLINE ((ULONG)0x2)
 
-/* IMAPIOffline::SetCurrentState: return at once, or when everybody has been told */
+/* IMAPIOffline::SetCurrentState: DEFAULT returns at once, BLOCK when the last STATECHANGE_DONE has returned */
 #define MAPIOFFLINE_FLAG_DEFAULT ((ULONG)0x00000000)
 #define MAPIOFFLINE_FLAG_BLOCK ((ULONG)0x00002000)
 
-/* The state, and the mask that goes with it */
+/* The state, and its mask */
 #define MAPIOFFLINE_STATE_ALL ((ULONG)0x003F037F)
 #define MAPIOFFLINE_STATE_OFFLINE_MASK ((ULONG)0x00000003)
 #define MAPIOFFLINE_STATE_OFFLINE ((ULONG)0x00000001)
@@ -84,7 +84,7 @@ typedef enum {
     MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE = 3
 } MAPIOFFLINE_NOTIFY_TYPE;
 
-/* MapiOfflineSetLogCallback, and the level that comes with a line */
+/* MapiOfflineSetLogCallback and MAPIOFFLINE_LOG_CALLBACK: the level of a line */
 #define MAPIOFFLINE_LOG_ERROR ((ULONG)1)
 #define MAPIOFFLINE_LOG_WARN ((ULONG)2)
 #define MAPIOFFLINE_LOG_INFO ((ULONG)3)

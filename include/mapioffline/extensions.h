@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What this library has beyond Outlook's exports.
- * Written by `cargo xtask header` from src/api/extensions.rs: change that. Included by mapioffline.h. */
+/* The extensions of this library.
+ * Written by `cargo xtask generate` from src/api/extensions.rs: change that. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_EXTENSIONS_H
 #define MAPIOFFLINE_EXTENSIONS_H
 
@@ -8,8 +8,11 @@
 extern "C" {
 #endif
 
-/* Takes log lines of the library. Called with no lock of the library held, on whichever thread the line arises, by
- * several at once; what it calls in the library makes no lines of its own. pszMessage is UTF-8 and valid for the call. */
+/* Receives the library's log lines. Called with no lock of the library held, on the thread that logs the line, and on
+ * several threads at once. Calls that it makes into the library log nothing. No exception may leave it.
+ *
+ * pContext: as passed to MapiOfflineSetLogCallback. ulLevel: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE. pszMessage:
+ * UTF-8, valid for the call. */
 typedef void (STDMETHODCALLTYPE *MAPIOFFLINE_LOG_CALLBACK)(void *pContext, ULONG ulLevel, const MAPIOFFLINE_CHAR8 *pszMessage);
 
 /* HrOpenOfflineObj with the name in UTF-16, whatever wchar_t is. */
@@ -44,30 +47,32 @@ HRESULT STDMETHODCALLTYPE MapiOfflineGetGlobalUtf16(const MAPIOFFLINE_CHAR16 *ps
 /* HrGetGlobalOffline with the name in UTF-8. */
 HRESULT STDMETHODCALLTYPE MapiOfflineGetGlobalUtf8(const MAPIOFFLINE_CHAR8 *pszProfileName, IMAPIOfflineMgr **ppOffline);
 
-/* The version of the library that runs, as MAPIOFFLINE_VERSION_NUMBER is that of the header: major << 24 | minor << 16
- * | patch. Never fails. Any thread. */
+/* Returns the version of the running library, encoded as MAPIOFFLINE_VERSION_NUMBER encodes that of the header:
+ * major << 24 | minor << 16 | patch. Never fails. Callable on any thread. */
 ULONG STDMETHODCALLTYPE MapiOfflineVersion(void);
 
-/* The version of the library that runs, as "major.minor.patch": ASCII, never freed. Never fails. Any thread. */
+/* Returns the version of the running library as "major.minor.patch": ASCII, valid while the library is loaded, not to be
+ * freed. Never fails. Callable on any thread. */
 const char *STDMETHODCALLTYPE MapiOfflineVersionString(void);
 
-/* Turns strict hosting on or off for the whole process. While it is on, HrOpenOfflineObj finds a profile's global
- * object only after HrCreateOfflineObj or HrGetGlobalOffline made it; off, which is the default, every valid profile
- * name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Any thread. */
+/* Enables (fStrict is not 0) or disables strict hosting for the whole process. While it is enabled, HrOpenOfflineObj finds
+ * a profile's global object only after HrCreateOfflineObj or HrGetGlobalOffline created it. While it is disabled, which is
+ * the default, every valid profile name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Callable on any thread. */
 void STDMETHODCALLTYPE MapiOfflineSetStrictHosting(BOOL fStrict);
 
-/* How many objects of the library are in memory in this process, those that only a running transition still holds
- * included. For tests that look for leaks. Never fails. Any thread. */
+/* Returns how many objects of the library are in memory in this process, including those that only a running transition
+ * still references. For tests that look for leaks. Never fails. Callable on any thread. */
 ULONG STDMETHODCALLTYPE MapiOfflineLiveObjects(void);
 
-/* Sends log lines to the host instead of to stderr, or, with a null callback, no longer. A call that is under way on
- * another thread may still come through after this returned.
+/* Sends log lines to pfnCallback instead of to stderr; a null pfnCallback ends that. After this returns, another thread may
+ * still call the previous callback for a line that it had begun.
  *
- * ulLevel: the most talkative level wanted: MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line an entry).
- * pfnCallback: see there. pContext: passed on as it is.
+ * ulLevel: the most verbose level wanted, from MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line for each call into
+ * the library); ignored without a callback. pfnCallback: see MAPIOFFLINE_LOG_CALLBACK. pContext: passed to the callback
+ * unchanged.
  *
- * Returns S_OK; E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust program with a logger of its
- * own, which gets the lines). Any thread. */
+ * Returns, in the order of the checks: E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust
+ * program with a logger of its own, which gets the lines); S_OK. Callable on any thread. */
 HRESULT STDMETHODCALLTYPE MapiOfflineSetLogCallback(ULONG ulLevel,
                                                     MAPIOFFLINE_LOG_CALLBACK pfnCallback,
                                                     void *pContext);

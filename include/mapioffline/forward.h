@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Every tag of the API, declared ahead of its use. Included by mapioffline.h. */
+/* Forward declarations of every tag of the API. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_FORWARD_H
 #define MAPIOFFLINE_FORWARD_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The identifiers, defined here so that no library is needed for them: external constants of which the linker keeps one.
- * Included by mapioffline.h. */
+/* The identifiers, defined here so that no library is needed for them: external constants, of each of which the linker
+ * keeps one copy. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_IIDS_H
 #define MAPIOFFLINE_IIDS_H
 
-/* ELF and Mach-O mark the declaration as weak: g++ refuses that on the definition of a constant. */
+/* For ELF and Mach-O the declaration is marked as weak: g++ refuses that on the definition of a constant. */
 #if defined(_WIN32) || defined(MAPIOFFLINE_NO_IIDS)
 #define MAPIOFFLINE_WEAK
 #else
@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 #if defined(_WIN32) && defined(MAPIOFFLINE_NO_IIDS) && defined(INITGUID)
-/* This unit defines them by DEFINE_GUID, whose selectany gcc would forget after a declaration. */
+/* This unit defines them by DEFINE_GUID; after a declaration gcc would drop its selectany. */
 #else
 /* Declared first and external, never static: another header's declaration of the same name agrees with it. */
 extern const GUID IID_IUnknown MAPIOFFLINE_WEAK;
@@ -29,8 +29,8 @@ extern const GUID GUID_GlobalState MAPIOFFLINE_WEAK;
 #ifndef MAPIOFFLINE_NO_IIDS
 
 #if defined(_WIN32) && defined(__GNUC__) && !defined(__clang__)
-/* In C, gcc for Windows forgets selectany where there was a declaration before, and its weak constants of several units
- * clash. So the assembler is told what selectany should have made. */
+/* In C, gcc for Windows drops selectany after a declaration, and weak constants of several units clash. So these assembler
+ * directives emit the COMDAT data that selectany should have produced. */
 #define MAPIOFFLINE_QUOTED_(x) #x
 #define MAPIOFFLINE_QUOTED(x) MAPIOFFLINE_QUOTED_(x)
 #define MAPIOFFLINE_SYMBOL(name) MAPIOFFLINE_QUOTED(__USER_LABEL_PREFIX__) #name
@@ -47,7 +47,7 @@ extern const GUID GUID_GlobalState MAPIOFFLINE_WEAK;
     const GUID name = {l, w1, w2, {b1, b2, b3, b4, b5, b6, b7, b8}}
 #endif
 
-/* MSVC's uuid.lib has it beside others that a client may need; with INITGUID, mingw-w64's headers define it themselves. */
+/* MSVC's uuid.lib defines it, with others that a client may need; with INITGUID, mingw-w64's headers define it. */
 #if !defined(_MSC_VER) && !(defined(_WIN32) && defined(INITGUID))
 MAPIOFFLINE_GUID(IID_IUnknown, 0x00000000, 0x0000, 0x0000, 0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46);
 #endif
@@ -57,7 +57,7 @@ MAPIOFFLINE_GUID(IID_IMAPIOfflineNotify, 0x0317BDE5, 0xFC29, 0x44CD, 0x8D, 0xCD,
 MAPIOFFLINE_GUID(GUID_GlobalState, 0xFBEFFD93, 0xB11F, 0x4094, 0x84, 0x2B, 0x96, 0xDC, 0xD3, 0x1E, 0x63, 0xD1);
 
 #if defined(_WIN32) && defined(__GNUC__) && !defined(__clang__)
-/* Has gcc name the section of what comes next: it does not know that the assembler is in another one. */
+/* Makes gcc emit the section of what follows: it does not know that the assembler has switched to another one. */
 static const char mapioffline_behind_identifiers[1] __attribute__((section(".rdata$mapioffline"), used, unused)) = {0};
 #endif
 

@@ -22,7 +22,7 @@
 
 #include <stddef.h>
 
-/* Kopano's types are taken as they are; its IUnknown is not COM's. */
+/* Kopano's types are used unchanged; its IUnknown is not COM's. */
 #if defined(__M4L_MAPIDEFS_H_) || defined(__MAPI4LINUX_H)
 #ifndef MAPIOFFLINE_NO_PLATFORM_TYPES
 #define MAPIOFFLINE_NO_PLATFORM_TYPES
@@ -35,7 +35,7 @@
 #ifndef STDMETHODCALLTYPE
 #define STDMETHODCALLTYPE
 #endif
-/* Fails to compile ("conflicting types") where yet another header made STDMETHODCALLTYPE a convention that is not the
+/* Fails to compile ("conflicting types") where another header defines STDMETHODCALLTYPE as a convention other than the
  * platform's C convention. */
 #ifdef __cplusplus
 extern "C" {
@@ -119,7 +119,7 @@ typedef GUID IID;
 
 #ifdef MAPIOFFLINE_DEFINES_IUNKNOWN
 #if defined(__cplusplus) && !defined(CINTERFACE)
-/* No virtual destructor: it would be a slot. */
+/* No virtual destructor: it would take a slot. */
 #if defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
@@ -154,14 +154,14 @@ struct MAPIOFFLINE_DEFINES_IUNKNOWN {
 
 #endif /* _WIN32 */
 
-/* COM's IUnknown: what the interfaces begin with, and what callbacks are passed as. */
+/* COM's IUnknown: the base of the interfaces, and the type of the callbacks that clients pass. */
 #ifdef MAPIOFFLINE_FOREIGN_IUNKNOWN
 #define MAPIOFFLINE_IUNKNOWN MAPIOFFLINE_UNKNOWN
 #else
 #define MAPIOFFLINE_IUNKNOWN IUnknown
 #endif
 
-/* A UTF-16 unit and a byte of UTF-8, as literals are spelled: u"..." and "...". */
+/* A UTF-16 unit and a byte of UTF-8, in the types of the literals u"..." and "...". */
 #if defined(__cplusplus) && (__cplusplus >= 201103L || (defined(_MSC_VER) && _MSC_VER >= 1900))
 typedef char16_t MAPIOFFLINE_CHAR16;
 #else

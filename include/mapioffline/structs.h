@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The structures of the API.
- * Written by `cargo xtask header` from src/abi/structs.rs: change that. Included by mapioffline.h. */
+ * Written by `cargo xtask generate` from src/abi/structs.rs: change that. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_STRUCTS_H
 #define MAPIOFFLINE_STRUCTS_H
 
-/* What a client registers for, given to IMAPIOfflineMgr::Advise. It may live on the stack: nothing of it is kept but
- * the sink's interface and the client token. (Reference: mapioffline_adviseinfo.) */
+/* What a client registers for, passed to IMAPIOfflineMgr::Advise. It may be on the stack: the library keeps only the
+ * sink's interface and the client token. (Reference: mapioffline_adviseinfo.) */
 struct MAPIOFFLINE_ADVISEINFO {
     /* sizeof(MAPIOFFLINE_ADVISEINFO). A larger value is accepted and the tail ignored. */
     ULONG ulSize;
-    /* The client's own number: comes back in MAPIOFFLINE_NOTIFY::ulClientToken. */
+    /* The client's own number; every notification carries it in MAPIOFFLINE_NOTIFY::ulClientToken. */
     ULONG ulClientToken;
     /* MAPIOFFLINE_CALLBACK_TYPE_NOTIFY */
     MAPIOFFLINE_CALLBACK_TYPE CallbackType;
-    /* Asked once for IID_IMAPIOfflineNotify; neither AddRef nor Release is called on this pointer itself. */
+    /* Queried once for IID_IMAPIOfflineNotify; neither AddRef nor Release is called on this pointer itself. */
     MAPIOFFLINE_IUNKNOWN *pCallback;
     /* MAPIOFFLINE_ADVISE_TYPE_STATECHANGE */
     ULONG ulAdviseTypes;
@@ -27,11 +27,11 @@ struct MAPIOFFLINE_STATECHANGE {
     ULONG ulMask;
     /* MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE: the state that the object leaves. */
     ULONG ulStateOld;
-    /* MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE: the state that the object comes to. */
+    /* MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE: the state that the object enters. */
     ULONG ulStateNew;
 };
 
-/* What a notification tells, by its NotifyType. */
+/* The content of a notification; NotifyType selects the member. */
 union MAPIOFFLINE_NOTIFY_INFO {
     /* For all three MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE types. */
     struct MAPIOFFLINE_STATECHANGE StateChange;
@@ -53,13 +53,13 @@ struct MAPIOFFLINE_NOTIFY {
 struct MAPIOFFLINE_AGGREGATEINFO {
     /* sizeof(MAPIOFFLINE_AGGREGATEINFO). A larger value is accepted and the tail ignored. */
     ULONG ulSize;
-    /* The outer object, to which the delegating face forwards. The inner object holds no reference on it. */
+    /* The outer object, to which the delegating unknown forwards. The inner object holds no reference on it. */
     MAPIOFFLINE_IUNKNOWN *pOuterObj;
     /* Null. */
     MAPIOFFLINE_IUNKNOWN *pRefTrackRoot;
 };
 
-/* The object to make, given to HrCreateOfflineObj. (Reference: mapioffline_createinfo.) */
+/* The object to create, passed to HrCreateOfflineObj. (Reference: mapioffline_createinfo.) */
 struct MAPIOFFLINE_CREATEINFO {
     /* sizeof(MAPIOFFLINE_CREATEINFO). A larger value is accepted and the tail ignored. */
     ULONG ulSize;
@@ -67,13 +67,13 @@ struct MAPIOFFLINE_CREATEINFO {
     ULONG ulCreateFlags;
     /* The profile: 1 to 64 UTF-16 units after conversion. */
     LPCWSTR pwszProfileName;
-    /* MAPIOFFLINE_CAPABILITY_OFFLINE and MAPIOFFLINE_CAPABILITY_ONLINE, each or none: what the state can be changed to. */
+    /* MAPIOFFLINE_CAPABILITY_OFFLINE, MAPIOFFLINE_CAPABILITY_ONLINE, both or neither: what the state can be changed to. */
     ULONG ulCapabilities;
-    /* The type; null makes an anonymous object, which HrOpenOfflineObj never finds. */
+    /* The type; null creates an anonymous object, which HrOpenOfflineObj never finds. */
     const GUID *pGUID;
     /* The instance of that type, or null. */
     const GUID *pInstance;
-    /* The object whose changes the new one inherits, or null. The new object keeps it alive. */
+    /* The parent, whose changes the new object inherits, or null. The new object keeps it alive. */
     IMAPIOfflineMgr *pParent;
     /* Ignored, and not referenced. */
     MAPIOFFLINE_IUNKNOWN *pMAPISupport;

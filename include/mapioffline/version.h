@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Written by `cargo xtask header` from Cargo.toml: change that. Included by mapioffline.h. */
+/* Written by `cargo xtask generate` from Cargo.toml: change that. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_VERSION_H
 #define MAPIOFFLINE_VERSION_H
 

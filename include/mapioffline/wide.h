@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Off Windows the exports that take LPCWSTR read 32-bit wchar_t. Where WCHAR has 16 bits all the same (-fshort-wchar,
- * MAPIOFFLINE_WCHAR_BITS), this leads their callers to the UTF-16 extensions. Included by mapioffline.h. */
+/* Off Windows the exports that take LPCWSTR read 32-bit wchar_t. If WCHAR has 16 bits there (-fshort-wchar,
+ * MAPIOFFLINE_WCHAR_BITS), this redirects their callers to the UTF-16 extensions. Included by mapioffline.h. */
 #ifndef MAPIOFFLINE_WIDE_H
 #define MAPIOFFLINE_WIDE_H
 

@@ -1,15 +1,15 @@
-//! The built library beside the golden files, and beside what CMake and pkg-config say of it.
+//! Compares the built library with the golden files, and with what CMake and pkg-config state.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use crate::run::{cargo, command, output, run};
-use crate::{Result, root, target, test, version};
+use crate::{Result, root, target, version};
 
-/// Everything that can be said of the library without running it.
+/// Every check that does not run the library.
 pub(crate) fn check() -> Result<()> {
-    let library = test::build_folder().join(format!("release/libmapioffline.so.{}", version()));
+    let library = crate::build_folder().join(format!("release/libmapioffline.so.{}", version()));
     exports(&library)?;
     dynamic_section(&library)?;
     size(&library)?;
@@ -55,7 +55,7 @@ fn dynamic_section(library: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Somebody else's process pays for each byte.
+/// Bounds the size: the library is loaded into other programs' processes.
 fn size(library: &Path) -> Result<()> {
     const BOUND: u64 = 1_000_000;
     let copy = target().join("stripped.so");
@@ -65,10 +65,10 @@ fn size(library: &Path) -> Result<()> {
     if size < BOUND { Ok(()) } else { Err("the library is too large".into()) }
 }
 
-/// What rustc says a static link needs is what CMake and the .pc file say.
+/// The libraries that rustc names for a static link are those that CMake and the .pc file name.
 fn native_libraries() -> Result<()> {
     let mut rustc = cargo(["rustc", "--quiet", "--locked", "--lib", "--crate-type", "staticlib", "--release"]);
-    rustc.args(["--target-dir"]).arg(test::build_folder().join("cargo-native-libraries"));
+    rustc.args(["--target-dir"]).arg(crate::build_folder().join("cargo-native-libraries"));
     rustc.args(["--", "--print", "native-static-libs"]);
     let printed = rustc.output()?;
     let text = String::from_utf8_lossy(&printed.stderr).into_owned();
@@ -83,9 +83,9 @@ fn native_libraries() -> Result<()> {
         .lines()
         .find_map(|line| line.strip_prefix("set(native_libraries_Linux "))
         .map(|rest| rest.trim_end_matches(')').split_whitespace().collect())
-        .ok_or("cmake/MapiofflineCargo.cmake does not say native_libraries_Linux")?;
+        .ok_or("cmake/MapiofflineCargo.cmake does not set native_libraries_Linux")?;
     if rustc == cmake {
-        println!("a static link needs {}, and CMake and pkg-config say so", line.trim());
+        println!("a static link needs {}, as CMake and pkg-config state", line.trim());
         Ok(())
     } else {
         Err(format!("a static link needs {rustc:?}; cmake/MapiofflineCargo.cmake says {cmake:?}").into())

@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the library beside its limits and its peers.
+//! `cargo xtask bench`: compares the library with its limits and its peers.
 //!
-//! The client image in benches/ does the measuring; here it is built, run group by group, and its figures are judged and shown.
+//! The client image in benches/ measures. This module builds it, runs it group by group, and judges and prints its figures.
 
 mod chart;
 mod figures;
@@ -14,19 +14,19 @@ use std::time::Instant;
 
 use crate::run::{cargo, command, output, run};
 use crate::tools::Tools;
-use crate::{Result, root, target, test, tools};
-use figures::Figures;
+use crate::{Result, root, target, tools};
+use figures::{Figures, LIBRARY};
 
-/// Another machine's noise is not a regression: a bound that is missed each time is missed.
+/// A bound is missed only if each attempt misses it: noise is no regression.
 const ATTEMPTS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// What the bounds are about.
+    /// Only the figures that have bounds.
     Short,
-    /// All peers, and how it grows.
+    /// All peers, and growth.
     Full,
-    /// The same, and the charts and tables of the documentation are written anew.
+    /// As `Full`. Also updates the charts and tables of the documentation.
     Write,
 }
 
@@ -43,10 +43,9 @@ const fn group(name: &'static str, subjects: &'static [&'static str], repetition
     Group { name, subjects, repetitions, variables: &[] }
 }
 
-const LIBRARY: &str = "mapioffline";
 const SHARED_STORE: &[(&str, &str)] = &[("MAPIOFFLINE_STORE", "shared")];
 
-/// In the short form those with one size each; in the full form those that grow, with the peers.
+/// The short form has one size for each; the full form has the groups that grow, with the peers.
 const GROUPS: [Group; 19] = [
     group("calls", &["mapioffline", "fixture", "manager", "windows-core", "glib"], [9, 21]),
     group("registrations", &["mapioffline", "fixture", "manager"], [5, 0]),
@@ -77,7 +76,7 @@ const GROUPS: [Group; 19] = [
     Group { name: "store", subjects: &["mapioffline"], repetitions: [0, 9], variables: SHARED_STORE },
 ];
 
-/// Measures, prints the tables, and fails when a bound is missed each time.
+/// Measures, prints the tables, and fails if a bound is missed each time.
 pub(crate) fn bench(form: Form) -> Result<()> {
     let start = Instant::now();
     let work = target().join("bench");
@@ -105,7 +104,7 @@ pub(crate) fn bench(form: Form) -> Result<()> {
     }
     println!("\n{}", figures.table());
     println!("{}", judge::table(&verdicts));
-    fs::write(work.join("results.json"), figures.json(&verdicts)?)?;
+    fs::write(work.join("results.json"), figures.json(verdicts.iter().map(judge::Verdict::json).collect())?)?;
     if form != Form::Short {
         chart::draw(&figures, &work)?;
     }
@@ -119,19 +118,19 @@ pub(crate) fn bench(form: Form) -> Result<()> {
     }
 }
 
-/// What is measured, as files.
+/// The programs and libraries that are measured.
 struct Subjects {
     client: PathBuf,
     allocations: PathBuf,
-    /// By name; those that could not be built are left out.
+    /// By name. Those that could not be built are missing.
     files: Vec<(&'static str, PathBuf)>,
 }
 
 impl Subjects {
     fn build(work: &Path) -> Result<Self> {
         let tools = Tools::find()?;
-        tools.configure(&root(), &test::build_folder(), &test::definitions())?;
-        tools.build(&test::build_folder(), &["mapioffline_cargo_release"])?;
+        tools.configure(&root(), &crate::build_folder(), &crate::definitions())?;
+        tools.build(&crate::build_folder(), &["mapioffline_cargo_release"])?;
         let sources = root().join("benches");
         let compile = |file: &str, source: &str, flags: &[String]| -> Result<PathBuf> {
             let built = work.join(file);
@@ -145,7 +144,7 @@ impl Subjects {
         };
         let client = compile("client", "client.cpp", &[])?;
         let allocations = compile("allocations.so", "allocations.cpp", &[])?;
-        let library = test::build_folder().join("release/libmapioffline.so");
+        let library = crate::build_folder().join("release/libmapioffline.so");
         let mut files = vec![
             (LIBRARY, library),
             ("fixture", compile("fixture.so", "subjects/fixture.cpp", &[])?),
@@ -180,7 +179,7 @@ impl Subjects {
         Some(format!("{name}={}{symbol}", path.display()))
     }
 
-    /// Runs a group, whose lines go into the figures.
+    /// Runs a group, and adds its lines to the figures.
     fn measure(&self, group: &Group, form: Form, figures: &mut Figures) -> Result<()> {
         let start = Instant::now();
         let state = target().join("bench/state");
@@ -211,20 +210,20 @@ impl Subjects {
     }
 }
 
-/// Writes the parts of the documentation that are figures.
+/// Updates the figures in the documentation.
 fn write_documents(work: &Path, figures: &Figures, verdicts: &[judge::Verdict]) -> Result<()> {
     let folder = root().join("docs/performance");
     fs::create_dir_all(&folder)?;
     for name in ["results.json", "chart.svg", "growth.svg"] {
         fs::copy(work.join(name), folder.join(name))?;
     }
-    replace_part(&root().join("README.md"), "figures", &figures.markdown())?;
+    replace_part(&root().join("README.md"), "figures", &figures.readme())?;
     let page = root().join("docs/performance.md");
     replace_part(&page, "figures", &figures.markdown())?;
     replace_part(&page, "bounds", &judge::markdown(verdicts))
 }
 
-/// Replaces what stands between `<!-- NAME -->` and `<!-- end NAME -->`.
+/// Replaces the part between `<!-- NAME -->` and `<!-- end NAME -->`.
 fn replace_part(file: &Path, name: &str, part: &str) -> Result<()> {
     let text = fs::read_to_string(file)?;
     let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- end {name} -->"));

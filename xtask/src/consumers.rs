@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::run::{command, output, run};
 use crate::tools::Tools;
-use crate::{Result, root, target, test};
+use crate::{Result, root, target};
 
 pub(crate) fn check(tools: &Tools) -> Result<()> {
     let work = target().join("consumers");
@@ -26,7 +26,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
 fn install(tools: &Tools, work: &Path) -> Result<std::path::PathBuf> {
     let stage = work.join("stage");
     let mut cmake = tools.cmake();
-    cmake.arg("--install").arg(test::build_folder()).args(["--prefix", "/opt/mapioffline"]).env("DESTDIR", &stage);
+    cmake.arg("--install").arg(crate::build_folder()).args(["--prefix", "/opt/mapioffline"]).env("DESTDIR", &stage);
     output(&mut cmake)?;
     let prefix = work.join("moved/here");
     fs::create_dir_all(work.join("moved"))?;
@@ -139,7 +139,7 @@ fn readme(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
 
 fn subdirectory(tools: &Tools, work: &Path) -> Result<()> {
     let build = work.join("subdirectory");
-    tools.configure(&root().join("c-tests/consumer/subdirectory"), &build, &test::definitions())?;
+    tools.configure(&root().join("c-tests/consumer/subdirectory"), &build, &crate::definitions())?;
     tools.build(&build, &[])?;
     run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build).env("MAPIOFFLINE_STORE", "memory"))
 }

@@ -1,15 +1,17 @@
 //! Deliberate defects: the suite must fail when the library is broken.
 //!
-//! Each is a patch in c-tests/defects that names, in a line `Must fail: CASE`, the case that has to see it, with `Store:
-//! shared` below it if that is needed (cases of `shared` need it always). It is applied to a copy of the sources; the library is built from that and the case runs against it.
+//! Each is a patch in c-tests/defects. A line `Must fail: CASE` names the case that has to fail. A line `Store: shared` has
+//! it run with the shared store, which cases of `shared` always use. The patch is applied to a copy of the sources, the
+//! library is built from the copy, and the case runs against that library.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::run::{cargo, command, run};
-use crate::{Result, root, target, test};
+use crate::{Result, root, target};
 
 /// How long a case may take to fail: a lock held during Notify makes it hang.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,33 +25,74 @@ pub(crate) struct Defect {
     store: &'static str,
 }
 
+/// How many defects are built and run at a time: a build of one library is mostly one thread.
+const WORKERS: usize = 2;
+
 pub(crate) fn check() -> Result<()> {
     let defects = read()?;
-    let copy = target().join("defects/tree");
-    copy_sources(&copy)?;
     println!("{} defects; first the library without any", defects.len());
-    build(&copy)?;
-    let cases: std::collections::BTreeSet<(&str, &str)> =
-        defects.iter().map(|defect| (defect.case.as_str(), defect.store)).collect();
-    for (case, store) in cases {
-        if !passes(case, store)? {
-            return Err(format!("{case} fails without a defect").into());
+    let next = AtomicUsize::new(0);
+    let work = |worker: usize| -> Result<Vec<&str>, String> {
+        let place = Place::new(worker).map_err(|error| error.to_string())?;
+        let mut unseen = Vec::new();
+        loop {
+            let Some(defect) = defects.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(unseen) };
+            if place.sees(defect).map_err(|error| format!("{}: {error}", defect.name))? {
+                println!("  {}: {} fails, as it must", defect.name, defect.case);
+            } else {
+                println!("  {}: {} PASSES", defect.name, defect.case);
+                unseen.push(defect.name.as_str());
+            }
         }
-    }
-    let mut unseen = Vec::new();
-    for defect in &defects {
-        apply(&copy, &defect.patch, false)?;
-        build(&copy).map_err(|error| format!("{}: {error}", defect.name))?;
-        if passes(&defect.case, defect.store)? {
-            println!("  {}: {} PASSES", defect.name, defect.case);
-            unseen.push(defect.name.as_str());
-        } else {
-            println!("  {}: {} fails, as it must", defect.name, defect.case);
-        }
-        apply(&copy, &defect.patch, true)?;
-    }
+    };
+    let unseen: Vec<&str> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|worker| scope.spawn(move || work(worker))).collect();
+        let results = workers.into_iter().map(|worker| worker.join().map_err(|_| "a worker panicked".to_owned())?);
+        results.collect::<Result<Vec<_>, String>>().map(|unseen| unseen.concat())
+    })?;
     println!("{} passed, {} failed", defects.len() - unseen.len(), unseen.len());
-    if unseen.is_empty() { Ok(()) } else { Err(format!("not seen by the suite: {}", unseen.join(", ")).into()) }
+    if unseen.is_empty() { Ok(()) } else { Err(format!("not detected by the suite: {}", unseen.join(", ")).into()) }
+}
+
+/// Where one worker builds.
+struct Place {
+    tree: PathBuf,
+    build: PathBuf,
+}
+
+impl Place {
+    fn new(worker: usize) -> Result<Self> {
+        let folder = target().join("defects");
+        let place = Self { tree: folder.join(format!("tree-{worker}")), build: folder.join(format!("build-{worker}")) };
+        copy_sources(&place.tree)?;
+        place.build()?;
+        Ok(place)
+    }
+
+    /// Whether the case fails with the defect. Without it the case has to pass, against the library that the suite was
+    /// built with.
+    fn sees(&self, defect: &Defect) -> Result<bool> {
+        let good = crate::build_folder().join(format!("release/libmapioffline.so.{}", crate::version()));
+        if !passes(&defect.case, defect.store, &good)? {
+            return Err(format!("{} fails without the defect", defect.case).into());
+        }
+        apply(&self.tree, &defect.patch, false)?;
+        self.build()?;
+        let passed = passes(&defect.case, defect.store, &self.build.join("defect/libmapioffline.so"))?;
+        apply(&self.tree, &defect.patch, true)?;
+        Ok(!passed)
+    }
+
+    /// The shared library alone, which is what the case loads.
+    fn build(&self) -> Result<()> {
+        let mut build = cargo(["rustc", "--quiet", "--locked", "--package", "mapioffline", "--lib"]);
+        build
+            .args(["--profile", "defect", "--crate-type", "cdylib"])
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", &self.build)
+            .env("RUSTFLAGS", "--cap-lints=allow");
+        run(&mut build)
+    }
 }
 
 pub(crate) fn read() -> Result<Vec<Defect>> {
@@ -71,7 +114,7 @@ pub(crate) fn read() -> Result<Vec<Defect>> {
     if defects.is_empty() { Err("there are no defects in c-tests/defects".into()) } else { Ok(defects) }
 }
 
-/// What the library is built from, as it is in the work tree. Files that did not change stay untouched, for cargo.
+/// Copies the sources of the library from the work tree. Unchanged files are not written, so that cargo does not rebuild.
 pub(crate) fn copy_sources(copy: &Path) -> Result<()> {
     if copy.join("src").exists() {
         fs::remove_dir_all(copy.join("src"))?;
@@ -106,25 +149,16 @@ pub(crate) fn apply(copy: &Path, patch: &Path, reverse: bool) -> Result<()> {
     if reverse {
         git.arg("--reverse");
     }
-    // In a checkout git would take the paths for the checkout's own.
+    // Inside the checkout, git would resolve the paths against the checkout.
     git.arg(patch).current_dir(copy).env("GIT_CEILING_DIRECTORIES", copy.parent().unwrap_or(copy));
     run(&mut git).map_err(|error| format!("{} no longer applies: {error}", patch.display()).into())
 }
 
-fn build(copy: &Path) -> Result<()> {
-    let mut build = cargo(["build", "--quiet", "--locked", "--package", "mapioffline", "--lib", "--profile", "defect"]);
-    build
-        .current_dir(copy)
-        .env("CARGO_TARGET_DIR", target().join("defects/build"))
-        .env("RUSTFLAGS", "--cap-lints=allow");
-    run(&mut build)
-}
-
-/// Whether a case passes against the library in target/defects. One that takes too long does not.
-fn passes(case: &str, store: &str) -> Result<bool> {
-    let mut child = Command::new(test::build_folder().join("c-tests/suite-c-loaded"))
+/// Whether a case passes against a library. A case that takes too long does not.
+fn passes(case: &str, store: &str, library: &Path) -> Result<bool> {
+    let mut child = Command::new(crate::build_folder().join("c-tests/suite-c-loaded"))
         .arg(case)
-        .env("MAPIOFFLINE_TEST_LIBRARY", target().join("defects/build/defect/libmapioffline.so"))
+        .env("MAPIOFFLINE_TEST_LIBRARY", library)
         .env("MAPIOFFLINE_TEST_STORE", store)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

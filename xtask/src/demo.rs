@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::run::run;
-use crate::store::{Folder, program};
+use crate::shared_state::{Folder, program};
 use crate::tools::Tools;
-use crate::{Result, root, target, test};
+use crate::{Result, root, target};
 
-/// How long a reader gets for what was printed.
+/// Whether the session pauses for a reader.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
     Slow,
@@ -21,16 +21,16 @@ pub(crate) enum Pace {
 
 pub(crate) fn demo() -> Result<()> {
     let tools = Tools::find()?;
-    let build = test::build_folder();
+    let build = crate::build_folder();
     println!(
         "building the library, the monitors and the program mapioffline (the first time this takes a minute or two)"
     );
-    tools.configure(&root(), &build, &test::definitions())?;
+    tools.configure(&root(), &build, &crate::definitions())?;
     tools.build(&build, &["monitor-c", "monitor-cpp", "mapioffline_program"])?;
     play(Pace::Slow)
 }
 
-/// A monitor that runs, and whose lines come with its name before them.
+/// A running monitor. Its output lines are sent with its name.
 struct Monitor {
     name: &'static str,
     child: Child,
@@ -39,7 +39,7 @@ struct Monitor {
 
 impl Monitor {
     fn start(name: &'static str, file: &str, folder: &Path, lines: Sender<(&'static str, String)>) -> Result<Self> {
-        let mut command = Command::new(test::build_folder().join("examples").join(file));
+        let mut command = Command::new(crate::build_folder().join("examples").join(file));
         command.arg("Outlook").env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let keyboard = child.stdin.take().ok_or("the monitor has no input")?;
@@ -61,7 +61,7 @@ impl Monitor {
     }
 }
 
-/// What is printed between now and the moment when every monitor has printed a line with each of `parts`.
+/// Prints the monitors' lines until every monitor has printed a line with each of `parts`.
 fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let mut missing: Vec<(&str, &str)> =
@@ -80,7 +80,7 @@ fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()
     Ok(())
 }
 
-/// Plays the session, and fails where it does not go as it says.
+/// Plays the session. Fails if a monitor does not print what is expected.
 pub(crate) fn play(pace: Pace) -> Result<()> {
     let folder = Folder::new(&target(), "demo")?;
     let pause = || thread::sleep(Duration::from_millis(if pace == Pace::Slow { 700 } else { 0 }));
@@ -101,17 +101,17 @@ pub(crate) fn play(pace: Pace) -> Result<()> {
     let in_cpp = Monitor::start("C++", "monitor-cpp", folder.path(), sender)?;
     expect(&lines, &["profile Outlook is online", "commands:"])?;
 
-    say("Somebody sets the profile offline from a shell. Both programs are told, in three phases:");
+    say("The user sets the profile offline from a shell. Both programs are notified, in three phases:");
     shell(&["set", "Outlook", "offline"])?;
     let parts = changed("online -> offline");
     expect(&lines, &parts.each_ref().map(String::as_str))?;
 
-    say("The program in C sets it online again. It is told as well, and so is the other:");
+    say("The program in C sets it online again. Both programs are notified, including the one in C:");
     in_c.press("online")?;
     let parts = changed("offline -> online");
     expect(&lines, &parts.each_ref().map(String::as_str))?;
 
-    say("What is shared is one small file; this is what it says:");
+    say("The shared state of a profile is one small file. This is its content:");
     shell(&["profiles"])?;
     shell(&["status", "Outlook", "--json"])?;
 

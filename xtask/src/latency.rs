@@ -1,4 +1,4 @@
-//! `cargo xtask test latency`: how long a change takes from one process to another, beside the same over D-Bus.
+//! `cargo xtask test latency`: how long a change takes from one process to another, compared with D-Bus.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::run::{command, output, run};
-use crate::store::Folder;
-use crate::{Result, root, target, test, tools};
+use crate::shared_state::Folder;
+use crate::{Result, root, target, tools};
 
 const ROUNDS: usize = 500;
-/// Each way so often in turn, as the machine is not the same from second to second.
-const TURNS: usize = 5;
-/// A machine that others use too may be in somebody's way; a bound that is missed each time is missed.
+/// How often each way is measured. The ways alternate, because the machine's speed varies from second to second.
+const TIMES: usize = 5;
+/// The bound is missed only if each attempt misses it: other load may slow one of them.
 const ATTEMPTS: usize = 3;
 
 pub(crate) fn check() -> Result<()> {
@@ -53,16 +53,16 @@ pub(crate) fn check() -> Result<()> {
     Err(format!("slower than D-Bus {ATTEMPTS} times in a row").into())
 }
 
-/// Prints the table, and says whether the first way is not slower than the last.
+/// Prints the table. True: the first way is not slower than the last.
 fn compare(ways: impl Fn() -> [Command; 3]) -> Result<bool> {
     let mut figures = [Vec::new(), Vec::new(), Vec::new()];
-    for _ in 0..TURNS {
+    for _ in 0..TIMES {
         for (mut way, figures) in ways().into_iter().zip(&mut figures) {
             let text = output(way.arg(ROUNDS.to_string()))?;
             figures.extend(text.lines().filter_map(|line| line.parse::<u64>().ok()));
         }
     }
-    println!("from the change in one process to its notification in another, {} changes each:", TURNS * ROUNDS);
+    println!("from the change in one process to its notification in another, {} changes each:", TIMES * ROUNDS);
     println!("{:42} {:>9} {:>9} {:>12}", "", "p50", "p99", "p50 / D-Bus");
     figures.iter_mut().for_each(|figures| figures.sort_unstable());
     let median = |figures: &[u64]| figures[figures.len() / 2];
@@ -78,7 +78,7 @@ fn compare(ways: impl Fn() -> [Command; 3]) -> Result<bool> {
 }
 
 fn library_flags() -> Vec<String> {
-    let folder = test::build_folder().join("release");
+    let folder = crate::build_folder().join("release");
     let library = folder.display();
     vec![
         format!("-I{}", root().join("include").display()),
@@ -95,7 +95,7 @@ fn compile(work: &Path, name: &str, flags: &[String]) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// A bus of this program's own.
+/// A private bus.
 struct Bus {
     daemon: Child,
     address: String,

@@ -1,44 +1,49 @@
-//! What is done to mapioffline: `cargo xtask demo | test | platforms | bench | header`.
+//! The project's tasks: `cargo xtask demo | test | ci | platforms | bench | generate`.
 //!
-//! What a command needs and the machine lacks, it fetches itself and says so: see `tools`.
+//! A command fetches the tools that it needs and the machine lacks, and prints what it fetches: see `tools`.
 
 mod abi;
 mod bench;
+mod checkout;
 #[cfg(test)]
 mod conformance;
 mod consumers;
 mod defects;
 mod demo;
+mod exports;
+mod generate;
 mod header;
 mod latency;
 mod platforms;
 mod run;
+mod shared_state;
 mod store;
+#[cfg(test)]
+mod structure;
 mod test;
 mod tools;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+pub(crate) use checkout::{Result, build_folder, definitions, root, target, version};
 
 const HELP: &str = "\
-What is done to mapioffline.
+Builds, tests and measures mapioffline.
 
 usage: cargo xtask COMMAND
 
-  demo            build the library, and have two monitors and the program mapioffline play a short session
-  test            run everything: lints, Rust tests, golden files, the conformance suite, profiles shared by processes that
-                  are killed, consumers, valgrind, defects
-  test PART...    run some parts only; `test --list` names them
-  platforms       build for every platform, run the suite on those that can run here, prove the others from their
+  demo            build the library, and run a short session of two monitors and the program mapioffline
+  test            check the checkout on this machine: lints, Rust tests, the conformance suite, the installed package
+  test PART...    run the named parts; `test --list` names them
+  ci              run every part, as CI does
+  platforms       build for every platform, run the suite on those that can run here, check the others by their
                   compilers' output, and print a table
   platforms PART...
-                  some of that only; `platforms --list` names the parts
-  bench           measure every hot path beside its limits and peers; nonzero when a bound is missed three times in a row
-  bench --short   only what the bounds are about, as CI does
-  bench --write   the same as bench, and write the figures and charts of README.md and docs/performance.md anew
-  header          write the generated part of include/mapioffline/ anew
+                  run the named parts; `platforms --list` names them
+  bench           measure every hot path, its limits and its peers; fail if a bound is missed three times in a row
+  bench --short   only the figures that have bounds, as CI does
+  bench --write   the same as bench, and update the figures and charts of README.md and docs/performance.md
+  generate        write the committed files that are generated: headers, .def files, lists of exports
 ";
 
 fn main() -> ExitCode {
@@ -47,16 +52,17 @@ fn main() -> ExitCode {
     let result = match words[..] {
         ["demo"] => demo::demo(),
         ["test", ref parts @ ..] => test::test(parts),
+        ["ci"] => test::ci(),
         ["platforms", ref parts @ ..] => platforms::platforms(parts),
         ["bench"] => bench::bench(bench::Form::Full),
         ["bench", "--short"] => bench::bench(bench::Form::Short),
         ["bench", "--write"] => bench::bench(bench::Form::Write),
-        ["header"] => header::write(&root(), version()),
+        ["generate"] => generate::write(&root(), version()),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             Ok(())
         }
-        _ => Err(format!("unknown command: {}; `cargo xtask help` says what there is", words.join(" ")).into()),
+        _ => Err(format!("unknown command: {}; `cargo xtask help` lists the commands", words.join(" ")).into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,19 +71,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The checkout.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
-}
-
-/// Where everything is built.
-fn target() -> PathBuf {
-    root().join("target")
-}
-
-/// The version of the library: the workspace has one.
-fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
 }

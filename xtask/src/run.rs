@@ -15,18 +15,18 @@ pub(crate) fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
     command
 }
 
-/// cargo as it runs this program.
+/// The cargo that runs this program.
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), arguments)
 }
 
-/// Runs it, with its output as it comes.
+/// Runs the command. Its output goes to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|error| format!("{}: {error}", words(command)))?;
     if status.success() { Ok(()) } else { Err(format!("{}: {status}", words(command)).into()) }
 }
 
-/// Runs it, and gives what it printed. Its errors come as they come.
+/// Runs the command, and returns its standard output. Its errors go to the terminal.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("{}: {error}", words(command)))?;
     if output.status.success() {
@@ -36,8 +36,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     }
 }
 
-/// Runs it, with its standard output into `log` and only the lines that `shown` likes to the terminal. Its errors come as
-/// they come.
+/// Runs the command, and writes its standard output to `log`. The lines that `shown` selects also go to the terminal, as
+/// its errors do.
 pub(crate) fn run_filtered(command: &mut Command, log: &Path, shown: impl Fn(&str) -> bool) -> Result<()> {
     let mut file = File::create(log)?;
     let words = words(command);
@@ -53,7 +53,7 @@ pub(crate) fn run_filtered(command: &mut Command, log: &Path, shown: impl Fn(&st
     if status.success() { Ok(()) } else { Err(format!("{words}: {status}; its output is in {}", log.display()).into()) }
 }
 
-/// Whether it can be run at all, and succeeds.
+/// Whether the program exists, and succeeds.
 pub(crate) fn succeeds(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     Command::new(program)
         .args(arguments)

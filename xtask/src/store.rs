@@ -1,8 +1,8 @@
-//! `cargo xtask test store`: several processes at once on the same profiles, killed at random.
+//! `cargo xtask test store`: several processes change the same profiles at once, and are killed at random.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,42 +10,20 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::run::output;
-use crate::{Result, demo, target, test};
+use crate::shared_state::{Folder, program};
+use crate::{Result, demo, target};
 
 const PROCESSES: usize = 8;
 const PROFILES: [&str; 4] = ["Work", "Home", "Žluť", "with space"];
 const HOW_LONG: Duration = Duration::from_secs(60);
-/// How often all hold still, and are asked whether they agree.
+/// The time between two checks, for which all workers stop setting states.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(3);
-/// Until when they have to.
+/// How long the workers may take to agree with the files.
 const LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) fn check() -> Result<()> {
     demo::play(demo::Pace::Fast)?;
     torture()
-}
-
-/// A folder of this program's own, which goes with it.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(parent: &Path, name: &str) -> Result<Self> {
-        let path = parent.join(format!("{name}-{}", std::process::id()));
-        if path.exists() {
-            fs::remove_dir_all(&path)?;
-        }
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 struct Worker {
@@ -56,7 +34,7 @@ struct Worker {
 
 impl Worker {
     fn start(folder: &Path, seed: u64) -> Result<Self> {
-        let mut command = Command::new(test::build_folder().join("c-tests/store/store-worker"));
+        let mut command = Command::new(crate::build_folder().join("c-tests/store/store-worker"));
         command.arg(seed.to_string()).args(PROFILES);
         command.env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -66,17 +44,17 @@ impl Worker {
     }
 
     fn say(&mut self, line: &str) -> Result<()> {
-        // One that ended says why when it is listened to.
+        // A worker that has ended is reported by `read`.
         let _ = writeln!(self.to, "{line}").and_then(|()| self.to.flush());
         Ok(())
     }
 
-    fn hear(&mut self) -> Result<Vec<String>> {
+    fn read(&mut self) -> Result<Vec<String>> {
         let mut line = String::new();
         self.from.read_line(&mut line)?;
         match line.split_whitespace().next() {
             Some("held" | "going" | "states") => Ok(line.split_whitespace().skip(1).map(str::to_owned).collect()),
-            _ => Err(format!("a worker says: {line:?} ({:?})", self.child.try_wait()).into()),
+            _ => Err(format!("a worker prints {line:?} ({:?})", self.child.try_wait()).into()),
         }
     }
 
@@ -93,13 +71,13 @@ impl Drop for Worker {
     }
 }
 
-/// Says a line to all, and gives the answers.
+/// Sends a line to all workers, and returns their answers.
 fn ask(workers: &mut [Worker], line: &str) -> Result<Vec<Vec<String>>> {
     workers.iter_mut().try_for_each(|worker| worker.say(line))?;
-    workers.iter_mut().map(Worker::hear).collect()
+    workers.iter_mut().map(Worker::read).collect()
 }
 
-/// What is counted.
+/// Counters of a run.
 #[derive(Default)]
 struct Counts {
     kills: u32,
@@ -133,17 +111,16 @@ fn torture() -> Result<()> {
             workers[victim].kill()?;
             workers[victim] = Worker::start(folder.path(), next(u64::MAX))?;
             workers[victim].say("go")?;
-            workers[victim].hear()?;
+            workers[victim].read()?;
             counts.kills += 1;
         }
-        // One more that is killed in the middle of it, and has nothing to say any more.
         ask(&mut workers, "hold")?;
         agree(&mut workers, folder.path(), &mut counts)?;
     }
     let revisions = stored(folder.path())?.iter().map(|profile| profile.revision).sum::<u64>();
     println!(
-        "{revisions} changes written, {} notifications told to those that lived, {} processes killed; {} times all were \
-         asked, and agreed with the files within {} ms (bound {} ms); no file damaged, no sequence broken",
+        "{revisions} changes written, {} notifications received by surviving processes, {} processes killed; in {} \
+         checks all agreed with the files within {} ms (bound {} ms); no file damaged, no sequence broken",
         counts.notifications,
         counts.kills,
         counts.checks,
@@ -156,22 +133,22 @@ fn torture() -> Result<()> {
     Ok(())
 }
 
-/// All are asked until they say what the files say.
+/// Asks all workers until their states equal the files'.
 fn agree(workers: &mut [Worker], folder: &Path, counts: &mut Counts) -> Result<()> {
     let start = Instant::now();
     loop {
         let files: Vec<String> = stored(folder)?.iter().map(|profile| profile.state.clone()).collect();
         let answers = ask(workers, "states")?;
         let took = start.elapsed();
-        let told: u64 = answers.iter().filter_map(|answer| answer.last()?.parse::<u64>().ok()).sum();
-        counts.notifications += told;
+        let received: u64 = answers.iter().filter_map(|answer| answer.last()?.parse::<u64>().ok()).sum();
+        counts.notifications += received;
         if answers.iter().all(|answer| answer[..PROFILES.len()] == files[..]) {
             counts.checks += 1;
             counts.slowest = counts.slowest.max(took);
             return Ok(());
         }
         if took > LIMIT {
-            return Err(format!("after {took:?} the files say {files:?}, and the processes {answers:?}").into());
+            return Err(format!("after {took:?} the files have {files:?}, and the processes {answers:?}").into());
         }
         sleep(Duration::from_millis(1));
     }
@@ -183,7 +160,8 @@ struct Stored {
     revision: u64,
 }
 
-/// What the files say, in the order of `PROFILES`: the program reads them, and says what is damaged or was.
+/// The stored profiles, in the order of `PROFILES`, as the program `mapioffline` prints them. Fails if a file is or was
+/// damaged.
 fn stored(folder: &Path) -> Result<Vec<Stored>> {
     let aside = fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let damaged: Vec<String> = aside.filter(|name| name.contains(".damaged-")).collect();
@@ -195,7 +173,7 @@ fn stored(folder: &Path) -> Result<Vec<Stored>> {
     let text = output(&mut program)?;
     let objects: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let find = |profile: &&str| {
-        // Before anybody has set it there is no file.
+        // There is no file until a process sets the state.
         let Some(object) = objects.iter().find(|object| object["profile"] == *profile) else {
             return Ok(Stored { state: "2".into(), revision: 0 });
         };
@@ -207,9 +185,4 @@ fn stored(folder: &Path) -> Result<Vec<Stored>> {
         Ok(Stored { state: state.into(), revision: object["revision"].as_u64().unwrap_or(0) })
     };
     PROFILES.iter().map(find).collect()
-}
-
-/// The program `mapioffline`.
-pub(crate) fn program() -> PathBuf {
-    test::build_folder().join("release/mapioffline")
 }

@@ -1,5 +1,5 @@
-//! What the commands need beyond Rust, a C and C++ compiler and Python. What is missing is fetched: wheels from PyPI into
-//! target/tools, without root; Debian packages where there is root.
+//! The tools that the commands need besides Rust, a C and C++ compiler and Python. Missing ones are fetched: wheels from
+//! PyPI into target/tools, which needs no root; Debian packages, which needs root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +16,7 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Those of the machine, or else those of target/tools, fetched if need be.
+    /// The machine's tools, or else those in target/tools, which are fetched if they are missing.
     pub(crate) fn find() -> Result<Self> {
         let wheels = target().join("tools/python");
         let cmake_of_wheel = wheels.join("cmake/data/bin");
@@ -95,7 +95,7 @@ fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
     run(&mut pip)
 }
 
-/// valgrind, if it is there or can be installed; otherwise why not.
+/// Installs valgrind if it is missing. The error says why that is not possible.
 pub(crate) fn valgrind() -> Result<()> {
     if succeeds("valgrind", &["--version"]) { Ok(()) } else { debian_package("valgrind", "the memory checker") }
 }
@@ -104,7 +104,7 @@ fn debian_package(package: &str, what: &str) -> Result<()> {
     install_debian_packages(&[package], what)
 }
 
-/// Installs those of the packages that are missing, and says so.
+/// Installs the packages that are missing, and prints their names.
 pub(crate) fn debian_packages(packages: &[&str], what: &str) -> Result<()> {
     let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
     if missing.is_empty() { Ok(()) } else { install_debian_packages(&missing, what) }
@@ -124,8 +124,8 @@ fn install_debian_packages(packages: &[&str], what: &str) -> Result<()> {
     println!("installing Debian packages for {what}: {list}");
     let mut apt = command("apt-get", ["update", "-qq"]);
     if let Err(error) = run(apt.env("DEBIAN_FRONTEND", "noninteractive")) {
-        // A mirror in the middle of its own update; what is wanted may be there all the same.
-        println!("{error}; going on with the lists that are there");
+        // The mirror may be updating itself. The packages may be available all the same.
+        println!("{error}; continuing with the existing package lists");
     }
     let mut apt = command("apt-get", ["install", "-y", "-qq", "--no-install-recommends"]);
     let log = target().join("debian-packages.log");

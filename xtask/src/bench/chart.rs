@@ -5,8 +5,7 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::LIBRARY;
-use super::figures::Figures;
+use super::figures::{Figures, LIBRARY};
 use crate::Result;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -41,7 +40,7 @@ pub(super) fn draw(figures: &Figures, folder: &Path) -> Result<()> {
     growth(figures, &folder.join("growth.svg"))
 }
 
-/// Each operation a line, each subject a mark on it.
+/// One line for each operation, with one mark for each subject.
 fn operations(figures: &Figures, file: &Path) -> Result<()> {
     let area = SVGBackend::new(file, (900, 480)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -112,7 +111,7 @@ const PANELS: [Panel; 6] = [
             ("delivery", "manager", "C++ manager"),
         ],
     ),
-    ("open of a profile that stands", "profiles", &[("open", LIBRARY, "mapioffline"), ("open", "fixture", "limit")]),
+    ("open of a profile that is open", "profiles", &[("open", LIBRARY, "mapioffline"), ("open", "fixture", "limit")]),
     (
         "three callbacks, each object of a tree",
         "objects",

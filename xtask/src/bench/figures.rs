@@ -1,13 +1,14 @@
-//! What was measured.
+//! The measured figures.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::LIBRARY;
-use super::judge::Verdict;
 use crate::Result;
+
+/// What the library is called among the subjects.
+pub(super) const LIBRARY: &str = "mapioffline";
 
 /// By row and size: each subject's samples, in the order in which they were taken.
 #[derive(Default)]
@@ -16,8 +17,8 @@ pub(super) struct Figures {
     groups: BTreeMap<String, String>,
 }
 
-/// The rows of the tables: what they are called, and their sizes.
-const SHOWN: [(&str, &str, &[u64]); 21] = [
+/// The rows of the tables: name, label, and sizes.
+const SHOWN: [(&str, &str, &[u64]); 22] = [
     ("get-state", "GetCurrentState", &[1]),
     ("get-capabilities", "GetCapabilities", &[1]),
     ("get-state-two-threads", "GetCurrentState, two threads", &[1]),
@@ -26,19 +27,30 @@ const SHOWN: [(&str, &str, &[u64]); 21] = [
     ("query-miss", "QueryInterface, no such interface", &[1]),
     ("advise-unadvise", "Advise + Unadvise beside", &[1, 10_000, 1_000_000]),
     ("random-token", "the same, a random token of", &[1_000_000]),
-    ("delivery", "three callbacks, each of", &[100, 10_000, 1_000_000]),
+    ("delivery", "three callbacks, each of", &[1, 100, 10_000, 1_000_000]),
     ("advise-idle-p50", "Advise, p50, beside", &[1_000_000]),
-    ("advise-in-delivery-p50", "Advise while told, p50, beside", &[1_000_000]),
-    ("advise-in-delivery-p99", "Advise while told, p99, beside", &[1_000_000]),
-    ("advise-in-delivery-max", "Advise while told, longest, beside", &[1_000_000]),
+    ("advise-in-delivery-p50", "Advise during delivery, p50, beside", &[1_000_000]),
+    ("advise-in-delivery-p99", "Advise during delivery, p99, beside", &[1_000_000]),
+    ("advise-in-delivery-max", "Advise during delivery, longest, beside", &[1_000_000]),
     ("wake-latency-p50", "accepted to first callback, notifier parked", &[1]),
     ("wake-caller-p50", "the caller's part of that", &[1]),
     ("accept-in-done", "accepted during DONE", &[1]),
     ("open", "open of a profile of", &[1, 1000, 100_000]),
+    ("store-change", "a change in the shared store, one listener", &[1]),
     ("bytes-resident", "bytes a registration of", &[1_000_000]),
     ("allocations", "allocations an Advise of", &[1_000_000]),
     ("profile-bytes-idle", "bytes an idle profile of", &[100_000]),
     ("profile-bytes-open", "bytes an open profile of", &[100_000]),
+];
+
+/// The rows of the table in README.md.
+const DECISIVE: [(&str, u64, &str); 6] = [
+    ("get-state", 1, "GetCurrentState"),
+    ("store-change", 1, "SetCurrentState with BLOCK, one listener, default (shared) store"),
+    ("delivery", 1, "the same with the memory store"),
+    ("delivery", 10_000, "each of 10,000 listeners: its three callbacks"),
+    ("advise-unadvise", 1, "Advise + Unadvise"),
+    ("wake-latency-p50", 1, "SetCurrentState without BLOCK, to the first callback"),
 ];
 
 const HEAD: &str = "ns, or as it says (times the limit)";
@@ -59,7 +71,7 @@ impl Figures {
     /// A line of the client image.
     pub(super) fn read(&mut self, group: &str, line: &str) -> Result<()> {
         let words: Vec<&str> = line.split('\t').collect();
-        let [row, subject, n, value] = words[..] else { return Err(format!("the client image said: {line}").into()) };
+        let [row, subject, n, value] = words[..] else { return Err(format!("the client image wrote: {line}").into()) };
         let samples = self.rows.entry((row.to_owned(), n.parse()?)).or_default().entry(subject.to_owned()).or_default();
         samples.push(value.parse()?);
         self.groups.insert(row.to_owned(), group.to_owned());
@@ -78,8 +90,8 @@ impl Figures {
         self.samples(row, subject, n).map(median)
     }
 
-    /// How many times the other: the median over pairs that were measured one after the other, or of both where there are no
-    /// such pairs.
+    /// The ratio of one to the other: the median over pairs that were measured one after the other, or the ratio of the
+    /// medians where there are no such pairs.
     pub(super) fn ratio(&self, one: (&str, &str, u64), other: (&str, &str, u64)) -> Option<f64> {
         let (one, other) = (self.samples(one.0, one.1, one.2)?, self.samples(other.0, other.1, other.2)?);
         if one.len() != other.len() {
@@ -89,13 +101,13 @@ impl Figures {
         Some(median(&ratios))
     }
 
-    /// How a row grows: its sizes, and its medians.
+    /// How a row grows: its sizes and medians.
     pub(super) fn curve(&self, row: &str, subject: &str) -> Vec<(f64, f64)> {
         let rows = self.rows.iter().filter(|((name, _), _)| name == row);
         rows.filter_map(|((_, n), subjects)| Some((*n as f64, median(subjects.get(subject)?)))).collect()
     }
 
-    /// The shown rows that were measured: their label, and each subject's median with how many times the limit that is.
+    /// The shown rows that were measured: their label, and each subject's median with its ratio to the limit.
     fn shown(&self) -> impl Iterator<Item = (String, Vec<String>)> + '_ {
         let rows =
             SHOWN.iter().flat_map(|(row, label, sizes)| sizes.iter().map(move |n| (*row, *label, *n, sizes.len())));
@@ -144,6 +156,20 @@ impl Figures {
         text
     }
 
+    /// The table in README.md: the library, the limit, and what a developer would write.
+    pub(super) fn readme(&self) -> String {
+        let mut text =
+            "\n| ns | mapioffline | limit | bare loop | C++ manager | windows-core |\n|---|---|---|---|---|---|"
+                .to_owned();
+        for (row, n, label) in DECISIVE {
+            let cells =
+                [LIBRARY, "fixture", "bare", "manager", "windows-core"].map(|subject| self.cell(row, subject, n));
+            let _ = write!(text, "\n| {label} | {} |", cells.join(" | "));
+        }
+        text.push_str("\n\n");
+        text
+    }
+
     /// The subjects that were measured at all.
     fn columns(&self) -> Vec<usize> {
         let measured = |subject: &str| self.rows.values().any(|subjects| subjects.contains_key(subject));
@@ -151,7 +177,7 @@ impl Figures {
     }
 
     /// For machines: everything, with its samples.
-    pub(super) fn json(&self, verdicts: &[Verdict]) -> Result<String> {
+    pub(super) fn json(&self, bounds: Vec<Value>) -> Result<String> {
         let rows: Vec<_> = self
             .rows
             .iter()
@@ -163,7 +189,6 @@ impl Figures {
                 })
             })
             .collect();
-        let bounds: Vec<_> = verdicts.iter().map(Verdict::json).collect();
         let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let processor =
             processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
@@ -184,7 +209,7 @@ pub(super) fn median(samples: &[f64]) -> f64 {
     sorted(samples)[samples.len() / 2]
 }
 
-/// The quarters between which half of the samples are.
+/// The first and the third quartile.
 fn spread(samples: &[f64]) -> (f64, f64) {
     let samples = sorted(samples);
     (samples[samples.len() / 4], samples[samples.len() - 1 - samples.len() / 4])

@@ -1,21 +1,21 @@
-//! Some of the deliberate defects again, under 64-bit Wine: the suite that passes there fails when the library is broken.
+//! Some of the deliberate defects under 64-bit Wine: the suite must fail there too when the library is broken.
 
 use std::process::Stdio;
 
 use super::abi::WINDOWS_X64;
+use super::row::{Row, folder};
 use super::wine::Wine;
-use super::{Row, folder};
 use crate::run::command;
 use crate::tools::{self, Tools};
 use crate::{Result, defects};
 
-/// One of slots, order, references, state, the way out of a process, and tokens.
+/// One defect each of slots, order, references, state, process exit and tokens.
 const CHOSEN: [&str; 6] = [
     "01-slots-swapped",
     "03-done-before-statechange",
     "06-sink-not-released",
     "12-pending-forgotten",
-    "24-told-after-exit",
+    "24-notify-after-exit",
     "09-stale-token-accepted",
 ];
 
@@ -37,7 +37,7 @@ pub(super) fn check(tools: &Tools) -> Result<Row> {
         WINDOWS_X64.build(tools, &tree, &build, &definitions)
     };
     let passes = |case: &str| {
-        // One that hangs does not pass.
+        // A case that hangs does not pass.
         let mut program = command("timeout", ["20"]);
         program.arg(running.script()).arg(&suite).arg(case).env("MAPIOFFLINE_TEST_LIBRARY", &library);
         let status = program.stdout(Stdio::null()).stderr(Stdio::null()).status()?;

@@ -1,30 +1,21 @@
-//! `cargo xtask platforms`: the library on every platform. What can run here runs; the others are proved from what their
-//! compilers say.
+//! `cargo xtask platforms`: the library on every platform. The suite runs on those that can run here; the others are checked
+//! by their compilers' output.
 
 mod abi;
 mod defects;
+mod foreign;
 mod pe;
 mod proofs;
+mod row;
 mod rust;
 mod wine;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::tools::Tools;
-use crate::{Result, target};
+use row::{Row, folder};
 
-/// What a part has to say in the table.
-#[derive(Default)]
-struct Row {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-    /// Of the library, stripped, in bytes.
-    size: Option<u64>,
-    /// Why cases were skipped, and how many for each reason.
-    reasons: Vec<(String, usize)>,
-}
+use crate::Result;
+use crate::tools::{self, Tools};
 
 struct Part {
     name: &'static str,
@@ -56,14 +47,27 @@ pub(crate) fn platforms(names: &[&str]) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| PARTS.iter().all(|part| part.name != **name)) {
         return Err(format!("there is no part {unknown}; `cargo xtask platforms --list` names them").into());
     }
+    run(|part| names.is_empty() || names.contains(&part.name))
+}
+
+/// Runs all parts but this machine's own platform, which `cargo xtask ci` has run by then.
+pub(crate) fn other_platforms() -> Result<()> {
+    // All at once: apt takes a while for each installation.
+    let packages: Vec<&str> = abi::OTHERS.iter().flat_map(|abi| abi.packages).chain(&rust::PACKAGES).copied().collect();
+    let more = ["wine64", "libc6-i386", "libz-mingw-w64", "clang-22", "lld-22", "binutils-mingw-w64"];
+    tools::debian_packages(&[packages.as_slice(), &more].concat(), "every platform")?;
+    run(|part| part.name != "linux-x64")
+}
+
+fn run(chosen: impl Fn(&Part) -> bool) -> Result<()> {
     let start = Instant::now();
     let tools = Tools::find()?;
     std::fs::create_dir_all(folder())?;
     let mut table = Vec::new();
-    for part in PARTS.iter().filter(|part| names.is_empty() || names.contains(&part.name)) {
+    for part in PARTS.iter().filter(|part| chosen(part)) {
         println!("\n==== {}: {}", part.name, part.what);
         let start = Instant::now();
-        // One that fails does not hide what the others have to say.
+        // The other parts run also if one fails.
         let row = (part.run)(&tools);
         if let Err(error) = &row {
             println!("FAILED: {error}");
@@ -98,14 +102,4 @@ fn print_table(table: &[(&Part, Option<Row>, Duration)], all: Duration) {
             println!("skipped in {}: {count} x {reason}", part.name);
         }
     }
-}
-
-/// Where everything of this command is built. The standard libraries of the platforms are kept there too.
-fn folder() -> PathBuf {
-    target().join("platforms")
-}
-
-/// Where cargo builds for all of them.
-fn cargo_folder() -> PathBuf {
-    folder().join("cargo")
 }

@@ -1,12 +1,12 @@
-//! The DLLs from outside: exports and imports as in the golden files, and the import library for MSVC's linker.
+//! Compares the DLLs' exports and imports with the golden files, and tries the import library for MSVC's linker.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use super::abi::{Abi, WINDOWS_X64, WINDOWS_X86};
+use super::row::{Row, folder};
 use super::wine::Wine;
-use super::{Row, folder};
 use crate::run::{command, output, run};
 use crate::tools::{self, Tools};
 use crate::{Result, root};
@@ -14,7 +14,7 @@ use crate::{Result, root};
 pub(super) fn check(tools: &Tools) -> Result<Row> {
     tools::debian_packages(&["clang-22", "lld-22", "llvm-22", "binutils-mingw-w64"], "looking at the DLLs")?;
     let mut row = Row::default();
-    let mut settle = |what: String, result: Result<()>| match result {
+    let mut report = |what: String, result: Result<()>| match result {
         Ok(()) => {
             println!("  {what}");
             row.passed += 1;
@@ -26,25 +26,25 @@ pub(super) fn check(tools: &Tools) -> Result<Row> {
     };
     for (abi, cpu) in [(&WINDOWS_X64, "x64"), (&WINDOWS_X86, "x86")] {
         abi.build(tools, &root(), &abi.build_folder(), &[])?;
-        settle(format!("{cpu}: exports and imports of mapioffline.dll"), tables(abi, cpu));
+        report(format!("{cpu}: exports and imports of mapioffline.dll"), tables(abi, cpu));
         for name in ["msmapi32.dll", "olmapi32.dll"] {
-            settle(format!("{cpu}: {name} hands Outlook's names on, and imports nothing"), forwarder(abi, name));
+            report(format!("{cpu}: {name} forwards Outlook's names, and imports nothing"), forwarder(abi, name));
         }
         let running = abi.wine().unwrap_or(Wine::Bits64).start()?;
         for language in ["c", "c++"] {
             let result = freestanding(abi, cpu, language, &running.script());
-            settle(format!("{cpu}: a client in {language} for MSVC, linked with mapioffline.lib, runs"), result);
+            report(format!("{cpu}: a client in {language} for MSVC, linked with mapioffline.lib, runs"), result);
         }
         for shared in ["ON", "OFF"] {
             let result = package(tools, abi, cpu, shared);
-            settle(format!("{cpu}: the installed package by find_package, BUILD_SHARED_LIBS={shared}"), result);
+            report(format!("{cpu}: the installed package by find_package, BUILD_SHARED_LIBS={shared}"), result);
         }
-        settle(format!("{cpu}: the source by add_subdirectory"), subdirectory(tools, abi, cpu));
+        report(format!("{cpu}: the source by add_subdirectory"), subdirectory(tools, abi, cpu));
     }
     Ok(row)
 }
 
-/// What `objdump -p` says: names of exports, forwarders as `NAME -> WHERE`, DLLs that are imported from.
+/// From `objdump -p`: names of exports, forwarders as `-> WHERE`, DLLs that are imported from.
 struct Tables {
     exports: BTreeSet<String>,
     imports: BTreeSet<String>,
@@ -147,7 +147,7 @@ fn package(tools: &Tools, abi: &Abi, cpu: &str, shared: &str) -> Result<()> {
     run_consumers(tools, &build, &prefix.join("bin"))
 }
 
-/// A project that has ours inside.
+/// A project that contains the library's source.
 fn subdirectory(tools: &Tools, abi: &Abi, cpu: &str) -> Result<()> {
     let build = folder().join("package").join(cpu).join("subdirectory");
     // The compiler's own DLLs are not where Wine looks.
@@ -156,7 +156,7 @@ fn subdirectory(tools: &Tools, abi: &Abi, cpu: &str) -> Result<()> {
     run_consumers(tools, &build, &build.join("mapioffline"))
 }
 
-/// Windows would look for the DLL beside the programs; Wine is told where it is.
+/// Windows would look for the DLL beside the programs. WINEPATH names its folder for Wine.
 fn run_consumers(tools: &Tools, build: &Path, library: &Path) -> Result<()> {
     let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
     output(ctest.arg(build).env("WINEPATH", library).env("MAPIOFFLINE_STORE", "memory"))?;

@@ -1,13 +1,13 @@
-//! Platforms that cannot run here, proved from what clang says for them: layouts, vtables, calling conventions. No SDK is
-//! needed; c-tests/proofs/sdk stands in for the few types that the header takes from it.
+//! Platforms that cannot run here, checked by clang's output for them: layouts, vtables, calling conventions. No SDK is
+//! needed; c-tests/proofs/sdk declares the few types that the header takes from it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::row::{Row, cargo_folder, folder};
 use super::rust::Rust;
-use super::{Row, cargo_folder, folder};
 use crate::run::{command, output, run};
 use crate::{Result, root, tools};
 
@@ -15,9 +15,9 @@ struct Platform {
     /// clang's name for it.
     target: &'static str,
     pointer: usize,
-    /// How every slot and export is called, as LLVM writes it; nothing is the platform's C convention.
+    /// The calling convention of every slot and export, as LLVM writes it. Empty: the platform's C convention.
     convention: &'static str,
-    /// Where exports are decorated, with which .def file.
+    /// The .def file that has the decorated names, where exports are decorated.
     decorated: Option<&'static str>,
 }
 
@@ -38,7 +38,7 @@ const PLATFORMS: [Platform; 5] = [
     platform("x86_64-apple-darwin"),
 ];
 
-/// What must not go unnoticed: a change to a header, and whether only 32-bit Windows can tell.
+/// A change to a header that the checks must detect, on 32-bit Windows only if `by_convention_only`.
 struct Mutation {
     what: &'static str,
     file: &'static str,
@@ -102,7 +102,7 @@ const MUTATIONS: [Mutation; 7] = [
 pub(super) fn check() -> Result<Row> {
     tools::debian_packages(&["clang-22"], "the proofs of other platforms")?;
     let mut row = Row::default();
-    let mut settle = |what: String, faults: Vec<String>| {
+    let mut report = |what: String, faults: Vec<String>| {
         if faults.is_empty() {
             println!("  {what}");
             row.passed += 1;
@@ -114,15 +114,15 @@ pub(super) fn check() -> Result<Row> {
     let include = root().join("include");
     for platform in &PLATFORMS {
         for language in ["c", "c++"] {
-            settle(format!("{} in {language}: as in abi/", platform.target), platform.faults(&include, language)?);
+            report(format!("{} in {language}: as in abi/", platform.target), platform.faults(&include, language)?);
         }
     }
     for mutation in &MUTATIONS {
         let include = mutation.apply()?;
         for platform in PLATFORMS.iter().filter(|p| !mutation.by_convention_only || !p.convention.is_empty()) {
             let faults = [platform.faults(&include, "c")?, platform.faults(&include, "c++")?].concat();
-            let seen = if faults.is_empty() { vec!["it goes unnoticed".to_owned()] } else { Vec::new() };
-            settle(format!("{} for {}: seen", mutation.what, platform.target), seen);
+            let result = if faults.is_empty() { vec!["it goes unnoticed".to_owned()] } else { Vec::new() };
+            report(format!("{} for {}: detected", mutation.what, platform.target), result);
         }
     }
     for target in ["x86_64-pc-windows-msvc", "aarch64-apple-darwin"] {
@@ -143,13 +143,13 @@ pub(super) fn check() -> Result<Row> {
         );
         cargo.args(["--target", target]).args(rust.arguments()).env("CARGO_TARGET_DIR", cargo_folder());
         let result = run(rust.environment(&mut cargo));
-        settle(format!("cargo check --target {target}"), result.err().map(|e| e.to_string()).into_iter().collect());
+        report(format!("cargo check --target {target}"), result.err().map(|e| e.to_string()).into_iter().collect());
     }
     Ok(row)
 }
 
 impl Mutation {
-    /// The changed headers. The two places that are exchanged must be there.
+    /// Writes the changed headers. Fails if the header does not have the texts to exchange.
     fn apply(&self) -> Result<PathBuf> {
         let copy = folder().join("proofs/include");
         fs::create_dir_all(copy.join("mapioffline"))?;
@@ -162,7 +162,7 @@ impl Mutation {
         let text = fs::read_to_string(&file)?;
         let moves = !self.by_convention_only;
         if !text.contains(self.from) || moves && !text.contains(self.to) {
-            return Err(format!("{}: {} is not as expected any more", self.what, self.file).into());
+            return Err(format!("{}: {} does not have the expected text any more", self.what, self.file).into());
         }
         let text = if moves {
             text.replace(self.from, "\0").replace(self.to, self.from).replace('\0', self.to)
@@ -175,7 +175,7 @@ impl Mutation {
 }
 
 impl Platform {
-    /// What differs from the golden files.
+    /// The differences from the golden files.
     fn faults(&self, include: &Path, language: &str) -> Result<Vec<String>> {
         let code = folder().join("proofs/proof.ll");
         fs::create_dir_all(folder().join("proofs"))?;
@@ -335,7 +335,7 @@ fn slots_of_vtables(dump: &str) -> BTreeMap<String, usize> {
     slots
 }
 
-/// Which slot each `call_INTERFACE_METHOD` calls, or how it calls it wrongly.
+/// Which slot each `call_INTERFACE_METHOD` calls, or what is wrong with the call.
 fn calls(code: &str, convention: &str) -> BTreeMap<String, std::result::Result<usize, String>> {
     let mut calls = BTreeMap::new();
     let mut name: Option<String> = None;

@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::run::{command, run, run_filtered, succeeds};
+use super::foreign;
+use super::row::folder;
+use crate::run::{command, run, succeeds};
 use crate::{Result, root, tools};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,11 +31,11 @@ impl Wine {
 
     /// The command that runs a program.
     pub(super) fn script(self) -> PathBuf {
-        super::folder().join("bin").join(self.name())
+        folder().join("bin").join(self.name())
     }
 
     fn prefix(self) -> PathBuf {
-        super::folder().join("prefix").join(self.name())
+        folder().join("prefix").join(self.name())
     }
 
     fn server(self) -> PathBuf {
@@ -44,16 +46,16 @@ impl Wine {
     }
 
     fn unpacked() -> PathBuf {
-        super::folder().join("tools/wine32")
+        folder().join("tools/wine32")
     }
 
-    /// Installs it, and keeps its server running until the value is dropped: without, every program would start one and
-    /// wait for its end.
+    /// Installs Wine, and keeps its server running until the value is dropped. Otherwise every program would start a server
+    /// and wait for its end.
     pub(super) fn start(self) -> Result<Running> {
         tools::debian_packages(&["wine64"], "running Windows programs")?;
         if self == Self::Bits32 {
             tools::debian_packages(&["libc6-i386", "libz-mingw-w64"], "running 32-bit Windows programs")?;
-            unpack_wine32()?;
+            foreign::unpack("i386", &PACKAGES_32, &Self::unpacked())?;
         }
         self.write_script()?;
         self.make_prefix()?;
@@ -67,14 +69,14 @@ impl Wine {
         Ok(running)
     }
 
-    /// The variables by which one Wine is told from the other.
+    /// The environment variables that select this Wine.
     fn variables(self) -> Vec<(&'static str, String)> {
         let prefix = self.prefix().display().to_string();
         let mut variables = vec![
             ("WINEPREFIX", prefix),
             ("WINESERVER", self.server().display().to_string()),
             ("WINEDEBUG", "-all".into()),
-            // No offers to install things, no debugger on a crash; our own stub before Wine's, which it lacks.
+            // No offers to install things, no debugger on a crash; the stub of a DLL that Wine lacks.
             ("WINEDLLOVERRIDES", "mscoree,mshtml=;winedbg.exe=d;bcryptprimitives=n".into()),
         ];
         match self {
@@ -118,7 +120,7 @@ impl Wine {
         let fixed = if succeeds("setarch", &["-R", "true"]) { "setarch -R " } else { "" };
         text += &format!("exec {fixed}\"$WINELOADER\" \"$@\"\n");
         let script = self.script();
-        fs::create_dir_all(super::folder().join("bin"))?;
+        fs::create_dir_all(folder().join("bin"))?;
         fs::write(&script, text)?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
         Ok(())
@@ -146,7 +148,7 @@ impl Wine {
         let mut stub = command(compiler, ["-shared", "-s", "-Wl,--kill-at", "-o"]);
         stub.arg(system.join("bcryptprimitives.dll")).arg(root().join("c-tests/windows/bcryptprimitives.c"));
         run(stub.arg("-ladvapi32"))?;
-        let log = super::folder().join(format!("{}.log", self.name()));
+        let log = folder().join(format!("{}.log", self.name()));
         let file = fs::File::create(&log)?;
         let mut boot = Command::new("timeout");
         boot.arg("180").arg(self.script()).args(["wineboot", "-i"]);
@@ -170,47 +172,4 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.stop();
     }
-}
-
-/// Downloads i386 packages by lists of our own, so that the machine's apt stays as it is, and unpacks them.
-fn unpack_wine32() -> Result<()> {
-    let wine = Wine::unpacked();
-    if wine.exists() {
-        return Ok(());
-    }
-    println!("unpacking Debian's 32-bit Wine into {}", wine.display());
-    // Complete or not at all: it gets its name at the end.
-    let unpacked = wine.with_extension("part");
-    let work = super::folder().join("tools/apt-i386");
-    for folder in [&unpacked, &work] {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
-    }
-    for folder in ["lists/partial", "cache/archives/partial", "packages"] {
-        fs::create_dir_all(work.join(folder))?;
-    }
-    fs::write(work.join("status"), "")?;
-    let apt = |arguments: &[&str]| {
-        let mut apt = Command::new("apt-get");
-        apt.arg("-qq").args(["-o", "APT::Architecture=i386", "-o", "APT::Architectures=i386"]);
-        apt.args(["-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"]);
-        for (option, folder) in
-            [("State", ""), ("State::status", "status"), ("State::lists", "lists"), ("Cache", "cache")]
-        {
-            apt.arg("-o").arg(format!("Dir::{option}={}", work.join(folder).display()));
-        }
-        apt.args(arguments).current_dir(work.join("packages"));
-        apt
-    };
-    if let Err(error) = run(&mut apt(&["update"])) {
-        println!("{error}; going on with the lists that came");
-    }
-    let log = super::folder().join("wine32-packages.log");
-    run_filtered(apt(&["download"]).args(PACKAGES_32), &log, |_| false)?;
-    for package in fs::read_dir(work.join("packages"))? {
-        run(Command::new("dpkg").arg("-x").arg(package?.path()).arg(&unpacked))?;
-    }
-    fs::rename(unpacked, wine)?;
-    Ok(())
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every export: X(name, decorated name, result, (parameters)). Written by `cargo xtask generate` from src/api. */
+#ifndef TEST_EXPORTS_H
+#define TEST_EXPORTS_H
+
+#define EACH_EXPORT(X) \
+    X(HrOpenOfflineObj, "HrOpenOfflineObj@20", HRESULT, (ULONG ulReserved, LPCWSTR pwszProfileName, const GUID *pGUID, const GUID *pInstance, IMAPIOfflineMgr **ppOffline)) \
+    X(HrCreateOfflineObj, "HrCreateOfflineObj@12", HRESULT, (ULONG ulFlags, MAPIOFFLINE_CREATEINFO *pCreateInfo, IMAPIOfflineMgr **ppOffline)) \
+    X(HrGetGlobalOffline, "HrGetGlobalOffline@8", HRESULT, (LPCWSTR pwszProfileName, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineOpenUtf16, "MapiOfflineOpenUtf16@20", HRESULT, (ULONG ulReserved, const MAPIOFFLINE_CHAR16 *pszProfileName, const GUID *pGUID, const GUID *pInstance, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineOpenUtf8, "MapiOfflineOpenUtf8@20", HRESULT, (ULONG ulReserved, const MAPIOFFLINE_CHAR8 *pszProfileName, const GUID *pGUID, const GUID *pInstance, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineCreateUtf16, "MapiOfflineCreateUtf16@16", HRESULT, (ULONG ulFlags, MAPIOFFLINE_CREATEINFO *pCreateInfo, const MAPIOFFLINE_CHAR16 *pszProfileName, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineCreateUtf8, "MapiOfflineCreateUtf8@16", HRESULT, (ULONG ulFlags, MAPIOFFLINE_CREATEINFO *pCreateInfo, const MAPIOFFLINE_CHAR8 *pszProfileName, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineGetGlobalUtf16, "MapiOfflineGetGlobalUtf16@8", HRESULT, (const MAPIOFFLINE_CHAR16 *pszProfileName, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineGetGlobalUtf8, "MapiOfflineGetGlobalUtf8@8", HRESULT, (const MAPIOFFLINE_CHAR8 *pszProfileName, IMAPIOfflineMgr **ppOffline)) \
+    X(MapiOfflineVersion, "MapiOfflineVersion@0", ULONG, (void)) \
+    X(MapiOfflineVersionString, "MapiOfflineVersionString@0", const char *, (void)) \
+    X(MapiOfflineSetStrictHosting, "MapiOfflineSetStrictHosting@4", void, (BOOL fStrict)) \
+    X(MapiOfflineLiveObjects, "MapiOfflineLiveObjects@0", ULONG, (void)) \
+    X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext))
+
+#endif /* TEST_EXPORTS_H */

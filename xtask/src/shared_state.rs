@@ -1,0 +1,34 @@
+//! A state folder and the program `mapioffline`, for tests with shared profiles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Result;
+
+/// A folder that only this program uses. It is removed on drop.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(parent: &Path, name: &str) -> Result<Self> {
+        let path = parent.join(format!("{name}-{}", std::process::id()));
+        if path.exists() {
+            fs::remove_dir_all(&path)?;
+        }
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program `mapioffline`.
+pub(crate) fn program() -> PathBuf {
+    crate::build_folder().join("release/mapioffline")
+}
