@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What every case uses. The sources are C99 and C++11 at once: each is compiled as both, so that every case runs through
- * the C view and through the C++ view, with a sink in C and one in C++.
+ * The test harness of all cases. Each source file is compiled as C99 and as C++11, so that every case runs through the C
+ * view and through the C++ view, with a sink in C and one in C++.
  *
- * A case begins with CASE(name) at the start of a line: CMake finds it by that. It reports through check() and its
- * relatives, which go on after a failure, so that one run says all.
+ * A case begins with CASE(name, provenance, "source") at the start of a line, by which CMake finds it. It reports through
+ * check() and the other check functions, which continue after a failure, so that one run shows all failures.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
 
 #include <mapioffline.h>
 
+#include "exports.h"
 #include "platform.h"
 
 #include <pthread.h>
@@ -29,32 +30,24 @@
 
 /* ---- the library under test ---------------------------------------------------------------------------------------- */
 
-/* Every call of a case goes through these, whether the library is linked or loaded. Extensions may be null. */
+/* The exports of the library. Cases call them through these pointers only, whether it is linked or loaded. Extensions may be
+ * null. */
 struct library {
-    HRESULT(STDMETHODCALLTYPE *open)(ULONG, LPCWSTR, const GUID *, const GUID *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *create)(ULONG, MAPIOFFLINE_CREATEINFO *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *global)(LPCWSTR, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *open16)(ULONG, const MAPIOFFLINE_CHAR16 *, const GUID *, const GUID *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *open8)(ULONG, const MAPIOFFLINE_CHAR8 *, const GUID *, const GUID *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *create16)
-    (ULONG, MAPIOFFLINE_CREATEINFO *, const MAPIOFFLINE_CHAR16 *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *create8)(ULONG, MAPIOFFLINE_CREATEINFO *, const MAPIOFFLINE_CHAR8 *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *global16)(const MAPIOFFLINE_CHAR16 *, IMAPIOfflineMgr **);
-    HRESULT(STDMETHODCALLTYPE *global8)(const MAPIOFFLINE_CHAR8 *, IMAPIOfflineMgr **);
-    ULONG(STDMETHODCALLTYPE *version)(void);
-    const char *(STDMETHODCALLTYPE *version_string)(void);
-    void(STDMETHODCALLTYPE *set_strict)(BOOL);
-    HRESULT(STDMETHODCALLTYPE *set_log)(ULONG, MAPIOFFLINE_LOG_CALLBACK, void *);
-    ULONG(STDMETHODCALLTYPE *live_objects)(void);
+#define LIBRARY_MEMBER(name, decorated, result, parameters) result(STDMETHODCALLTYPE *name) parameters;
+    EACH_EXPORT(LIBRARY_MEMBER)
+#undef LIBRARY_MEMBER
 };
 extern struct library lib;
+/* Whether it was loaded from MAPIOFFLINE_TEST_LIBRARY, and may be another implementation. */
+int library_is_loaded(void);
 
-/* Objects in memory, without making a trace line of it; 0 where the library does not say. */
+/* The number of objects in memory. Writes no trace line. 0 where the library has no export for it. */
 ULONG live_objects(void);
-/* Waits up to 10 seconds for the last object to go: a transition without BLOCK may still hold some. */
+/* Waits up to 10 seconds until no object is left: a transition without BLOCK may still reference some. */
 int all_objects_gone(void);
 
-/* MAPIOFFLINE_TEST_STORE=shared: profiles are shared with other processes, in a folder of this program's own. */
+/* Whether MAPIOFFLINE_TEST_STORE=shared is set: profiles are shared between processes, in a folder that this program creates
+ * for itself. */
 int with_shared_store(void);
 const char *state_folder_path(void);
 
@@ -63,22 +56,29 @@ const char *state_folder_path(void);
 struct test_case {
     const char *file;
     const char *name;
+    const char *provenance;
+    const char *source;
     void (*run)(void);
     struct test_case *next;
 };
 void register_case(struct test_case *test);
 
-#define CASE(name)                                                                                                     \
+/*
+ * Defines and registers a case. `provenance` is a bare word that says what the case rests on: reference (a page of the
+ * reference), com (COM's or MAPI's general rules) or decision (a decision of this project); helper for a case that other
+ * cases run. `source` is the page, the rule or the number of the decision; "" for a helper.
+ */
+#define CASE(name, provenance, source)                                                                                 \
     static void name(void);                                                                                            \
-    static struct test_case name##_case = {__FILE__, #name, name, NULL};                                               \
+    static struct test_case name##_case = {__FILE__, #name, #provenance, source, name, NULL};                          \
     __attribute__((constructor)) static void name##_register(void) {                                                   \
         register_case(&name##_case);                                                                                   \
     }                                                                                                                  \
     static void name(void)
 
-/* A profile of this case's own. */
+/* The name of a profile that only this case uses. */
 const wchar_t *profile(void);
-/* Another one. */
+/* The name of a second such profile. */
 const wchar_t *profile2(void);
 
 int check_at(const char *file, int line, int holds, const char *what);
@@ -99,7 +99,7 @@ void skip_case(const char *reason);
             return;                                                                                                    \
         }                                                                                                              \
     } while (0)
-/* Under valgrind, where the case cannot show anything. */
+/* Whether the case runs under valgrind. Some cases cannot test anything there. */
 int under_valgrind(void);
 #define skip_under_valgrind(reason)                                                                                    \
     do {                                                                                                               \
@@ -108,11 +108,11 @@ int under_valgrind(void);
             return;                                                                                                    \
         }                                                                                                              \
     } while (0)
-/* A count for a loop: less under valgrind. */
+/* A loop count: `times`, or less under valgrind. */
 int often(int times);
-/* Runs this program again with a case of it: see run_process. */
+/* Runs one case of this program in a new process: see run_process. */
 int run_case_as_process(const char *name, const char *environment, const char *errors);
-/* Set when this process was started by run_case_as_process. */
+/* Whether run_case_as_process started this process. */
 int is_child_case(void);
 int failures_so_far(void);
 
@@ -128,11 +128,11 @@ ULONG refs_of(IMAPIOfflineMgr *object);
 HRESULT set_state(IMAPIOfflineMgr *object, ULONG flags, ULONG state);
 #define set_block(object, state) set_state(object, MAPIOFFLINE_FLAG_BLOCK, state)
 #define set_async(object, state) set_state(object, MAPIOFFLINE_FLAG_DEFAULT, state)
-/* The body of a thread: sets the object in `context` offline, with BLOCK. */
+/* A thread's start routine: sets the object in `context` offline, with BLOCK. */
 void *set_offline_with_block(void *context);
-/* Sets a state with BLOCK as soon as no transition is under way. */
+/* Sets a state with BLOCK. Retries until no transition is under way. */
 void set_when_idle(IMAPIOfflineMgr *object, ULONG state);
-/* A structure that is right for `name`, both capabilities, anonymous. */
+/* A valid structure for an anonymous object of profile `name` with both capabilities. */
 MAPIOFFLINE_CREATEINFO create_info(const wchar_t *name);
 IMAPIOfflineMgr *create_at(const char *file, int line, const wchar_t *name, const GUID *kind, ULONG capabilities,
                            IMAPIOfflineMgr *parent);
@@ -175,7 +175,7 @@ typedef void (*sink_hook)(struct sink *self, const MAPIOFFLINE_NOTIFY *notificat
 #define SINK_BASE
 #endif
 
-/* Lives on the stack of a case or in static memory: its count is checked, not obeyed. */
+/* A sink on the stack of a case or in static memory. Cases check its reference count; it never frees the sink. */
 struct sink SINK_BASE {
 #ifdef __cplusplus
     HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **ppv);
@@ -195,7 +195,7 @@ struct sink SINK_BASE {
     void (*release_hook)(struct sink *self);
     void *context;
     int id;
-    int count; /* events, also those beyond the room */
+    int count; /* events, including those that `events` has no space for */
     struct event events[SINK_EVENTS];
 };
 
@@ -207,30 +207,33 @@ struct sink SINK_BASE {
 #define AS_UNKNOWN(sink) ((IUnknown *)(void *)&(sink)->iface)
 #endif
 
-/* A sink whose count starts at 1, as most do. */
+/* Initialises a sink whose reference count starts at 1, as that of most sinks does. */
 void sink_init(struct sink *sink);
 int sink_refs(struct sink *sink);
 int sink_count(struct sink *sink);
-/* Waits up to 10 seconds until the sink has heard `count` times. */
+/* Waits up to 10 seconds until the sink has received `count` notifications. */
 int sink_wait(struct sink *sink, int count);
+/* Waits up to 10 seconds until only the case's own reference is left: while Notify runs on another thread, the library keeps
+ * its reference. Call it before a sink that another thread may notify goes out of scope. */
+int sink_released(struct sink *sink);
 ULONG advise_at(const char *file, int line, IMAPIOfflineMgr *object, struct sink *sink, ULONG client_token);
 #define advise(object, sink, client_token) advise_at(__FILE__, __LINE__, object, sink, client_token)
 MAPIOFFLINE_ADVISEINFO advise_info(struct sink *sink, ULONG client_token);
-/* The sink heard exactly these transitions, each in its three phases: the states that they went to. */
-void check_heard_at(const char *file, int line, struct sink *sink, int transitions, const ULONG *states);
-#define check_heard0(sink) check_eq(sink_count(sink), 0)
-#define check_heard1(sink, state)                                                                                      \
+/* Checks that the sink received exactly these transitions, each in its three phases. `states` has their new states. */
+void check_received_at(const char *file, int line, struct sink *sink, int transitions, const ULONG *states);
+#define check_received0(sink) check_eq(sink_count(sink), 0)
+#define check_received1(sink, state)                                                                                      \
     do {                                                                                                               \
         ULONG states_[1];                                                                                              \
         states_[0] = state;                                                                                            \
-        check_heard_at(__FILE__, __LINE__, sink, 1, states_);                                                          \
+        check_received_at(__FILE__, __LINE__, sink, 1, states_);                                                          \
     } while (0)
-#define check_heard2(sink, first, second)                                                                              \
+#define check_received2(sink, first, second)                                                                              \
     do {                                                                                                               \
         ULONG states_[2];                                                                                              \
         states_[0] = first;                                                                                            \
         states_[1] = second;                                                                                           \
-        check_heard_at(__FILE__, __LINE__, sink, 2, states_);                                                          \
+        check_received_at(__FILE__, __LINE__, sink, 2, states_);                                                          \
     } while (0)
 
 /* ---- gates: one thread waits for another --------------------------------------------------------------------------- */
@@ -242,7 +245,7 @@ struct gate {
 };
 void gate_init(struct gate *gate);
 void gate_open(struct gate *gate);
-/* Up to 10 seconds. */
+/* Waits up to 10 seconds until the gate is open. */
 int gate_wait(struct gate *gate);
 int gate_is_open(struct gate *gate);
 

@@ -87,7 +87,7 @@ int run_process(const char *program, const char *argument, const char *environme
     GetExitCodeProcess(process.hProcess, &status);
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
-    /* Exceptions end a process with their own codes, which have the two highest bits; abort() with 3. */
+    /* An exception ends a process with its own code, which has the two highest bits set. abort() ends it with 3. */
     return (status & 0xC0000000u) == 0xC0000000u || status == 3 ? ENDED_BY_A_FAULT : (int)status;
 }
 
@@ -106,7 +106,7 @@ int make_private_folder(char *path, size_t size) {
         return 0;
     }
     written = snprintf(path, size, "%s\\state-%lx-%lx", here, GetCurrentProcessId(), GetTickCount());
-    /* The library makes it, with nobody else's rights. */
+    /* The library creates it, with access for this user only. */
     return written > 0 && (size_t)written < size;
 }
 
@@ -177,7 +177,7 @@ static void name_of(HANDLE thread, char *name, size_t size) {
     }
 }
 
-static int count_threads(const char *name_wanted) {
+int threads_of_process(void) {
     HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
     THREADENTRY32 entry;
     int count = 0;
@@ -185,15 +185,13 @@ static int count_threads(const char *name_wanted) {
     entry.dwSize = sizeof(entry);
     for (more = Thread32First(snapshot, &entry); more; more = Thread32Next(snapshot, &entry)) {
         HANDLE thread;
-        char name[64];
         if (entry.th32OwnerProcessID != GetCurrentProcessId()) {
             continue;
         }
         thread = OpenThread(THREAD_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, FALSE, entry.th32ThreadID);
-        /* One that has ended may be seen for a moment. */
+        /* The snapshot may contain threads that have just ended. */
         if (thread == NULL || WaitForSingleObject(thread, 0) != WAIT_OBJECT_0) {
-            name_of(thread, name, sizeof(name));
-            count += name_wanted == NULL || strcmp(name, name_wanted) == 0;
+            count++;
         }
         if (thread != NULL) {
             CloseHandle(thread);
@@ -201,18 +199,6 @@ static int count_threads(const char *name_wanted) {
     }
     CloseHandle(snapshot);
     return count;
-}
-
-int threads_of_process(void) {
-    return count_threads(NULL);
-}
-
-int threads_of_library(void) {
-    return count_threads("mapioffline");
-}
-
-int watchers_of_library(void) {
-    return count_threads("mapioffline-see");
 }
 
 void name_of_thread(char *name, size_t size) {

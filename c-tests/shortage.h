@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Takes memory and threads away from the library. On ELF this program's malloc and pthread_create stand in front of the C
- * library's; on Windows what the library imports for that from the system is exchanged. */
+/* Makes the library's allocations and thread starts fail. On ELF this program's malloc and pthread_create override those of
+ * the C library. On Windows the library's imports of the system's functions are replaced. */
 #ifndef SHORTAGE_H
 #define SHORTAGE_H
 
-/* The nth allocation of the calling thread from now on fails. */
+/* Whether the library's allocations and thread starts can be made to fail. The functions below need that. */
+int shortage_can_be_made(void);
+/* Makes the nth allocation of the calling thread from now on fail. */
 void shortage_begin(int nth);
-/* None fails any more. Whether one did since shortage_end was last called on this thread. */
+/* Ends the shortage. Returns whether an allocation of this thread has failed since its last call of shortage_end. */
 int shortage_end(void);
-/* No thread can be started, or they can again. */
+/* Makes every thread start fail (`on`), or lets them succeed again. */
 void shortage_of_threads(int on);
-/* Bytes that are allocated in the whole process. */
+/* The number of bytes that are allocated in the whole process. */
 long bytes_in_use(void);
 
 #endif /* SHORTAGE_H */

@@ -23,7 +23,8 @@ static int fails(void) {
 
 /* ---- what the library calls instead -------------------------------------------------------------------------------- */
 
-/* The real ones: this program's own imports are exchanged too where it has the library inside. */
+/* The system's functions. This program calls them through these pointers: its own imports are replaced too if it links the
+ * library statically. */
 static LPVOID(WINAPI *real_alloc)(HANDLE, DWORD, SIZE_T);
 static LPVOID(WINAPI *real_realloc)(HANDLE, DWORD, LPVOID, SIZE_T);
 static HANDLE(WINAPI *real_thread)(LPSECURITY_ATTRIBUTES, SIZE_T, LPTHREAD_START_ROUTINE, LPVOID, DWORD, LPDWORD);
@@ -64,8 +65,8 @@ static void exchange(void **slot, void *instead) {
     VirtualProtect(slot, sizeof(*slot), protection, &protection);
 }
 
-/* Everything in the import tables of `module` that points to one of the functions. Bound by address, since a program that
- * has the library inside calls them too, by other descriptors. */
+/* Replaces every import of `module` that points to one of the functions. Compares addresses, since a program that links the
+ * library statically also calls them through other descriptors. */
 static int exchange_imports(char *module) {
     IMAGE_DOS_HEADER *dos = (IMAGE_DOS_HEADER *)(void *)module;
     IMAGE_NT_HEADERS *headers = (IMAGE_NT_HEADERS *)(void *)(module + dos->e_lfanew);
@@ -94,26 +95,24 @@ static void prepare(int index, HMODULE kernel, const char *name, void *real, voi
     take_function(real, exchanges[index].real);
 }
 
-/* At the first use: the library is there by then. */
-static void install(void) {
+/* Replaces the imports, at the first use, when the library is loaded. Returns whether all of them were found. */
+int shortage_can_be_made(void) {
     static int installed;
+    static int found;
     HMODULE kernel = GetModuleHandleA("kernel32.dll");
     HMODULE library = GetModuleHandleA("mapioffline.dll");
     if (installed) {
-        return;
+        return found;
     }
     installed = 1;
     prepare(0, kernel, "HeapAlloc", &real_alloc, (void *)(size_t)heap_alloc);
     prepare(1, kernel, "HeapReAlloc", &real_realloc, (void *)(size_t)heap_realloc);
     prepare(2, kernel, "CreateThread", &real_thread, (void *)(size_t)create_thread);
-    if (exchange_imports((char *)(library != NULL ? library : GetModuleHandleA(NULL))) < EXCHANGES) {
-        fprintf(stderr, "the library does not import what it allocates with\n");
-        exit(2);
-    }
+    found = exchange_imports((char *)(library != NULL ? library : GetModuleHandleA(NULL))) >= EXCHANGES;
+    return found;
 }
 
 void shortage_begin(int nth) {
-    install();
     fail_at = nth;
 }
 
@@ -125,7 +124,6 @@ int shortage_end(void) {
 }
 
 void shortage_of_threads(int on) {
-    install();
     __atomic_store_n(&refuse_threads, on, __ATOMIC_SEQ_CST);
 }
 

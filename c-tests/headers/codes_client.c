@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* MAPI_E_... as enumerators, as OpenChange and gromox have them: before our header, or behind it (CODES_LAST). */
+/* MAPI_E_... as enumerators, as in OpenChange and gromox: before our header, or after it (CODES_LAST). */
 #ifdef CODES_LAST
 #include <mapioffline.h>
 #endif
@@ -20,7 +20,7 @@ typedef enum {
 #include "neighbours.h"
 
 #ifdef MAPIOFFLINE_NO_MAPI_CODES
-/* Theirs are still what they were, with their type. */
+/* Their enumerators keep their values and their type. */
 static MAPISTATUS theirs(int found) {
     return found ? MAPI_E_SUCCESS : MAPI_E_NOT_FOUND;
 }

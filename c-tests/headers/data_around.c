@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Data before and behind the include, written to: the header must not leave the assembler in another section. */
+/* Writes to data defined before and after the include: the header must not leave the assembler in another section. */
 extern int before;
 extern int behind;
 int before = 5;

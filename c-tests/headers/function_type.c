@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* HROPENOFFLINEOBJ, as the header defines it on request and as clients define it themselves, either way. */
+/* HROPENOFFLINEOBJ as a function type and as a pointer type: defined by the header on request, or by the client itself. */
 #include <mapioffline.h>
 
 #ifdef OWN_TYPE

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Linked without the library. */
+/* This program does not link the library. */
 #include <mapioffline.h>
 
 int main(void) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A client in Kopano's world: its IUnknown stays its own, and our interfaces stay COM's.
+// A client of Kopano's headers. Kopano's IUnknown keeps its layout, and our interfaces keep that of COM.
 #include "kopano_like.h"
 
 #include <mapioffline.h>
@@ -13,7 +13,7 @@ static_assert(!std::has_virtual_destructor<IMAPIOfflineMgr>::value, "COM's inter
 
 namespace {
 
-// An object of Kopano's, which has nothing to do with ours.
+// An object of Kopano, unrelated to the library's objects.
 class folder : public IUnknown {
 public:
     ULONG AddRef() override {
@@ -39,7 +39,7 @@ int main() {
     NEIGHBOUR_REQUIRE(theirs.QueryInterface(IID_IUnknown, &itself) == S_OK && theirs.AddRef() == 2);
     IMAPIOfflineMgr *manager = nullptr;
     NEIGHBOUR_REQUIRE(HrOpenOfflineObj(0, L"Kopano", &GUID_GlobalState, nullptr, &manager) == S_OK);
-    // What is passed as a parent is recognised by its vtable: an object of theirs is refused, not called.
+    // The library recognises a parent by its vtable: it refuses Kopano's object and does not call it.
     MAPIOFFLINE_CREATEINFO info = {};
     IMAPIOfflineMgr *child = nullptr;
     info.ulSize = sizeof(info);

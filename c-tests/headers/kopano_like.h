@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Stands in for Kopano's mapi4linux: the traits of its headers that a neighbour meets, in words of our own. */
+/* A substitute for the headers of Kopano's mapi4linux: has the properties that affect another header, in our own code. */
 #ifndef __M4L_MAPIDEFS_H_
 #define __M4L_MAPIDEFS_H_
 
@@ -11,7 +11,7 @@ typedef int BOOL;
 typedef wchar_t WCHAR; /* four bytes */
 typedef const WCHAR *LPCWSTR;
 
-struct GUID { /* and no guard macro */
+struct GUID { /* has no guard macro */
     unsigned int Data1;
     unsigned short Data2;
     unsigned short Data3;
@@ -28,7 +28,7 @@ extern "C" {
 extern const IID IID_IUnknown;
 }
 
-/* Not COM's: the destructor takes two slots, and the order is another. */
+/* Not COM's IUnknown: the destructor takes two slots, and the order of the slots differs. */
 class IUnknown {
 public:
     virtual ~IUnknown() {}

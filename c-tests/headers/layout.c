@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Prints what abi/layout-*.txt holds: sizes and offsets, and each interface's slots as its own view calls them. */
+/* Prints the content of abi/layout-*.txt: sizes, offsets, and the slot that each method of an interface calls. */
 #include <mapioffline.h>
 
 #include "../echo.h"

@@ -1,4 +1,4 @@
-# What the program prints is what the golden file says. PROGRAM begins with what it runs under, if anything.
+# Compares the output of the program with the golden file. PROGRAM begins with the emulator, if there is one.
 list(REMOVE_ITEM PROGRAM "")
 execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed RESULT_VARIABLE result)
 string(REPLACE "\r\n" "\n" printed "${printed}")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Every call macro expands to something that compiles; the header comes last. */
+/* Every call macro expands to code that compiles. The header comes last. */
 #include <stddef.h>
 #include <stdlib.h>
 

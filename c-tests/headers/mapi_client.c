@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The MAPI headers of mingw-w64, before ours, or behind it (MAPI_LAST). */
+/* The MAPI headers of mingw-w64 before our header, or after it (MAPI_LAST). */
 #ifdef MAPI_LAST
 #include <mapioffline.h>
 #endif
@@ -16,7 +16,7 @@
 
 #include "neighbours.h"
 
-/* One IUnknown: theirs is ours. */
+/* Both headers use the same IUnknown. */
 #if defined(__cplusplus) && !defined(CINTERFACE)
 static LPUNKNOWN as_theirs(IMAPIOfflineMgr *manager) {
     return manager;

@@ -27,9 +27,9 @@ extern const GUID IID_IUnknown;
 struct IMAPIOfflineMgr;
 struct MAPIOFFLINE_CREATEINFO;
 
-/* What DEFINE_GUID makes without INITGUID. */
+/* DEFINE_GUID as it is without INITGUID. */
 #ifdef DEFINE_GUID
-/* The Windows headers have it. */
+/* The Windows headers define it. */
 #elif defined(__cplusplus)
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) extern "C" const GUID name
 #else

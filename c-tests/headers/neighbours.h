@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What each program beside another header does: a sink of its own hears one change. Included behind both headers. */
+/* The common code of the programs with another header: their own sink receives one change. Included after both headers. */
 #ifndef NEIGHBOURS_H
 #define NEIGHBOURS_H
 
@@ -59,7 +59,7 @@ static IMAPIOfflineNotify neighbour_instance = {&neighbour_vtable};
         }                                                                                                              \
     } while (0)
 
-/* 0 when all was as it should be. The object comes from the caller, who finds the export in a way of its own. */
+/* Returns 0 if all checks passed, and releases `manager`. The caller opens it: each program finds the export differently. */
 static int neighbour_hears_one_change(IMAPIOfflineMgr *manager) {
     MAPIOFFLINE_ADVISEINFO info;
     ULONG token = 0;

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A pack that somebody left open: must not compile. */
+/* Another header left a packing in effect: must not compile. */
 #pragma pack(1)
 #include <mapioffline.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A unit as Microsoft's stub library has them: tags declared ahead, HROPENOFFLINEOBJ its own (STUB_FUNCTION: a function type,
- * else a pointer type), the export called through it. With STUB_LAST the header comes before all that. */
+/* A unit like those of Microsoft's stub library: it forward-declares the tags, defines HROPENOFFLINEOBJ itself (with
+ * STUB_FUNCTION as a function type, else as a pointer type), and calls the export through it. With STUB_LAST the header
+ * comes before all that. */
 #ifdef STUB_LAST
 #include <mapioffline.h>
 #endif

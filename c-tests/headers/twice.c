@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The header first, twice, with nothing before it. */
+/* Includes the header first, with nothing before it, and then again. */
 #include <mapioffline.h>
 #include <mapioffline.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A unit that defines the identifiers itself, by INITGUID and DEFINE_GUID. */
+/* A unit that defines an identifier itself, with INITGUID and DEFINE_GUID. */
 #define MAPIOFFLINE_NO_IIDS
 #ifdef _WIN32
 #define INITGUID

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A client whose WCHAR has 16 bits off Windows: the same source, the same names. */
+/* A client with a 16-bit WCHAR on a system other than Windows. It uses the same source and the same names. */
 #include <mapioffline.h>
 
 #include <string.h>

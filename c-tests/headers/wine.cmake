@@ -1,7 +1,7 @@
-# Compiles a client with Wine's headers. It must be refused: with our words where Wine's headers come first.
+# Compiles a client with Wine's headers. It must fail: with our #error if Wine's headers come first.
 if(NOT EXISTS "${WINE}/windows.h")
     message("SKIPPED: Wine's headers are not installed (Debian: libwine-dev)")
-    return() # the test's SKIP_REGULAR_EXPRESSION sees that line
+    return() # the test's SKIP_REGULAR_EXPRESSION matches that line
 endif()
 execute_process(COMMAND ${COMPILER} -fsyntax-only -I${WINE} ${ARGUMENTS} "${SOURCE}"
     RESULT_VARIABLE result ERROR_VARIABLE errors)

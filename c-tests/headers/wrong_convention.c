@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* STDMETHODCALLTYPE as Wine's headers have it, without being Wine's: must not compile. */
+/* STDMETHODCALLTYPE as in Wine's headers, but not from them: must not compile. */
 #ifdef __i386__
 #define STDMETHODCALLTYPE __attribute__((stdcall))
 #elif defined(__x86_64__)

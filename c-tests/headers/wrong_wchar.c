@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* WCHAR of 16 bits from another header, without saying so: must not compile. */
+/* A 16-bit WCHAR from another header, without MAPIOFFLINE_WCHAR_BITS: must not compile. */
 #define MAPIOFFLINE_NO_PLATFORM_TYPES
 typedef unsigned int ULONG;
 typedef int HRESULT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Compiled as C and as C++ for platforms that cannot run here; `cargo xtask platforms proofs` reads what the compiler made
- * of it: layouts, vtables, and how each slot and each export is called. */
+/* Compiled as C and as C++ for platforms that cannot run here. `cargo xtask platforms proofs` reads the layouts, the vtables
+ * and the calls of each slot and each export from the compiler's output. */
 #include <mapioffline.h>
 
 #ifdef __cplusplus
@@ -8,7 +8,7 @@
 #define ARGUMENTS(...) (__VA_ARGS__)
 #define REF(iid) iid
 
-/* A class that has methods without bodies has a vtable only where something constructs it. */
+/* The compiler emits the vtable of a class of pure virtual methods only where code constructs an object. */
 struct offline_probe : IMAPIOffline {
     offline_probe();
 };
@@ -29,7 +29,7 @@ extern "C" {
 #define REF(iid) &iid
 #endif
 
-/* One function a slot, by its name: what it calls is what the golden file says. */
+/* One function a slot, named after it. The golden file has the call in it. */
 #define SLOT(interface, method, result, arguments)                                                                     \
     result call_##interface##_##method(interface *object);                                                             \
     result call_##interface##_##method(interface *object) {                                                            \
@@ -66,7 +66,7 @@ SLOT(IMAPIOfflineMgr, Placeholder8, HRESULT, NONE)
 UNKNOWN(IMAPIOfflineNotify)
 SLOT(IMAPIOfflineNotify, Notify, void, ARGUMENTS(0))
 
-/* Every export, and every structure by value so that its layout is settled. */
+/* Calls every export, and copies every structure by value, so that the compiler emits its layout. */
 HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *advise, MAPIOFFLINE_NOTIFY *notify,
                      MAPIOFFLINE_AGGREGATEINFO *aggregate, IMAPIOfflineMgr **object);
 HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *advise, MAPIOFFLINE_NOTIFY *notify,
@@ -84,7 +84,7 @@ HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *adv
            MapiOfflineGetGlobalUtf8(0, object) | MapiOfflineSetLogCallback(0, 0, 0);
 }
 
-/* What the library calls. */
+/* The call that the library makes. */
 void through_log_callback(MAPIOFFLINE_LOG_CALLBACK callback);
 void through_log_callback(MAPIOFFLINE_LOG_CALLBACK callback) {
     callback(0, MAPIOFFLINE_LOG_ERROR, "");
@@ -94,7 +94,7 @@ void through_log_callback(MAPIOFFLINE_LOG_CALLBACK callback) {
 } /* extern "C" */
 
 #ifdef _MSC_VER
-/* Without any library of identifiers. */
+/* Without linking a library of identifiers. */
 const GUID *uuid_of_offline() {
     return &__uuidof(IMAPIOffline);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * One of several processes that set, advise, and are killed at any moment: `worker SEED PROFILE...`. `cargo xtask test
- * store` drives it by lines on standard input, each of which it answers with one line:
+ * One of several processes that set states, advise, and may be killed at any moment: `worker SEED PROFILE...`. `cargo xtask
+ * test store` controls it by lines on standard input. It answers each of them with one line:
  *
- *   go      sets states at random from now on                   "going"
- *   hold    sets nothing any more                               "held SETS"
- *   states  the states of its profiles as they are now, and     "states 1 2 ... NOTIFICATIONS"
- *           how often it was told since it was asked last
+ *   go      starts to set random states                         "going"
+ *   hold    stops that                                          "held SETS"
+ *   states  the current states of its profiles, and the number  "states 1 2 ... NOTIFICATIONS"
+ *           of notifications since the last such line
  *
- * It ends with standard input. Whatever is not as the contract says is a line that begins with "broken", and the end.
+ * It ends at the end of standard input. At a violation of the contract it prints a line that begins with "broken", and ends.
  */
 #include <mapioffline.h>
 
@@ -29,15 +29,15 @@ static void broken(const char *what, const char *profile, long detail) {
     _Exit(9);
 }
 
-/* ---- what is registered -------------------------------------------------------------------------------------------- */
+/* ---- the registered sinks ------------------------------------------------------------------------------------------ */
 
 struct listener {
     IMAPIOfflineNotify iface;
     const char *profile;
     int references;
     int inside;
-    int last_phase; /* DONE before the first */
-    ULONG state;    /* as last told; 0 before that */
+    int last_phase; /* of the last notification; DONE before the first */
+    ULONG state;    /* ulStateNew of the last notification; 0 before the first */
 };
 
 static unsigned long notifications;
@@ -65,7 +65,7 @@ static void STDMETHODCALLTYPE listener_Notify(IMAPIOfflineNotify *This, const MA
     ULONG old = notification->Info.StateChange.ulStateOld;
     ULONG new_state = notification->Info.StateChange.ulStateNew;
     if (__atomic_add_fetch(&self->inside, 1, __ATOMIC_SEQ_CST) != 1) {
-        broken("told twice at once", self->profile, 0);
+        broken("notified twice at once", self->profile, 0);
     }
     if ((int)notification->NotifyType != self->last_phase % 3 + 1) {
         broken("a phase out of order", self->profile, (long)notification->NotifyType);
@@ -104,7 +104,7 @@ static int count;
 static void listen_to(struct profile *profile) {
     MAPIOFFLINE_ADVISEINFO info = {sizeof(info), 0, MAPIOFFLINE_CALLBACK_TYPE_NOTIFY, NULL, 0, 0};
     HRESULT hr;
-    /* A new one each time, and never freed: one that was ended may be in its last Notify. */
+    /* A new sink each time, and never freed: the last one may still be in a Notify after its Unadvise. */
     profile->listener = (struct listener *)calloc(1, sizeof(struct listener));
     profile->listener->iface.lpVtbl = &listener_vtbl;
     profile->listener->profile = profile->name;
@@ -142,9 +142,9 @@ static void nap(unsigned microseconds) {
     nanosleep(&time, NULL);
 }
 
-/* ---- the one who sets ---------------------------------------------------------------------------------------------- */
+/* ---- the thread that sets states ----------------------------------------------------------------------------------- */
 
-static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER; /* held while it sets */
+static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER; /* held while the thread sets a state */
 static int going;
 static unsigned long sets;
 
@@ -154,11 +154,11 @@ static void set_something(void) {
     ULONG flags = next_random(2) == 0 ? MAPIOFFLINE_FLAG_BLOCK : MAPIOFFLINE_FLAG_DEFAULT;
     HRESULT hr;
     switch (next_random(20)) {
-    case 0: /* registers anew */
+    case 0: /* replaces the registration */
         IMAPIOfflineMgr_Unadvise(profile->manager, MAPIOFFLINE_UNADVISE_DEFAULT, profile->token);
         listen_to(profile);
         break;
-    case 1: /* opens anew */
+    case 1: /* releases and opens the profile */
         IMAPIOfflineMgr_Release(profile->manager);
         open_profile(profile);
         break;

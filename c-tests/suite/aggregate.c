@@ -4,7 +4,8 @@
 
 static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
-/* The outer object, by hand in both languages: three slots. It has IUnknown of its own, and what the inner one has. */
+/* The outer object, written by hand for both languages: three slots. It has an IUnknown of its own and forwards other
+ * interfaces to the inner object. */
 struct outer {
     const struct outer_vtable *vtable;
     int refs;
@@ -59,7 +60,7 @@ static void aggregate(struct outer *outer, IMAPIOfflineMgr *parent) {
     outer->inner = NULL;
     info.pAggregateInfo = &aggregated;
     info.pParent = parent;
-    check_ok(lib.create(0, &info, &outer->inner));
+    check_ok(lib.HrCreateOfflineObj(0, &info, &outer->inner));
     if (!check(outer->inner != NULL)) {
         exit(1);
     }
@@ -67,7 +68,7 @@ static void aggregate(struct outer *outer, IMAPIOfflineMgr *parent) {
     check_eq(outer->queries, 0);
 }
 
-CASE(inner_face_answers_for_itself) {
+CASE(non_delegating_unknown_counts_for_itself, decision, "D 7") {
     struct outer outer;
     void *unknown = NULL;
     aggregate(&outer, NULL);
@@ -81,7 +82,7 @@ CASE(inner_face_answers_for_itself) {
     check_eq(outer.refs, 1);
 }
 
-CASE(delegating_face_is_the_outer_objects) {
+CASE(delegating_unknown_forwards_to_the_outer_object, decision, "D 7") {
     struct outer outer;
     void *found = NULL;
     void *again = NULL;
@@ -108,7 +109,7 @@ CASE(delegating_face_is_the_outer_objects) {
     release_last(outer.inner);
 }
 
-CASE(query_for_another_interface_gives_null) {
+CASE(query_for_another_interface_gives_null, com, "IUnknown::QueryInterface") {
     struct outer outer;
     void *found = (void *)(size_t)POISON;
     aggregate(&outer, NULL);
@@ -119,16 +120,16 @@ CASE(query_for_another_interface_gives_null) {
 
 typedef HRESULT(STDMETHODCALLTYPE *raw_query)(void *, const IID *, void **);
 
-CASE(null_arguments_are_not_forwarded) {
+CASE(null_arguments_are_not_forwarded, decision, "D 35") {
     struct outer outer;
     void *manager = NULL;
     void *found = (void *)(size_t)POISON;
-    int face;
+    int delegating;
     aggregate(&outer, NULL);
     check_ok(IMAPIOfflineMgr_QueryInterface(outer.inner, REF(IID_IMAPIOfflineMgr), &manager));
     outer.queries = 0;
-    for (face = 0; face < 2; face++) {
-        void *object = face == 0 ? (void *)outer.inner : manager;
+    for (delegating = 0; delegating < 2; delegating++) {
+        void *object = delegating == 0 ? (void *)outer.inner : manager;
         raw_query query = **(raw_query **)object;
         check_hr(query(object, NULL, &found), E_INVALIDARG);
         check(found == NULL);
@@ -140,59 +141,61 @@ CASE(null_arguments_are_not_forwarded) {
     release_last(outer.inner);
 }
 
-CASE(methods_work_on_both_faces) {
+CASE(methods_work_through_both_unknowns, decision, "D 7") {
     struct outer outer;
     void *found = NULL;
-    IMAPIOfflineMgr *faces[2];
+    IMAPIOfflineMgr *unknowns[2];
     struct sink sink;
     ULONG capabilities;
     ULONG token;
-    int face;
+    int delegating;
     aggregate(&outer, NULL);
     check_ok(IMAPIOfflineMgr_QueryInterface(outer.inner, REF(IID_IMAPIOfflineMgr), &found));
-    faces[0] = outer.inner;
-    faces[1] = (IMAPIOfflineMgr *)found;
-    for (face = 0; face < 2; face++) {
-        ULONG to = face == 0 ? OFFLINE : ONLINE;
+    unknowns[0] = outer.inner;
+    unknowns[1] = (IMAPIOfflineMgr *)found;
+    for (delegating = 0; delegating < 2; delegating++) {
+        ULONG to = delegating == 0 ? OFFLINE : ONLINE;
         sink_init(&sink);
         capabilities = 0;
-        check_ok(IMAPIOfflineMgr_GetCapabilities(faces[face], &capabilities));
+        check_ok(IMAPIOfflineMgr_GetCapabilities(unknowns[delegating], &capabilities));
         check_eq(capabilities, BOTH);
-        token = advise(faces[face], &sink, 0);
-        check_ok(set_block(faces[1 - face], to));
-        check_state(faces[0], to);
-        check_state(faces[1], to);
-        check_heard1(&sink, to);
-        check_ok(IMAPIOfflineMgr_Unadvise(faces[1 - face], 0, token));
+        token = advise(unknowns[delegating], &sink, 0);
+        check_ok(set_block(unknowns[1 - delegating], to));
+        check_state(unknowns[0], to);
+        check_state(unknowns[1], to);
+        check_received1(&sink, to);
+        check_ok(IMAPIOfflineMgr_Unadvise(unknowns[1 - delegating], 0, token));
         check_eq(sink_refs(&sink), 1);
     }
-    IMAPIOfflineMgr_Release(faces[1]);
+    IMAPIOfflineMgr_Release(unknowns[1]);
     release_last(outer.inner);
 }
 
-static HRESULT STDMETHODCALLTYPE lazy_query(struct outer *This, const IID *iid, void **out) {
-    (void)This;
+static HRESULT STDMETHODCALLTYPE refuse_query(struct outer *This, const IID *iid, void **out) {
     (void)iid;
-    (void)out; /* not even null */
+    This->queries++;
+    *out = NULL;
     return E_NOINTERFACE;
 }
 
-static const struct outer_vtable lazy_vtable = {lazy_query, outer_add_ref, outer_release};
+static const struct outer_vtable refusing_vtable = {refuse_query, outer_add_ref, outer_release};
 
-CASE(delegating_face_gives_null_whatever_the_outer_object_does) {
+CASE(delegating_query_returns_the_outer_objects_answer, com, "IUnknown::QueryInterface (aggregation)") {
     struct outer outer;
     void *manager = NULL;
     void *found = (void *)(size_t)POISON;
     aggregate(&outer, NULL);
     check_ok(IMAPIOfflineMgr_QueryInterface(outer.inner, REF(IID_IMAPIOfflineMgr), &manager));
-    outer.vtable = &lazy_vtable;
+    outer.vtable = &refusing_vtable;
+    outer.queries = 0;
     check_hr(IMAPIOfflineMgr_QueryInterface((IMAPIOfflineMgr *)manager, REF(IID_IUnknown), &found), E_NOINTERFACE);
     check(found == NULL);
+    check_eq(outer.queries, 1);
     IMAPIOfflineMgr_Release((IMAPIOfflineMgr *)manager);
     release_last(outer.inner);
 }
 
-CASE(larger_and_misaligned_structures) {
+CASE(larger_and_misaligned_structures, decision, "D 34") {
     struct outer outer;
     char memory[sizeof(MAPIOFFLINE_AGGREGATEINFO) + 17];
     MAPIOFFLINE_AGGREGATEINFO aggregated = aggregate_info(&outer);
@@ -203,11 +206,11 @@ CASE(larger_and_misaligned_structures) {
     memset(memory, 0xEE, sizeof(memory));
     memcpy(memory + 1, &aggregated, sizeof(aggregated));
     info.pAggregateInfo = (MAPIOFFLINE_AGGREGATEINFO *)(void *)(memory + 1);
-    check_ok(lib.create(0, &info, &outer.inner));
+    check_ok(lib.HrCreateOfflineObj(0, &info, &outer.inner));
     release_last(outer.inner);
 }
 
-CASE(arguments) {
+CASE(arguments, decision, "D 7") {
     struct outer outer;
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     MAPIOFFLINE_AGGREGATEINFO aggregated = aggregate_info(&outer);
@@ -216,30 +219,30 @@ CASE(arguments) {
     outer.refs = 1;
     info.pAggregateInfo = &aggregated;
     info.pGUID = &kind;
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     check(object == NULL);
     info.pGUID = NULL;
     aggregated.pOuterObj = NULL;
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     aggregated = aggregate_info(&outer);
     aggregated.ulSize = sizeof(aggregated) - 1;
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     aggregated = aggregate_info(&outer);
     aggregated.pRefTrackRoot = (IUnknown *)(void *)&outer;
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     check_eq(outer.refs, 1);
 }
 
-CASE(child_of_an_aggregate_keeps_the_inner_object) {
+CASE(child_of_an_aggregate_keeps_the_inner_object, decision, "D 7") {
     struct outer outer;
     void *found = NULL;
-    int face;
-    for (face = 0; face < 2; face++) {
+    int delegating;
+    for (delegating = 0; delegating < 2; delegating++) {
         IMAPIOfflineMgr *child;
         IMAPIOfflineMgr *parent;
         aggregate(&outer, NULL);
         parent = outer.inner;
-        if (face == 1) {
+        if (delegating == 1) {
             check_ok(IMAPIOfflineMgr_QueryInterface(outer.inner, REF(IID_IMAPIOfflineMgr), &found));
             parent = (IMAPIOfflineMgr *)found;
         }
@@ -247,7 +250,7 @@ CASE(child_of_an_aggregate_keeps_the_inner_object) {
         check_eq(refs_of(outer.inner), 2);
         check_ok(set_block(outer.inner, OFFLINE));
         check_state(child, OFFLINE);
-        if (face == 1) {
+        if (delegating == 1) {
             IMAPIOfflineMgr_Release(parent);
         }
         check_eq(outer.refs, 1);
@@ -256,7 +259,7 @@ CASE(child_of_an_aggregate_keeps_the_inner_object) {
     }
 }
 
-CASE(aggregate_as_a_child_inherits) {
+CASE(aggregate_as_a_child_inherits, reference, "mapioffline_createinfo, hrcreateofflineobj") {
     struct outer outer;
     IMAPIOfflineMgr *parent = open_global(profile());
     aggregate(&outer, parent);

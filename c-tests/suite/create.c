@@ -7,7 +7,7 @@ static const GUID kind_b = {0xBBBBBBBB, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
 static HRESULT create(MAPIOFFLINE_CREATEINFO *info) {
     IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
-    HRESULT hr = lib.create(0, info, &object);
+    HRESULT hr = lib.HrCreateOfflineObj(0, info, &object);
     check((object != NULL) == SUCCEEDED(hr));
     if (object != NULL) {
         release_last(object);
@@ -15,41 +15,41 @@ static HRESULT create(MAPIOFFLINE_CREATEINFO *info) {
     return hr;
 }
 
-CASE(named_object_is_found_while_it_lives) {
+CASE(named_object_is_found_while_it_lives, decision, "D 1") {
     IMAPIOfflineMgr *made = create_object(profile(), &kind_a, BOTH, NULL);
     IMAPIOfflineMgr *found = NULL;
     check_state(made, ONLINE);
-    check_ok(lib.open(0, profile(), &kind_a, NULL, &found));
+    check_ok(lib.HrOpenOfflineObj(0, profile(), &kind_a, NULL, &found));
     check(found == made);
     check_eq(IMAPIOfflineMgr_Release(found), 1);
     check_ok(set_block(made, OFFLINE));
     release_last(made);
-    check_hr(lib.open(0, profile(), &kind_a, NULL, &found), MAPI_E_NOT_FOUND);
+    check_hr(lib.HrOpenOfflineObj(0, profile(), &kind_a, NULL, &found), MAPI_E_NOT_FOUND);
     check(found == NULL);
     made = create_object(profile(), &kind_a, BOTH, NULL);
     check_state(made, ONLINE);
     release_last(made);
 }
 
-CASE(instances_are_apart) {
+CASE(instances_are_distinct_objects, reference, "mapioffline_createinfo") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *without = create_object(profile(), &kind_a, BOTH, NULL);
     IMAPIOfflineMgr *with = NULL;
     IMAPIOfflineMgr *found = NULL;
     info.pGUID = &kind_a;
     info.pInstance = &kind_b;
-    check_ok(lib.create(0, &info, &with));
+    check_ok(lib.HrCreateOfflineObj(0, &info, &with));
     check(with != without);
-    check_ok(lib.open(0, profile(), &kind_a, &kind_b, &found));
+    check_ok(lib.HrOpenOfflineObj(0, profile(), &kind_a, &kind_b, &found));
     check(found == with);
     IMAPIOfflineMgr_Release(found);
-    check_hr(lib.open(0, profile(), &kind_a, &kind_a, &found), MAPI_E_NOT_FOUND);
-    check_hr(lib.open(0, profile2(), &kind_a, &kind_b, &found), MAPI_E_NOT_FOUND);
+    check_hr(lib.HrOpenOfflineObj(0, profile(), &kind_a, &kind_a, &found), MAPI_E_NOT_FOUND);
+    check_hr(lib.HrOpenOfflineObj(0, profile2(), &kind_a, &kind_b, &found), MAPI_E_NOT_FOUND);
     release_last(with);
     release_last(without);
 }
 
-CASE(created_again_is_opened_as_it_stands) {
+CASE(creating_an_existing_object_opens_it_unchanged, decision, "D 5") {
     IMAPIOfflineMgr *first = create_object(profile(), &kind_a, MAPIOFFLINE_CAPABILITY_OFFLINE, NULL);
     IMAPIOfflineMgr *second = create_object(profile(), &kind_a, BOTH, NULL);
     ULONG capabilities = 0;
@@ -60,7 +60,7 @@ CASE(created_again_is_opened_as_it_stands) {
     release_last(first);
 }
 
-CASE(anonymous_objects_are_never_shared) {
+CASE(anonymous_objects_are_never_shared, decision, "D 39") {
     IMAPIOfflineMgr *first = create_object(profile(), NULL, BOTH, NULL);
     IMAPIOfflineMgr *second = create_object(profile(), NULL, BOTH, NULL);
     check(first != second);
@@ -70,7 +70,7 @@ CASE(anonymous_objects_are_never_shared) {
     release_last(second);
 }
 
-CASE(global_object_keeps_what_created_it) {
+CASE(global_object_keeps_its_first_capabilities, decision, "D 5") {
     IMAPIOfflineMgr *made = create_object(profile(), &GUID_GlobalState, MAPIOFFLINE_CAPABILITY_OFFLINE, NULL);
     IMAPIOfflineMgr *opened = open_global(profile());
     ULONG capabilities = 0;
@@ -86,7 +86,7 @@ CASE(global_object_keeps_what_created_it) {
     release_last(opened);
 }
 
-CASE(opened_before_it_was_created_it_keeps_both_capabilities) {
+CASE(implicitly_opened_global_object_keeps_both_capabilities, decision, "D 5") {
     IMAPIOfflineMgr *opened = open_global(profile());
     IMAPIOfflineMgr *made = create_object(profile(), &GUID_GlobalState, MAPIOFFLINE_CAPABILITY_OFFLINE, NULL);
     ULONG capabilities = 0;
@@ -97,13 +97,13 @@ CASE(opened_before_it_was_created_it_keeps_both_capabilities) {
     release_last(opened);
 }
 
-CASE(global_state_with_an_instance_is_an_ordinary_object) {
+CASE(global_state_with_an_instance_is_an_ordinary_object, decision, "D 36") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *global = open_global(profile());
     IMAPIOfflineMgr *object = NULL;
     info.pGUID = &GUID_GlobalState;
     info.pInstance = &kind_a;
-    check_ok(lib.create(0, &info, &object));
+    check_ok(lib.HrCreateOfflineObj(0, &info, &object));
     check(object != global);
     check_ok(set_block(object, OFFLINE));
     check_state(global, ONLINE);
@@ -111,15 +111,15 @@ CASE(global_state_with_an_instance_is_an_ordinary_object) {
     release_last(global);
 }
 
-CASE(null_pointers) {
+CASE(null_pointers, decision, "D 2") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
-    check_hr(lib.create(0, NULL, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, NULL, &object), E_INVALIDARG);
     check(object == NULL);
-    check_hr(lib.create(0, &info, NULL), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, NULL), E_INVALIDARG);
 }
 
-CASE(size_too_small) {
+CASE(size_too_small, decision, "D 34") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     info.ulSize = sizeof(info) - 1;
     check_hr(create(&info), E_INVALIDARG);
@@ -127,7 +127,7 @@ CASE(size_too_small) {
     check_hr(create(&info), E_INVALIDARG);
 }
 
-CASE(larger_structure_is_accepted) {
+CASE(larger_structure_is_accepted, decision, "D 34") {
     struct {
         MAPIOFFLINE_CREATEINFO info;
         char tail[64];
@@ -138,7 +138,7 @@ CASE(larger_structure_is_accepted) {
     check_ok(create(&larger.info));
 }
 
-CASE(misaligned_structure_is_accepted) {
+CASE(misaligned_structure_is_accepted, decision, "D 34") {
     char memory[sizeof(MAPIOFFLINE_CREATEINFO) + 1];
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     info.pGUID = &kind_a;
@@ -146,16 +146,16 @@ CASE(misaligned_structure_is_accepted) {
     check_ok(create((MAPIOFFLINE_CREATEINFO *)(void *)(memory + 1)));
 }
 
-CASE(flags) {
+CASE(flags, reference, "hrcreateofflineobj, mapioffline_createinfo") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
-    check_hr(lib.create(1, &info, &object), MAPI_E_UNKNOWN_FLAGS);
+    check_hr(lib.HrCreateOfflineObj(1, &info, &object), MAPI_E_UNKNOWN_FLAGS);
     check(object == NULL);
     info.ulCreateFlags = MAPIOFFLINE_FLAG_BLOCK;
     check_hr(create(&info), MAPI_E_UNKNOWN_FLAGS);
 }
 
-CASE(names) {
+CASE(names, decision, "D 3") {
     MAPIOFFLINE_CREATEINFO info = create_info(NULL);
     wchar_t name[66];
     int index;
@@ -170,7 +170,7 @@ CASE(names) {
     check_hr(create(&info), MAPI_E_NOT_FOUND);
 }
 
-CASE(capability_bits) {
+CASE(capability_bits, decision, "D 36") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     ULONG bits;
     for (bits = 0; bits <= 3; bits++) {
@@ -183,7 +183,7 @@ CASE(capability_bits) {
     check_hr(create(&info), E_INVALIDARG);
 }
 
-CASE(contradictions) {
+CASE(contradictory_members_are_rejected, decision, "D 36") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *global = open_global(profile());
     info.pInstance = &kind_a;
@@ -200,34 +200,34 @@ CASE(contradictions) {
     release_last(global);
 }
 
-CASE(arguments_are_checked_in_order) {
+CASE(arguments_are_checked_in_order, decision, "D 2") {
     MAPIOFFLINE_CREATEINFO info = create_info(NULL);
     IMAPIOfflineMgr *object = NULL;
     info.ulCapabilities = 4;
     info.ulCreateFlags = 1;
     info.ulSize = 4;
-    check_hr(lib.create(1, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(1, &info, &object), E_INVALIDARG);
     info.ulSize = sizeof(info);
-    check_hr(lib.create(0, &info, &object), MAPI_E_UNKNOWN_FLAGS);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), MAPI_E_UNKNOWN_FLAGS);
     info.ulCreateFlags = 0;
     info.pwszProfileName = L"a name that is far too long for any profile that MAPI could ever have had";
-    check_hr(lib.create(0, &info, &object), MAPI_E_NOT_FOUND);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), MAPI_E_NOT_FOUND);
     info.pwszProfileName = profile();
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
 }
 
-CASE(arguments_are_checked_when_the_identity_stands) {
-    IMAPIOfflineMgr *standing = create_object(profile(), &kind_a, BOTH, NULL);
+CASE(arguments_are_checked_when_the_object_exists, decision, "D 5") {
+    IMAPIOfflineMgr *existing = create_object(profile(), &kind_a, BOTH, NULL);
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *object = NULL;
     info.pGUID = &kind_a;
     info.ulCapabilities = 8;
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     check(object == NULL);
-    release_last(standing);
+    release_last(existing);
 }
 
-CASE(support_object_is_ignored) {
+CASE(support_object_is_ignored, decision, "D 36") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     struct sink support;
     sink_init(&support);

@@ -4,7 +4,7 @@
 
 static const GUID strange = {0x12345678, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
-CASE(query_gives_one_pointer_for_all_interfaces) {
+CASE(query_gives_one_pointer_for_all_interfaces, com, "IUnknown::QueryInterface") {
     IMAPIOfflineMgr *object = open_global(profile());
     void *unknown = NULL;
     void *offline = NULL;
@@ -25,7 +25,7 @@ CASE(query_gives_one_pointer_for_all_interfaces) {
     release_last(object);
 }
 
-CASE(query_for_another_interface_gives_null) {
+CASE(query_for_another_interface_gives_null, com, "IUnknown::QueryInterface") {
     IMAPIOfflineMgr *object = open_global(profile());
     void *found = (void *)(size_t)POISON;
     check_hr(IMAPIOfflineMgr_QueryInterface(object, REF(strange), &found), E_NOINTERFACE);
@@ -39,7 +39,7 @@ CASE(query_for_another_interface_gives_null) {
 /* A null reference: C++ has no way to write one, so the slot is called as C does. */
 typedef HRESULT(STDMETHODCALLTYPE *raw_query)(void *, const IID *, void **);
 
-CASE(query_with_null_arguments) {
+CASE(query_with_null_arguments, decision, "D 35") {
     IMAPIOfflineMgr *object = open_global(profile());
     void *found = (void *)(size_t)POISON;
     raw_query query = **(raw_query **)(void *)object;
@@ -50,7 +50,7 @@ CASE(query_with_null_arguments) {
     release_last(object);
 }
 
-CASE(counts_are_exact) {
+CASE(counts_are_exact, decision, "D 38") {
     IMAPIOfflineMgr *object = open_global(profile());
     ULONG count;
     for (count = 2; count <= 100; count++) {
@@ -67,7 +67,7 @@ static void count_inside(struct sink *self, const MAPIOFFLINE_NOTIFY *notificati
     check_eq(refs_of((IMAPIOfflineMgr *)self->context), 1);
 }
 
-CASE(references_of_the_library_do_not_show) {
+CASE(library_references_are_not_counted, decision, "D 38") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     ULONG token;
@@ -78,12 +78,13 @@ CASE(references_of_the_library_do_not_show) {
     check_eq(refs_of(object), 1);
     check_ok(set_block(object, OFFLINE));
     check_ok(set_async(object, ONLINE));
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
     release_last(object);
+    check(sink_released(&sink));
 }
 
-CASE(placeholders_say_no_support) {
+CASE(placeholders_return_no_support, reference, "imapiofflineiunknown, imapiofflinemgrimapioffline") {
     typedef HRESULT(STDMETHODCALLTYPE * placeholder)(void *);
     static const int slots[] = {6, 9, 10, 11, 12, 13, 14, 15};
     IMAPIOfflineMgr *object = open_global(profile());
@@ -106,7 +107,7 @@ static void *hammer(void *context) {
     return NULL;
 }
 
-CASE(counts_are_exact_among_threads) {
+CASE(counts_are_exact_among_threads, decision, "D 38") {
     IMAPIOfflineMgr *object = open_global(profile());
     pthread_t threads[4];
     int index;

@@ -10,9 +10,9 @@ static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
 #define MOST 200
 
-#define valgrinds_malloc "valgrind has its own malloc in front of this one"
+#define valgrinds_malloc "valgrind replaces this program's malloc with its own"
 
-/* What Rust's std allocates for a path on Windows ends the process where there is no memory. */
+/* On Windows, Rust's std aborts the process if it cannot allocate memory for a path. */
 #ifdef _WIN32
 #define paths_allocate() with_shared_store()
 #else
@@ -21,17 +21,37 @@ static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 #define skip_where_memory_is_not_ours()                                                                                \
     do {                                                                                                               \
         skip_under_valgrind(valgrinds_malloc);                                                                         \
+        if (!shortage_can_be_made()) {                                                                                 \
+            skip_case("the allocations of the library under test cannot be made to fail");                             \
+            return;                                                                                                    \
+        }                                                                                                              \
         if (paths_allocate()) {                                                                                        \
             skip_case("on Windows paths of files take memory");                                                        \
             return;                                                                                                    \
         }                                                                                                              \
     } while (0)
 
-CASE(open_and_create) {
+/* Whether `hr` is allowed: the library may do without an allocation that failed. */
+static int is_lawful(HRESULT hr, int failed) {
+    return hr == S_OK || (failed && hr == E_OUTOFMEMORY);
+}
+
+/* How often a call ran out of memory. A library that is linked is this project's, which is known to allocate; nothing is
+ * known about a library that is loaded. */
+#define check_failed_at_least(count, least)                                                                            \
+    do {                                                                                                               \
+        if (library_is_loaded() && (count) == 0) {                                                                     \
+            skip_case("no allocation of the library under test could be made to fail");                                \
+        } else {                                                                                                       \
+            check((count) >= (library_is_loaded() ? 1 : (least)));                                                     \
+        }                                                                                                              \
+    } while (0)
+
+CASE(open_and_create_without_memory, decision, "D 16") {
     int nth;
     int out_of_memory = 0;
     skip_where_memory_is_not_ours();
-    release_last(open_global(profile2())); /* what is set up once may be small and of std's */
+    release_last(open_global(profile2())); /* one-time allocations happen here */
     for (nth = 1; nth < MOST; nth++) {
         IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
         wchar_t name[64];
@@ -39,9 +59,9 @@ CASE(open_and_create) {
         int failed;
         swprintf(name, 64, L"out of memory %d", nth);
         shortage_begin(nth);
-        hr = lib.open(0, name, &GUID_GlobalState, NULL, &object);
+        hr = lib.HrOpenOfflineObj(0, name, &GUID_GlobalState, NULL, &object);
         failed = shortage_end();
-        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        check(is_lawful(hr, failed));
         check((object == NULL) == (hr != S_OK));
         out_of_memory += hr == E_OUTOFMEMORY;
         if (object != NULL) {
@@ -53,8 +73,7 @@ CASE(open_and_create) {
             break;
         }
     }
-    check(nth < MOST);
-    check(out_of_memory >= 3);
+    check_failed_at_least(out_of_memory, 3);
     out_of_memory = 0;
     for (nth = 1; nth < MOST; nth++) {
         IMAPIOfflineMgr *parent = open_global(profile());
@@ -66,15 +85,15 @@ CASE(open_and_create) {
         info.pGUID = &kind;
         info.pParent = parent;
         shortage_begin(nth);
-        hr = lib.create(0, &info, &object);
+        hr = lib.HrCreateOfflineObj(0, &info, &object);
         failed = shortage_end();
-        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        check(is_lawful(hr, failed));
         out_of_memory += hr == E_OUTOFMEMORY;
         if (hr != S_OK) {
             check(object == NULL);
-            check_hr(lib.open(0, profile(), &kind, NULL, &found), MAPI_E_NOT_FOUND);
+            check_hr(lib.HrOpenOfflineObj(0, profile(), &kind, NULL, &found), MAPI_E_NOT_FOUND);
             check_eq(refs_of(parent), 1);
-            check_ok(lib.create(0, &info, &object));
+            check_ok(lib.HrCreateOfflineObj(0, &info, &object));
         }
         check_ok(set_block(parent, OFFLINE));
         check_state(object, OFFLINE);
@@ -85,11 +104,10 @@ CASE(open_and_create) {
             break;
         }
     }
-    check(nth < MOST);
-    check(out_of_memory >= 2);
+    check_failed_at_least(out_of_memory, 2);
 }
 
-CASE(global_object_that_could_not_be_created_leaves_no_trace) {
+CASE(failed_creation_of_the_global_object_changes_nothing, decision, "D 16") {
     int nth;
     int out_of_memory = 0;
     skip_where_memory_is_not_ours();
@@ -106,9 +124,9 @@ CASE(global_object_that_could_not_be_created_leaves_no_trace) {
         info.pGUID = &GUID_GlobalState;
         info.ulCapabilities = MAPIOFFLINE_CAPABILITY_OFFLINE;
         shortage_begin(nth);
-        hr = lib.create(0, &info, &object);
+        hr = lib.HrCreateOfflineObj(0, &info, &object);
         failed = shortage_end();
-        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        check(is_lawful(hr, failed));
         out_of_memory += hr == E_OUTOFMEMORY;
         if (object == NULL) {
             object = open_global(name);
@@ -120,12 +138,12 @@ CASE(global_object_that_could_not_be_created_leaves_no_trace) {
             break;
         }
     }
-    check(out_of_memory >= 2);
+    check_failed_at_least(out_of_memory, 2);
 }
 
 static struct sink sinks[MOST * 2];
 
-CASE(advise_asks_the_sink_only_when_there_is_room) {
+CASE(advise_without_memory_does_not_query_the_sink, decision, "D 30") {
     IMAPIOfflineMgr *object;
     int count = 0;
     int out_of_memory = 0;
@@ -142,7 +160,7 @@ CASE(advise_asks_the_sink_only_when_there_is_room) {
         shortage_begin(1);
         hr = IMAPIOfflineMgr_Advise(object, 0, &info, &token);
         failed = shortage_end();
-        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        check(is_lawful(hr, failed));
         if (hr != S_OK) {
             out_of_memory++;
             check_eq(token, 0);
@@ -152,10 +170,10 @@ CASE(advise_asks_the_sink_only_when_there_is_room) {
         }
         count++;
     }
-    check(out_of_memory >= 3);
+    check_failed_at_least(out_of_memory, 3);
     check_ok(set_block(object, OFFLINE));
     for (index = 0; index < count; index++) {
-        check_heard1(&sinks[index], OFFLINE);
+        check_received1(&sinks[index], OFFLINE);
     }
     release_last(object);
     for (index = 0; index < count; index++) {
@@ -163,7 +181,7 @@ CASE(advise_asks_the_sink_only_when_there_is_room) {
     }
 }
 
-CASE(set_state_with_block) {
+CASE(set_state_with_block_without_memory, decision, "D 16") {
     IMAPIOfflineMgr *object;
     ULONG to = OFFLINE;
     struct sink sink;
@@ -179,25 +197,25 @@ CASE(set_state_with_block) {
         shortage_begin(nth);
         hr = set_block(object, to);
         failed = shortage_end();
-        check_hr(hr, failed ? E_OUTOFMEMORY : S_OK);
+        check(is_lawful(hr, failed));
         out_of_memory += hr == E_OUTOFMEMORY;
-        check_state(object, failed ? to ^ MAPIOFFLINE_STATE_OFFLINE_MASK : to);
-        if (!failed) {
+        check_state(object, hr == S_OK ? to : to ^ MAPIOFFLINE_STATE_OFFLINE_MASK);
+        if (hr == S_OK) {
             break;
         }
     }
-    check(out_of_memory >= 1);
-    check_heard1(&sink, OFFLINE);
+    check_failed_at_least(out_of_memory, 1);
+    check_received1(&sink, OFFLINE);
     release_last(object);
 }
 
 static void starve(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     (void)self;
     (void)notification;
-    shortage_begin(1); /* from here on nothing can be allocated on this thread */
+    shortage_begin(1); /* the next allocation of this thread fails */
 }
 
-CASE(a_transition_allocates_nothing) {
+CASE(accepted_transition_needs_no_memory, decision, "D 16") {
     IMAPIOfflineMgr *object;
     IMAPIOfflineMgr *child;
     struct sink sink;
@@ -211,9 +229,9 @@ CASE(a_transition_allocates_nothing) {
     advise(object, &sink, 0);
     advise(child, &child_sink, 0);
     check_ok(set_block(object, OFFLINE));
-    check_eq(shortage_end(), 0);
-    check_heard1(&sink, OFFLINE);
-    check_heard1(&child_sink, OFFLINE);
+    shortage_end();
+    check_received1(&sink, OFFLINE);
+    check_received1(&child_sink, OFFLINE);
     release_last(child);
     release_last(object);
 }
@@ -225,7 +243,7 @@ struct chain {
     long after_a_few;
 };
 
-/* One child a transition: made in DONE, gone in the next START, with another request always queued. */
+/* Creates one child in each DONE and releases it in the next START. DONE also queues the next request. */
 static void go_on(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     struct chain *chain = (struct chain *)self->context;
     if (notification->NotifyType == START && chain->child != NULL) {
@@ -241,9 +259,10 @@ static void go_on(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     }
 }
 
-CASE(a_chain_of_transitions_gathers_nothing) {
+CASE(chain_of_transitions_does_not_leak, decision, "D 47") {
     struct chain chain;
     struct sink sink;
+    int step;
     skip_where_memory_is_not_ours();
     chain.object = open_global(profile());
     chain.child = NULL;
@@ -254,32 +273,68 @@ CASE(a_chain_of_transitions_gathers_nothing) {
     sink.context = &chain;
     advise(chain.object, &sink, 0);
     check_ok(set_async(chain.object, OFFLINE));
-    check(sink_wait(&sink, 3 * 3000));
+    for (step = 100; step <= 3000 && check(sink_wait(&sink, 3 * step)); step += 100) {
+    }
     check(chain.after_a_few > 0);
     check(bytes_in_use() - chain.after_a_few < 16 * 1024);
     set_when_idle(chain.object, ONLINE);
     release_last(chain.object);
 }
 
-CASE(no_thread_to_be_had) {
-    IMAPIOfflineMgr *object;
-    struct sink sink;
-    int tries;
-    skip_where_memory_is_not_ours();
-    /* The idle notifier of an earlier case would need no new thread; it goes after five seconds. */
-    for (tries = 0; threads_of_library() != 0 && tries < 100; tries++) {
-        nap(100);
+static void stay_in_start(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    if (notification->NotifyType == START) {
+        check(gate_wait((struct gate *)self->context));
     }
-    object = open_global(profile());
-    sink_init(&sink);
-    advise(object, &sink, 0);
+}
+
+CASE(async_request_without_a_thread_fails, decision, "D 47") {
+    enum { MOST_IDLE = 8 }; /* the library keeps one */
+    IMAPIOfflineMgr *objects[MOST_IDLE];
+    struct sink waiting[MOST_IDLE];
+    struct gate continues;
+    HRESULT hr = S_OK;
+    int starved;
+    int index;
+    skip_where_memory_is_not_ours();
+    gate_init(&continues);
+    for (index = 0; index < MOST_IDLE; index++) {
+        wchar_t name[64];
+        swprintf(name, 64, L"no thread %d", index);
+        objects[index] = open_global(name);
+        sink_init(&waiting[index]);
+        waiting[index].hook = stay_in_start;
+        waiting[index].context = &continues;
+        advise(objects[index], &waiting[index], 0);
+    }
     shortage_of_threads(1);
-    check_hr(set_async(object, OFFLINE), E_FAIL);
-    check_state(object, ONLINE);
-    check_ok(set_block(object, OFFLINE));
-    check_heard1(&sink, OFFLINE);
+    /* A notifier thread that is idle since an earlier case accepts a request, and stays in its Notify. */
+    for (starved = 0; starved < MOST_IDLE; starved++) {
+        hr = set_async(objects[starved], OFFLINE);
+        if (hr != S_OK) {
+            break;
+        }
+    }
+    if (starved < MOST_IDLE) {
+        check_hr(hr, E_FAIL);
+        check_state(objects[starved], ONLINE);
+        waiting[starved].hook = NULL;
+        check_ok(set_block(objects[starved], OFFLINE));
+        check_received1(&waiting[starved], OFFLINE);
+        shortage_of_threads(0);
+        check_ok(set_async(objects[starved], ONLINE));
+        check_received2(&waiting[starved], OFFLINE, ONLINE);
+    } else if (library_is_loaded()) {
+        skip_case("thread starts of the library under test cannot be made to fail");
+    } else {
+        check(starved < MOST_IDLE);
+    }
     shortage_of_threads(0);
-    check_ok(set_async(object, ONLINE));
-    check_heard2(&sink, OFFLINE, ONLINE);
-    release_last(object);
+    gate_open(&continues);
+    for (index = 0; index < MOST_IDLE; index++) {
+        if (index < starved) {
+            check_received1(&waiting[index], OFFLINE);
+        }
+        release_last(objects[index]);
+        check(sink_released(&waiting[index]));
+    }
 }

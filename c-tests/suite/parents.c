@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Trees of objects: what children inherit, and one transition a tree. */
+/* Trees of objects: what children inherit, and one transition for each tree. */
 #include "../harness.h"
 
 static const GUID kind = {0xAAAAAAAA, 1, 2, {3, 4, 5, 6, 7, 8, 9, 10}};
 
-CASE(child_inherits_the_change) {
+CASE(child_inherits_the_change, reference, "mapioffline_createinfo") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *provider = create_object(profile(), NULL, BOTH, parent);
     IMAPIOfflineMgr *store = create_object(profile(), NULL, BOTH, provider);
@@ -20,7 +20,7 @@ CASE(child_inherits_the_change) {
     }
     check_ok(set_block(parent, OFFLINE));
     for (index = 0; index < 3; index++) {
-        check_heard1(&sinks[index], OFFLINE);
+        check_received1(&sinks[index], OFFLINE);
         check_state(objects[index], OFFLINE);
     }
     release_last(store);
@@ -28,7 +28,7 @@ CASE(child_inherits_the_change) {
     release_last(parent);
 }
 
-CASE(child_starts_in_its_parents_state) {
+CASE(child_starts_in_its_parents_state, decision, "D 40") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *child;
     check_ok(set_block(parent, OFFLINE));
@@ -38,7 +38,7 @@ CASE(child_starts_in_its_parents_state) {
     release_last(parent);
 }
 
-CASE(change_of_a_child_leaves_its_parent) {
+CASE(change_of_a_child_does_not_affect_its_parent, decision, "D 40") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *child = create_object(profile(), NULL, BOTH, parent);
     IMAPIOfflineMgr *grandchild = create_object(profile(), NULL, BOTH, child);
@@ -54,15 +54,15 @@ CASE(change_of_a_child_leaves_its_parent) {
     check_state(sibling, ONLINE);
     check_state(child, OFFLINE);
     check_state(grandchild, OFFLINE);
-    check_heard0(&sink);
-    check_heard0(&sibling_sink);
+    check_received0(&sink);
+    check_received0(&sibling_sink);
     release_last(grandchild);
     release_last(child);
     release_last(sibling);
     release_last(parent);
 }
 
-CASE(what_lacks_the_capability_hands_nothing_on) {
+CASE(object_without_capability_stops_propagation, decision, "D 40") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *child = create_object(profile(), NULL, MAPIOFFLINE_CAPABILITY_ONLINE, parent);
     IMAPIOfflineMgr *grandchild = create_object(profile(), NULL, BOTH, child);
@@ -74,14 +74,14 @@ CASE(what_lacks_the_capability_hands_nothing_on) {
     check_ok(set_block(parent, OFFLINE));
     check_state(child, ONLINE);
     check_state(grandchild, ONLINE);
-    check_heard0(&sinks[0]);
-    check_heard0(&sinks[1]);
+    check_received0(&sinks[0]);
+    check_received0(&sinks[1]);
     release_last(grandchild);
     release_last(child);
     release_last(parent);
 }
 
-CASE(what_is_in_that_state_hands_nothing_on) {
+CASE(object_already_in_the_state_stops_propagation, decision, "D 40") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *child = create_object(profile(), NULL, BOTH, parent);
     IMAPIOfflineMgr *grandchild = create_object(profile(), NULL, BOTH, child);
@@ -95,14 +95,14 @@ CASE(what_is_in_that_state_hands_nothing_on) {
     check_ok(set_block(parent, OFFLINE));
     check_state(child, OFFLINE);
     check_state(grandchild, ONLINE);
-    check_heard0(&sinks[0]);
-    check_heard0(&sinks[1]);
+    check_received0(&sinks[0]);
+    check_received0(&sinks[1]);
     release_last(grandchild);
     release_last(child);
     release_last(parent);
 }
 
-CASE(phases_are_the_trees) {
+CASE(each_phase_reaches_the_whole_tree_before_the_next, decision, "D 6") {
     enum { OBJECTS = 7 };
     IMAPIOfflineMgr *objects[OBJECTS];
     struct sink sinks[OBJECTS];
@@ -156,7 +156,7 @@ static void check_all_changed_together(struct sink *self, const MAPIOFFLINE_NOTI
     family->checked++;
 }
 
-CASE(all_change_between_start_and_statechange) {
+CASE(all_change_between_start_and_statechange, decision, "D 6") {
     struct family family;
     struct sink sinks[3];
     int index;
@@ -188,7 +188,7 @@ static void busy_for_all(struct sink *self, const MAPIOFFLINE_NOTIFY *notificati
     }
 }
 
-CASE(busy_is_the_whole_tree) {
+CASE(whole_tree_is_busy_during_a_transition, decision, "D 8") {
     struct family family;
     struct sink sink;
     int index;
@@ -207,7 +207,7 @@ CASE(busy_is_the_whole_tree) {
     }
 }
 
-CASE(counts_include_living_children) {
+CASE(counts_include_living_children, decision, "D 38") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *first = create_object(profile(), NULL, BOTH, parent);
     IMAPIOfflineMgr *second = create_object(profile(), NULL, BOTH, parent);
@@ -219,30 +219,30 @@ CASE(counts_include_living_children) {
     release_last(parent);
 }
 
-CASE(child_keeps_its_parent) {
+CASE(child_keeps_its_parent_alive, decision, "D 40") {
     IMAPIOfflineMgr *parent = create_object(profile(), &kind, BOTH, NULL);
     IMAPIOfflineMgr *child = create_object(profile(), NULL, BOTH, parent);
     IMAPIOfflineMgr *found = NULL;
     check_eq(IMAPIOfflineMgr_Release(parent), 1);
-    check_ok(lib.open(0, profile(), &kind, NULL, &found));
+    check_ok(lib.HrOpenOfflineObj(0, profile(), &kind, NULL, &found));
     check(found == parent);
     check_eq(IMAPIOfflineMgr_Release(found), 1);
     release_last(child);
-    check_hr(lib.open(0, profile(), &kind, NULL, &found), MAPI_E_NOT_FOUND);
+    check_hr(lib.HrOpenOfflineObj(0, profile(), &kind, NULL, &found), MAPI_E_NOT_FOUND);
 }
 
-CASE(parent_must_be_an_object_of_this_library) {
+CASE(parent_must_be_an_object_of_this_library, decision, "D 40") {
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     IMAPIOfflineMgr *other = open_global(profile2());
     IMAPIOfflineMgr *object = NULL;
     struct sink stranger;
     sink_init(&stranger);
     info.pParent = (IMAPIOfflineMgr *)(void *)AS_UNKNOWN(&stranger);
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     check_eq(stranger.queries, 0);
     check_eq(sink_refs(&stranger), 1);
     info.pParent = other;
-    check_hr(lib.create(0, &info, &object), E_INVALIDARG);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
     check(object == NULL);
     release_last(other);
 }
@@ -255,7 +255,7 @@ static void create_in_phase(struct sink *self, const MAPIOFFLINE_NOTIFY *notific
     }
 }
 
-CASE(child_made_in_a_transition_starts_where_it_goes) {
+CASE(child_made_in_a_transition_starts_in_the_new_state, decision, "D 40") {
     int phase;
     ULONG to = OFFLINE;
     struct family family;
@@ -288,7 +288,7 @@ static void create_and_advise(struct sink *self, const MAPIOFFLINE_NOTIFY *notif
     }
 }
 
-CASE(child_made_in_a_transition_hears_nothing_of_it) {
+CASE(child_made_in_a_transition_is_not_notified_of_it, decision, "D 40") {
     struct family family;
     struct sink sink;
     family.objects[0] = open_global(profile());
@@ -297,10 +297,10 @@ CASE(child_made_in_a_transition_hears_nothing_of_it) {
     sink.context = &family;
     advise(family.objects[0], &sink, 0);
     check_ok(set_block(family.objects[0], OFFLINE));
-    check_heard0(&late_sink);
+    check_received0(&late_sink);
     sink.hook = NULL;
     check_ok(set_block(family.objects[0], ONLINE));
-    check_heard1(&late_sink, ONLINE);
+    check_received1(&late_sink, ONLINE);
     release_last(family.objects[1]);
     release_last(family.objects[0]);
 }
@@ -318,13 +318,13 @@ static void queue_and_create(struct sink *self, const MAPIOFFLINE_NOTIFY *notifi
         check_ok(set_async(family->objects[1], ONLINE)); /* from another object of the tree */
         check_hr(set_async(family->objects[0], ONLINE), E_PENDING);
         family->objects[2] = create_object(profile(), NULL, BOTH, family->objects[1]);
-        check_state(family->objects[2], OFFLINE); /* where the running one went, not the queued one */
+        check_state(family->objects[2], OFFLINE); /* the new state of the running transition, not of the queued one */
         sink_init(&late_sink);
         advise(family->objects[2], &late_sink, 0);
     }
 }
 
-CASE(child_made_before_a_queued_transition_is_in_it) {
+CASE(child_made_before_a_queued_transition_takes_part, decision, "D 42") {
     struct family family;
     struct sink sink;
     family.objects[0] = open_global(profile());
@@ -334,14 +334,16 @@ CASE(child_made_before_a_queued_transition_is_in_it) {
     sink.context = &family;
     advise(family.objects[0], &sink, 0);
     check_ok(set_block(family.objects[0], OFFLINE));
-    check_heard1(&late_sink, ONLINE);
-    check_heard1(&sink, OFFLINE);
+    check_received1(&late_sink, ONLINE);
+    check_received1(&sink, OFFLINE);
     check_state(family.objects[0], OFFLINE);
     check_state(family.objects[1], ONLINE);
     check_state(family.objects[2], ONLINE);
     release_last(family.objects[2]);
     release_last(family.objects[1]);
     release_last(family.objects[0]);
+    check(sink_released(&late_sink));
+    check(sink_released(&sink));
 }
 
 static void create_under_the_unconcerned(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
@@ -353,7 +355,7 @@ static void create_under_the_unconcerned(struct sink *self, const MAPIOFFLINE_NO
     family->checked++;
 }
 
-CASE(child_made_under_a_parent_that_does_not_change) {
+CASE(child_made_under_a_parent_that_does_not_change, decision, "D 40") {
     struct family family;
     struct sink sink;
     family.checked = 0;
@@ -369,7 +371,7 @@ CASE(child_made_under_a_parent_that_does_not_change) {
     release_last(family.objects[0]);
 }
 
-CASE(child_released_in_a_transition_hears_no_more) {
+CASE(child_released_in_a_transition_is_not_notified, decision, "D 44") {
     struct family family;
     struct sink sink;
     struct sink child_sink;
@@ -382,7 +384,7 @@ CASE(child_released_in_a_transition_hears_no_more) {
     advise(family.objects[0], &sink, 0);
     advise(family.objects[1], &child_sink, 0);
     check_ok(set_block(family.objects[0], OFFLINE));
-    check_heard0(&child_sink);
+    check_received0(&child_sink);
     check_eq(sink_refs(&child_sink), 1);
     check_eq(refs_of(family.objects[0]), 1);
     sink.hook = NULL;
@@ -390,7 +392,7 @@ CASE(child_released_in_a_transition_hears_no_more) {
     release_last(family.objects[0]);
 }
 
-CASE(long_chain_ends_without_a_deep_stack) {
+CASE(chain_of_100000_objects_is_released, decision, "D 40") {
     enum { DEPTH = 100000 };
     int depth = often(DEPTH);
     IMAPIOfflineMgr *root = create_object(profile(), NULL, BOTH, NULL);
@@ -406,7 +408,7 @@ CASE(long_chain_ends_without_a_deep_stack) {
     release_last(deepest);
 }
 
-CASE(wide_tree) {
+CASE(parent_with_1000_children, decision, "D 40") {
     enum { CHILDREN = 1000 };
     static IMAPIOfflineMgr *children[CHILDREN];
     IMAPIOfflineMgr *root = open_global(profile());

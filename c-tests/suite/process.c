@@ -2,20 +2,24 @@
 /* Exit, exceptions, environment: what the library does to its process. */
 #include "../harness.h"
 
-/* ---- exit: the client never unadvises, and its sink dies before the library ---------------------------------------- */
+/* ---- exit: the client never calls Unadvise, and its sink is destroyed while the library still runs ----------------- */
 
 static int sink_is_dead;
 
 static void bury_sink(void) {
-    nap(20); /* what was dispatched before the library's handler ran comes to its end */
+    nap(20); /* a Notify that was dispatched before the library's handler ran returns */
     __atomic_store_n(&sink_is_dead, 1, __ATOMIC_SEQ_CST);
     nap(100);
 }
 
+static int begun_after_death;
+
 static void never_dead(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     (void)self;
     (void)notification;
-    if (__atomic_load_n(&sink_is_dead, __ATOMIC_SEQ_CST)) {
+    /* One Notify may have been dispatched before the library's handler ran, and enter this function only now. */
+    if (__atomic_load_n(&sink_is_dead, __ATOMIC_SEQ_CST) &&
+        __atomic_add_fetch(&begun_after_death, 1, __ATOMIC_SEQ_CST) > 1) {
         end_process(99);
     }
 }
@@ -32,16 +36,16 @@ static void *flip_for_ever(void *context) {
 
 static struct sink dying_sink;
 
-/* Run as a process of its own. */
-CASE(helper_exits_while_notified) {
+/* Runs as a process of its own. */
+CASE(helper_exits_while_notified, helper, "") {
     IMAPIOfflineMgr *object;
     pthread_t thread;
     if (!is_child_case()) {
         return;
     }
     object = open_global(profile());
-    /* As a static that is constructed between the first open and the first Advise is destroyed: after the handler that
-     * was registered at Advise, before the one that was at open. */
+    /* Runs when a static that was constructed between the first open and the first Advise is destroyed: after the handler
+     * that was registered at Advise, before the one that was registered at open. */
     atexit(bury_sink);
     sink_init(&dying_sink);
     dying_sink.hook = never_dead;
@@ -51,8 +55,8 @@ CASE(helper_exits_while_notified) {
     exit(17);
 }
 
-CASE(no_notify_begins_after_exit) {
-    /* Wine 8 may hang when a process ends while another thread of it opens a file, which is not what is asked here. */
+CASE(no_notify_begins_after_exit, decision, "D 12") {
+    /* Wine 8 may hang if a process ends while another of its threads opens a file. This case does not test that. */
 #ifdef _WIN32
     static const char environment[] = "MAPIOFFLINE_STORE=memory";
 #else
@@ -65,8 +69,8 @@ CASE(no_notify_begins_after_exit) {
     }
 }
 
-/* A client that opens per query, leaks, and never unadvises. */
-CASE(helper_leaks_and_exits) {
+/* A client that opens per query, leaks, and never calls Unadvise. */
+CASE(helper_leaks_and_exits, helper, "") {
     int round;
     if (!is_child_case()) {
         return;
@@ -80,7 +84,7 @@ CASE(helper_leaks_and_exits) {
     exit(failures_so_far() == 0 ? 18 : 1);
 }
 
-CASE(a_client_that_leaks_exits_in_peace) {
+CASE(client_that_leaks_exits_normally, decision, "D 46") {
     skip_under_valgrind("the child would be another program under valgrind");
     check_eq(run_case_as_process("process.helper_leaks_and_exits", NULL, NULL), 18);
 }
@@ -95,7 +99,7 @@ static void throw_something(struct sink *self, const MAPIOFFLINE_NOTIFY *notific
 }
 #endif
 
-CASE(helper_throws_from_notify) {
+CASE(helper_throws_from_notify, helper, "") {
     if (!is_child_case()) {
         return;
     }
@@ -108,7 +112,7 @@ CASE(helper_throws_from_notify) {
     try {
         set_block(object, OFFLINE);
     } catch (int) {
-        end_process(98); /* it must not come through */
+        end_process(98); /* the exception must not leave the library */
     }
 #endif
     end_process(97);
@@ -125,7 +129,7 @@ static void throw_from_release(struct sink *self) {
 }
 #endif
 
-CASE(helper_throws_from_query) {
+CASE(helper_throws_from_query, helper, "") {
     if (!is_child_case()) {
         return;
     }
@@ -142,7 +146,7 @@ CASE(helper_throws_from_query) {
     end_process(97);
 }
 
-CASE(helper_throws_from_release) {
+CASE(helper_throws_from_release, helper, "") {
     if (!is_child_case()) {
         return;
     }
@@ -161,7 +165,7 @@ CASE(helper_throws_from_release) {
     end_process(97);
 }
 
-CASE(exception_from_a_client_ends_the_process) {
+CASE(exception_from_a_client_ends_the_process, decision, "D 11") {
     static const char *const helpers[] = {"process.helper_throws_from_notify", "process.helper_throws_from_query",
                                           "process.helper_throws_from_release"};
     int index;
@@ -177,12 +181,12 @@ CASE(exception_from_a_client_ends_the_process) {
 
 /* ---- environment --------------------------------------------------------------------------------------------------- */
 
-CASE(helper_strict_by_environment) {
+CASE(helper_strict_by_environment, helper, "") {
     IMAPIOfflineMgr *object = NULL;
     if (!is_child_case()) {
         return;
     }
-    check_hr(lib.open(0, profile(), &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
+    check_hr(lib.HrOpenOfflineObj(0, profile(), &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
     check(object == NULL);
     object = create_object(profile(), &GUID_GlobalState, BOTH, NULL);
     release_last(object);
@@ -190,13 +194,13 @@ CASE(helper_strict_by_environment) {
     release_last(object);
 }
 
-CASE(strict_hosting_by_environment) {
+CASE(strict_hosting_by_environment, decision, "D 1") {
     skip_under_valgrind("the child would be another program under valgrind");
-    need_extension(set_strict);
+    need_extension(MapiOfflineSetStrictHosting);
     check_eq(run_case_as_process("process.helper_strict_by_environment", "MAPIOFFLINE_STRICT=1", NULL), 0);
 }
 
-CASE(helper_logs) {
+CASE(helper_logs, helper, "") {
     IMAPIOfflineMgr *object;
     if (!is_child_case()) {
         return;
@@ -206,11 +210,11 @@ CASE(helper_logs) {
     release_last(object);
 }
 
-/* What the helper writes to stderr. */
+/* Reads what the helper writes to stderr. */
 static void log_of_helper(const char *environment, char *buffer, size_t size) {
     char path[128];
     FILE *file;
-    /* Cases of several programs run at once, in one folder. */
+    /* Cases of several programs run at the same time in one folder. */
     snprintf(path, sizeof(path), "log-of-helper-%lx.txt", process_id());
     check_eq(run_case_as_process("process.helper_logs", environment, path), 0);
     memset(buffer, 0, size);
@@ -222,17 +226,16 @@ static void log_of_helper(const char *environment, char *buffer, size_t size) {
     remove(path);
 }
 
-CASE(silent_unless_asked) {
+CASE(nothing_is_logged_unless_asked, decision, "D 15") {
     static char text[65536];
     skip_under_valgrind("the child would be another program under valgrind");
-    need_extension(set_log);
+    need_extension(MapiOfflineSetLogCallback);
     log_of_helper(NULL, text, sizeof(text));
     check_eq(strlen(text), 0);
     log_of_helper("MAPIOFFLINE_LOG=error", text, sizeof(text));
     check_eq(strlen(text), 0);
     log_of_helper("MAPIOFFLINE_LOG=trace", text, sizeof(text));
-    check(strstr(text, "HrOpenOfflineObj(0x0, 0x") != NULL);
-    check(strstr(text, "GetCurrentState(0x") != NULL);
-    check(strstr(text, "Release(0x") != NULL);
-    check(strstr(text, "-> 0x0") != NULL);
+    check(strstr(text, "HrOpenOfflineObj") != NULL);
+    check(strstr(text, "GetCurrentState") != NULL);
+    check(strstr(text, "Release") != NULL);
 }

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Profiles that processes share. The other process is this program again, with a helper. */
+/* Profiles that processes share. The other process is this program, which runs a helper case. */
 #include "../harness.h"
 
-/* What a case tells the other process; the children of a case have its folder. */
+/* Runs a helper in another process, with the state folder of this one. */
 static int other_process(const char *helper) {
     return run_case_as_process(helper, NULL, NULL);
 }
 
-/* Cases of a program that keeps profiles in memory have nothing to show. */
+/* Skips a case where the library under test does not share profiles. */
 #define need_shared_store()                                                                                            \
     do {                                                                                                               \
         if (!with_shared_store()) {                                                                                    \
             skip_case("profiles are kept in memory");                                                                  \
             return;                                                                                                    \
         }                                                                                                              \
+        need_extension(MapiOfflineVersion); /* the shared store is an extension too */                                            \
         skip_under_valgrind("the child would be another program under valgrind");                                      \
     } while (0)
 
-/* All helpers work on one profile; cases leave it removed. */
+/* The profile of all helpers. Each case removes it at its end. */
 static const wchar_t shared_profile[] = L"Shared";
 #define PROFILE_FILE "SHARED.json"
 
@@ -79,7 +80,7 @@ static int wait_for_file_to_say(const char *name, const char *what) {
     return file_says(name, what);
 }
 
-/* As if nobody had ever opened it. Only when it is not open here. */
+/* Removes the stored state of the profile. No process may have it open. */
 static void forget_profile(void) {
     char path[600];
     path_in_folder(path, sizeof(path), PROFILE_FILE);
@@ -88,7 +89,7 @@ static void forget_profile(void) {
 
 /* ---- what the other process does ----------------------------------------------------------------------------------- */
 
-CASE(helper_sets_offline) {
+CASE(helper_sets_offline, helper, "") {
     IMAPIOfflineMgr *object;
     if (is_child_case()) {
         object = open_global(shared_profile);
@@ -97,15 +98,15 @@ CASE(helper_sets_offline) {
     }
 }
 
-CASE(helper_sets_online_and_goes) {
+CASE(helper_sets_online_and_goes, helper, "") {
     if (is_child_case()) {
-        /* Accepted is written: nobody has to wait for it. */
+        /* An accepted request is stored already: the process may end before the transition. */
         check_ok(set_async(open_global(shared_profile), ONLINE));
         end_process(failures_so_far() != 0);
     }
 }
 
-CASE(helper_finds_offline) {
+CASE(helper_finds_offline, helper, "") {
     IMAPIOfflineMgr *object;
     if (is_child_case()) {
         object = open_global(shared_profile);
@@ -114,13 +115,13 @@ CASE(helper_finds_offline) {
     }
 }
 
-CASE(helper_creates_for_offline_only) {
+CASE(helper_creates_for_offline_only, helper, "") {
     if (is_child_case()) {
         release_last(create_object(shared_profile, &GUID_GlobalState, MAPIOFFLINE_CAPABILITY_OFFLINE, NULL));
     }
 }
 
-CASE(helper_flips_often) {
+CASE(helper_flips_often, helper, "") {
     IMAPIOfflineMgr *object;
     int round;
     if (is_child_case()) {
@@ -136,7 +137,7 @@ CASE(helper_flips_often) {
 
 /* ---- cases --------------------------------------------------------------------------------------------------------- */
 
-CASE(a_change_of_another_process_is_heard) {
+CASE(change_by_another_process_is_delivered, decision, "D 23") {
     IMAPIOfflineMgr *object;
     IMAPIOfflineMgr *child;
     struct sink sink;
@@ -150,13 +151,13 @@ CASE(a_change_of_another_process_is_heard) {
     token = advise(object, &sink, 7);
     advise(child, &child_sink, 8);
     check_eq(other_process("shared.helper_sets_offline"), 0);
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     check_state(object, OFFLINE);
-    check_heard1(&child_sink, OFFLINE);
+    check_received1(&child_sink, OFFLINE);
     check_state(child, OFFLINE);
     check_eq(sink.events[0].notification.ulClientToken, 7);
     check_eq(other_process("shared.helper_sets_online_and_goes"), 0);
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
     check_eq(other_process("shared.helper_sets_offline"), 0);
     check(wait_for_state(object, OFFLINE));
@@ -164,17 +165,19 @@ CASE(a_change_of_another_process_is_heard) {
     set_when_idle(object, ONLINE);
     IMAPIOfflineMgr_Release(child);
     release_last(object);
+    check(sink_released(&sink));
+    check(sink_released(&child_sink));
     forget_profile();
 }
 
-CASE(a_fresh_process_finds_the_state) {
+CASE(new_process_reads_the_stored_state, decision, "D 23") {
     IMAPIOfflineMgr *object;
     need_shared_store();
     object = open_global(shared_profile);
     check_ok(set_block(object, OFFLINE));
     check_eq(other_process("shared.helper_finds_offline"), 0);
     release_last(object);
-    /* And this one, when it opens it again after others changed it. */
+    /* This process too finds the state of other processes when it opens the profile again. */
     check_eq(other_process("shared.helper_sets_online_and_goes"), 0);
     object = open_global(shared_profile);
     check_state(object, ONLINE);
@@ -182,24 +185,32 @@ CASE(a_fresh_process_finds_the_state) {
     forget_profile();
 }
 
-CASE(opening_writes_nothing) {
+CASE(opening_creates_no_file, decision, "D 22, D 49") {
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
     object = open_global(shared_profile);
     sink_init(&sink);
     advise(object, &sink, 0);
-    check_ok(set_block(object, ONLINE)); /* it is already */
     check(!file_exists(PROFILE_FILE));
     check(!file_exists("lock"));
     check_ok(set_async(object, OFFLINE));
-    check(file_exists(PROFILE_FILE)); /* accepted is written */
-    check_heard1(&sink, OFFLINE);
-    set_when_idle(object, ONLINE);
+    check(file_exists(PROFILE_FILE)); /* stored before SetCurrentState returns */
+    check_received1(&sink, OFFLINE);
+    set_when_idle(object, OFFLINE);
+    release_last(object);
+    check(sink_released(&sink));
+    forget_profile();
+    /* A profile that was removed opens as new. While it is not stored, a request for the present state is stored too. */
+    object = open_global(shared_profile);
+    check(!file_exists(PROFILE_FILE));
+    check_state(object, ONLINE);
+    check_ok(set_block(object, ONLINE));
+    check(file_exists(PROFILE_FILE));
     release_last(object);
     forget_profile();
-    check_ok(lib.global != NULL ? lib.global(shared_profile, &object) : S_OK);
-    if (lib.global != NULL) {
+    check_ok(lib.HrGetGlobalOffline != NULL ? lib.HrGetGlobalOffline(shared_profile, &object) : S_OK);
+    if (lib.HrGetGlobalOffline != NULL) {
         check(file_exists(PROFILE_FILE));
         release_last(object);
     }
@@ -211,7 +222,7 @@ CASE(opening_writes_nothing) {
     release_last(object);
 }
 
-CASE(the_first_creation_settles_capabilities_for_all) {
+CASE(first_creation_sets_capabilities_in_every_process, decision, "D 48") {
     IMAPIOfflineMgr *object;
     ULONG capabilities = 0;
     int tries;
@@ -226,7 +237,7 @@ CASE(the_first_creation_settles_capabilities_for_all) {
     check_ok(set_block(object, OFFLINE));
     check_hr(set_block(object, ONLINE), MAPI_E_NO_SUPPORT);
     release_last(object);
-    /* A later creation opens what stands. */
+    /* A later creation opens the existing object. */
     object = create_object(shared_profile, &GUID_GlobalState, BOTH, NULL);
     check_ok(IMAPIOfflineMgr_GetCapabilities(object, &capabilities));
     check_eq(capabilities, MAPIOFFLINE_CAPABILITY_OFFLINE);
@@ -234,20 +245,21 @@ CASE(the_first_creation_settles_capabilities_for_all) {
     forget_profile();
 }
 
-CASE(strict_hosting_finds_what_another_process_made) {
+CASE(strict_hosting_finds_an_object_of_another_process, decision, "D 1") {
     IMAPIOfflineMgr *object = NULL;
+    int before;
     need_shared_store();
-    need_extension(set_strict);
-    lib.set_strict(1);
-    check_hr(lib.open(0, shared_profile, &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
-    nap(50); /* a thread that was started has its name by now */
-    check_eq(watchers_of_library(), 0); /* the library may be unloaded again */
+    need_extension(MapiOfflineSetStrictHosting);
+    lib.MapiOfflineSetStrictHosting(1);
+    before = threads_of_process();
+    check_hr(lib.HrOpenOfflineObj(0, shared_profile, &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
+    check(threads_of_process() <= before); /* the library may be unloaded again */
     check_eq(other_process("shared.helper_creates_for_offline_only"), 0);
-    check_ok(lib.open(0, shared_profile, &GUID_GlobalState, NULL, &object));
+    check_ok(lib.HrOpenOfflineObj(0, shared_profile, &GUID_GlobalState, NULL, &object));
     if (check(object != NULL)) {
         release_last(object);
     }
-    lib.set_strict(0);
+    lib.MapiOfflineSetStrictHosting(0);
     forget_profile();
 }
 
@@ -258,7 +270,7 @@ static void other_process_sets_online(struct sink *self, const MAPIOFFLINE_NOTIF
     }
 }
 
-CASE(a_change_during_a_transition_comes_behind_it) {
+CASE(change_during_a_transition_is_queued, decision, "D 23") {
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
@@ -268,13 +280,14 @@ CASE(a_change_during_a_transition_comes_behind_it) {
     advise(object, &sink, 0);
     check_ok(set_block(object, OFFLINE));
     check(sink_wait(&sink, 6));
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     check(wait_for_state(object, ONLINE));
     release_last(object);
+    check(sink_released(&sink));
     forget_profile();
 }
 
-/* What is pending here is nobody else's business, and what was overtaken is not told. */
+/* A transition here does not make the other process busy, and only the last of its changes is delivered. */
 static void other_process_flips(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     if (notification->NotifyType == START && self->context == NULL) {
         self->context = self;
@@ -282,7 +295,7 @@ static void other_process_flips(struct sink *self, const MAPIOFFLINE_NOTIFY *not
     }
 }
 
-CASE(changes_during_a_transition_become_one) {
+CASE(changes_during_a_transition_are_coalesced, decision, "D 23") {
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
@@ -293,9 +306,10 @@ CASE(changes_during_a_transition_become_one) {
     check_ok(set_block(object, OFFLINE));
     check_state(object, OFFLINE);
     nap(100);
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     set_when_idle(object, ONLINE);
     release_last(object);
+    check(sink_released(&sink));
     forget_profile();
 }
 
@@ -303,11 +317,11 @@ static void pushed_back_and_overtaken(struct sink *self, const MAPIOFFLINE_NOTIF
     if (notification->NotifyType == DONE && sink_count(self) <= 3) {
         check_ok(set_async((IMAPIOfflineMgr *)self->context, ONLINE));
         check_eq(other_process("shared.helper_finds_online_and_sets_offline"), 0);
-        nap(200); /* until it is heard */
+        nap(3000); /* this process follows the change within two seconds */
     }
 }
 
-CASE(helper_finds_online_and_sets_offline) {
+CASE(helper_finds_online_and_sets_offline, helper, "") {
     IMAPIOfflineMgr *object;
     if (is_child_case()) {
         object = open_global(shared_profile);
@@ -317,7 +331,7 @@ CASE(helper_finds_online_and_sets_offline) {
     }
 }
 
-CASE(a_queued_change_may_be_overtaken) {
+CASE(queued_request_undone_by_another_process_is_dropped, decision, "D 23") {
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
@@ -328,14 +342,15 @@ CASE(a_queued_change_may_be_overtaken) {
     advise(object, &sink, 0);
     check_ok(set_block(object, OFFLINE));
     nap(100);
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     check_state(object, OFFLINE);
     set_when_idle(object, ONLINE);
     release_last(object);
+    check(sink_released(&sink));
     forget_profile();
 }
 
-CASE(a_damaged_file_is_set_aside_and_written_anew) {
+CASE(a_damaged_file_is_set_aside_and_written_anew, decision, "D 24") {
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
@@ -352,24 +367,24 @@ CASE(a_damaged_file_is_set_aside_and_written_anew) {
     forget_profile();
 }
 
-CASE(a_later_format_is_left_alone) {
+CASE(file_of_a_later_format_is_not_changed, decision, "D 24") {
     static const char later[] = "{\"format\": 2, \"state\": \"somewhere between\"}\n";
     IMAPIOfflineMgr *object;
     struct sink sink;
     need_shared_store();
-    release_last(open_global(profile())); /* the folder is there */
+    release_last(open_global(profile())); /* creates the folder */
     write_file(PROFILE_FILE, later);
     object = open_global(shared_profile);
     sink_init(&sink);
     advise(object, &sink, 0);
     check_ok(set_block(object, OFFLINE));
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     check(file_says(PROFILE_FILE, later));
     release_last(object);
     forget_profile();
 }
 
-CASE(a_change_that_cannot_be_written_is_not_made) {
+CASE(change_that_cannot_be_written_is_refused, decision, "D 27") {
     IMAPIOfflineMgr *object;
     IMAPIOfflineMgr *made = NULL;
     MAPIOFFLINE_CREATEINFO info;
@@ -379,28 +394,77 @@ CASE(a_change_that_cannot_be_written_is_not_made) {
     object = open_global(shared_profile);
     sink_init(&sink);
     advise(object, &sink, 0);
-    write_file("pending", "where new files should be written"); /* a file, and no folder */
+    write_file("pending", "where new files should be written"); /* a file in the place of the folder */
     check_hr(set_block(object, OFFLINE), MAPI_E_DISK_ERROR);
     check_hr(set_async(object, OFFLINE), MAPI_E_DISK_ERROR);
     check_state(object, ONLINE);
     check_eq(sink_count(&sink), 0);
     info = create_info(profile());
     info.pGUID = &GUID_GlobalState;
-    check_hr(lib.create(0, &info, &made), MAPI_E_DISK_ERROR);
+    check_hr(lib.HrCreateOfflineObj(0, &info, &made), MAPI_E_DISK_ERROR);
     check(made == NULL);
     path_in_folder(path, sizeof(path), "pending");
     check_eq(remove(path), 0);
     check_ok(set_block(object, OFFLINE));
     check(file_exists(PROFILE_FILE));
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     check_eq(other_process("shared.helper_sets_online_and_goes"), 0);
     check(sink_wait(&sink, 6));
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
+    release_last(object);
+    check(sink_released(&sink));
+    forget_profile();
+}
+
+static volatile int timed_out;
+
+static void *set_offline_until_it_times_out(void *context) {
+    check_hr(set_block((IMAPIOfflineMgr *)context, OFFLINE), MAPI_E_TIMEOUT);
+    timed_out = 1;
+    return NULL;
+}
+
+CASE(locked_store_stalls_only_the_change, decision, "D 27") {
+    IMAPIOfflineMgr *object;
+    IMAPIOfflineMgr *other;
+    pthread_t thread;
+    struct sink sink;
+    char path[600];
+    void *lock;
+    int round;
+    need_shared_store();
+    object = open_global(shared_profile);
+    other = open_global(profile());
+    sink_init(&sink);
+    timed_out = 0;
+    path_in_folder(path, sizeof(path), "lock");
+    lock = lock_file(path);
+    if (check(lock != NULL)) {
+        check_eq(pthread_create(&thread, NULL, set_offline_until_it_times_out, object), 0);
+        nap(50); /* the thread waits for the lock for 250 ms */
+        for (round = 0; round < 10; round++) {
+            IMAPIOfflineMgr *objects[2];
+            int index;
+            objects[0] = object;
+            objects[1] = other;
+            for (index = 0; index < 2; index++) {
+                ULONG token = advise(objects[index], &sink, 0);
+                check_state(objects[index], ONLINE);
+                check_ok(IMAPIOfflineMgr_Unadvise(objects[index], 0, token));
+            }
+        }
+        check(!timed_out); /* all that before the thread has given up */
+        check_eq(pthread_join(thread, NULL), 0);
+        check(timed_out);
+        unlock_file(lock);
+    }
+    check_eq(sink_count(&sink), 0);
+    release_last(other);
     release_last(object);
     forget_profile();
 }
 
-CASE(the_lock_is_not_waited_for_without_bound) {
+CASE(locked_store_gives_a_timeout, decision, "D 27") {
     IMAPIOfflineMgr *object;
     struct sink sink;
     char path[600];
@@ -419,39 +483,38 @@ CASE(the_lock_is_not_waited_for_without_bound) {
         unlock_file(lock);
     }
     check_ok(set_block(object, OFFLINE));
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     set_when_idle(object, ONLINE);
     release_last(object);
     forget_profile();
 }
 
-CASE(one_watcher_while_something_is_open) {
+CASE(one_watcher_thread_while_an_object_is_open, decision, "D 26") {
     IMAPIOfflineMgr *objects[3];
+    int before;
+    int watching;
     int tries;
     need_shared_store();
+    before = threads_of_process();
     objects[0] = open_global(shared_profile);
     objects[1] = open_global(profile());
     objects[2] = open_global(profile2());
-    for (tries = 0; tries < 2000 && watchers_of_library() != 1; tries++) {
-        nap(5);
-    }
-    check_eq(watchers_of_library(), 1);
-    release_last(objects[0]);
     release_last(objects[1]);
-    nap(5500);
-    check_eq(watchers_of_library(), 1);
     release_last(objects[2]);
-    nap(1000);
-    check_eq(watchers_of_library(), 1);
-    for (tries = 0; tries < 2000 && watchers_of_library() != 0; tries++) {
+    nap(5500); /* the idle threads of earlier cases end meanwhile */
+    watching = threads_of_process();
+    check(watching <= before + 1); /* one for all profiles */
+    check_eq(other_process("shared.helper_sets_offline"), 0);
+    check(wait_for_state(objects[0], OFFLINE)); /* as long as one object is open */
+    release_last(objects[0]);
+    for (tries = 0; tries < 2000 && threads_of_process() >= watching; tries++) {
         nap(5);
     }
-    check_eq(watchers_of_library(), 0);
-    /* And again. */
+    check(threads_of_process() < watching);
+    /* A watcher starts again at the next open. */
     objects[0] = open_global(shared_profile);
-    check_eq(other_process("shared.helper_sets_offline"), 0);
-    check(wait_for_state(objects[0], OFFLINE));
-    check_eq(watchers_of_library(), 1);
+    check_eq(other_process("shared.helper_sets_online_and_goes"), 0);
+    check(wait_for_state(objects[0], ONLINE));
     release_last(objects[0]);
     forget_profile();
 }

@@ -6,14 +6,14 @@ static HRESULT raw_set(IMAPIOfflineMgr *object, ULONG flags, ULONG mask, ULONG s
     return IMAPIOfflineMgr_SetCurrentState(object, flags, mask, state, reserved);
 }
 
-CASE(null_out_pointers) {
+CASE(null_out_pointers, decision, "D 35") {
     IMAPIOfflineMgr *object = open_global(profile());
     check_hr(IMAPIOfflineMgr_GetCurrentState(object, NULL), E_INVALIDARG);
     check_hr(IMAPIOfflineMgr_GetCapabilities(object, NULL), E_INVALIDARG);
     release_last(object);
 }
 
-CASE(arguments) {
+CASE(arguments, reference, "imapioffline-setcurrentstate") {
     IMAPIOfflineMgr *object = open_global(profile());
     static const ULONG bad_states[] = {0, 3, 4, 5, 6, 0x80000001u};
     static const ULONG bad_masks[] = {0, 1, 2, MAPIOFFLINE_STATE_ALL, 7};
@@ -31,7 +31,7 @@ CASE(arguments) {
     release_last(object);
 }
 
-CASE(arguments_are_checked_in_order) {
+CASE(arguments_are_checked_in_order, decision, "D 2") {
     IMAPIOfflineMgr *object = create_object(profile(), NULL, MAPIOFFLINE_CAPABILITY_ONLINE, NULL);
     check_hr(raw_set(object, 1, 0, 0, object), MAPI_E_UNKNOWN_FLAGS);
     check_hr(raw_set(object, 0, 0, OFFLINE, NULL), E_INVALIDARG);
@@ -40,7 +40,7 @@ CASE(arguments_are_checked_in_order) {
     release_last(object);
 }
 
-CASE(capability_is_for_changing_to) {
+CASE(capability_is_needed_to_change_to_a_state, decision, "D 41") {
     IMAPIOfflineMgr *object = create_object(profile(), NULL, MAPIOFFLINE_CAPABILITY_OFFLINE, NULL);
     check_state(object, ONLINE);
     check_hr(set_block(object, ONLINE), MAPI_E_NO_SUPPORT);
@@ -51,7 +51,7 @@ CASE(capability_is_for_changing_to) {
     release_last(object);
 }
 
-CASE(state_it_is_in_already) {
+CASE(request_for_the_current_state_does_nothing, decision, "D 41") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     ULONG token;
@@ -60,12 +60,12 @@ CASE(state_it_is_in_already) {
     check_ok(set_block(object, ONLINE));
     check_ok(set_async(object, ONLINE));
     nap(20);
-    check_heard0(&sink);
+    check_received0(&sink);
     check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
     release_last(object);
 }
 
-CASE(block_tells_on_the_calling_thread) {
+CASE(block_notifies_on_the_calling_thread, decision, "D 41") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     int index;
@@ -73,7 +73,7 @@ CASE(block_tells_on_the_calling_thread) {
     advise(object, &sink, 42);
     check_ok(set_block(object, OFFLINE));
     check_eq(sink_count(&sink), 3);
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     for (index = 0; index < 3; index++) {
         check(pthread_equal(sink.events[index].thread, pthread_self()));
         check_eq(sink.events[index].notification.ulClientToken, 42);
@@ -83,24 +83,24 @@ CASE(block_tells_on_the_calling_thread) {
     check_eq(sink_refs(&sink), 1);
 }
 
-CASE(without_block_another_thread_tells) {
+CASE(without_block_another_thread_notifies, reference, "imapioffline-setcurrentstate") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     int index;
     sink_init(&sink);
     advise(object, &sink, 42);
     check_ok(set_async(object, OFFLINE));
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     for (index = 0; index < 3; index++) {
         check(!pthread_equal(sink.events[index].thread, pthread_self()));
         check(pthread_equal(sink.events[index].thread, sink.events[0].thread));
     }
     check_state(object, OFFLINE);
     release_last(object);
-    check_eq(sink_refs(&sink), 1);
+    check(sink_released(&sink));
 }
 
-CASE(without_anybody_registered_it_changes_too) {
+CASE(state_changes_without_registrations, decision, "D 41") {
     IMAPIOfflineMgr *object = open_global(profile());
     ULONG state = ONLINE;
     int tries;
@@ -119,7 +119,7 @@ static void check_phase_state(struct sink *self, const MAPIOFFLINE_NOTIFY *notif
                                                   : notification->Info.StateChange.ulStateNew);
 }
 
-CASE(state_is_old_in_start_and_new_from_statechange_on) {
+CASE(state_is_old_in_start_and_new_from_statechange_on, reference, "mapioffline_notify_type") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     sink_init(&sink);
@@ -128,8 +128,9 @@ CASE(state_is_old_in_start_and_new_from_statechange_on) {
     advise(object, &sink, 0);
     check_ok(set_block(object, OFFLINE));
     check_ok(set_async(object, ONLINE));
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     release_last(object);
+    check(sink_released(&sink));
 }
 
 static void check_busy_phase(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
@@ -140,12 +141,12 @@ static void check_busy_phase(struct sink *self, const MAPIOFFLINE_NOTIFY *notifi
     }
     check_hr(set_block(object, ONLINE), E_PENDING);
     check_hr(set_block(object, OFFLINE), E_PENDING);
-    /* What is asked before: flags, arguments, capability. */
+    /* Flags and arguments are checked before. */
     check_hr(raw_set(object, 1, 3, ONLINE, NULL), MAPI_E_UNKNOWN_FLAGS);
     check_hr(raw_set(object, 0, 3, 3, NULL), E_INVALIDARG);
 }
 
-CASE(busy_is_pending_from_inside) {
+CASE(busy_is_pending_from_notify, decision, "D 8") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     sink_init(&sink);
@@ -153,7 +154,7 @@ CASE(busy_is_pending_from_inside) {
     sink.context = object;
     advise(object, &sink, 0);
     check_ok(set_block(object, OFFLINE));
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     check_state(object, OFFLINE);
     release_last(object);
 }
@@ -184,7 +185,7 @@ static void blocker_init(struct blocker *blocker, struct sink *sink, IMAPIOfflin
     gate_init(&blocker->go_on);
 }
 
-CASE(busy_is_asked_after_the_capability) {
+CASE(capability_is_checked_before_busy, decision, "D 2") {
     IMAPIOfflineMgr *parent = open_global(profile());
     IMAPIOfflineMgr *child = create_object(profile(), NULL, MAPIOFFLINE_CAPABILITY_OFFLINE, parent);
     struct blocker blocker;
@@ -196,12 +197,13 @@ CASE(busy_is_asked_after_the_capability) {
     check_hr(set_async(child, ONLINE), MAPI_E_NO_SUPPORT);
     check_hr(set_async(child, OFFLINE), E_PENDING);
     gate_open(&blocker.go_on);
-    check_heard1(&sink, OFFLINE);
+    check_received1(&sink, OFFLINE);
     release_last(child);
     release_last(parent);
+    check(sink_released(&sink));
 }
 
-CASE(busy_is_pending_from_another_thread) {
+CASE(busy_is_pending_from_another_thread, reference, "imapioffline-setcurrentstate") {
     static const MAPIOFFLINE_NOTIFY_TYPE phases[] = {START, CHANGE};
     ULONG to = OFFLINE;
     int index;
@@ -219,15 +221,16 @@ CASE(busy_is_pending_from_another_thread) {
         check_hr(set_block(object, ONLINE), E_PENDING);
         check_hr(set_block(object, OFFLINE), E_PENDING);
         gate_open(&blocker.go_on);
-        check_heard1(&sink, to);
+        check_received1(&sink, to);
         check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
         set_when_idle(object, to);
+        check(sink_released(&sink));
         to = ONLINE;
     }
     release_last(object);
 }
 
-CASE(one_request_is_queued_during_done) {
+CASE(one_request_is_queued_during_done, decision, "D 32") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct blocker blocker;
     struct sink sink;
@@ -237,19 +240,20 @@ CASE(one_request_is_queued_during_done) {
     check(gate_wait(&blocker.reached));
     check_hr(set_block(object, ONLINE), E_PENDING);
     check_hr(set_block(object, OFFLINE), E_PENDING);
-    check_ok(set_async(object, OFFLINE)); /* it is in that state: nothing is queued */
+    check_ok(set_async(object, OFFLINE)); /* it is in that state already: nothing is queued */
     check_ok(set_async(object, ONLINE));
     check_state(object, OFFLINE);
     check_hr(set_async(object, ONLINE), E_PENDING);
     check_hr(set_async(object, OFFLINE), E_PENDING);
     check_hr(set_block(object, OFFLINE), E_PENDING);
     gate_open(&blocker.go_on);
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     check_state(object, ONLINE);
     release_last(object);
+    check(sink_released(&sink));
 }
 
-CASE(queued_behind_a_block_call_another_thread_runs_it) {
+CASE(request_queued_behind_block_runs_on_another_thread, decision, "D 10") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct blocker blocker;
     struct sink sink;
@@ -260,10 +264,11 @@ CASE(queued_behind_a_block_call_another_thread_runs_it) {
     check(gate_wait(&blocker.reached));
     check_ok(set_async(object, ONLINE));
     gate_open(&blocker.go_on);
-    pthread_join(thread, NULL);
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     check(!pthread_equal(sink.events[0].thread, sink.events[3].thread));
+    pthread_join(thread, NULL); /* not before: a new thread may get the id of a joined one */
     release_last(object);
+    check(sink_released(&sink));
 }
 
 static void late_registration(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
@@ -274,7 +279,7 @@ static void late_registration(struct sink *self, const MAPIOFFLINE_NOTIFY *notif
     }
 }
 
-CASE(a_queued_transition_concerns_who_stands_when_it_begins) {
+CASE(queued_transition_includes_later_registrations, decision, "D 42") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     struct sink late;
@@ -285,9 +290,11 @@ CASE(a_queued_transition_concerns_who_stands_when_it_begins) {
     late.context = object;
     advise(object, &sink, 0);
     check_ok(set_block(object, OFFLINE));
-    check_heard2(&sink, OFFLINE, ONLINE);
-    check_heard1(&late, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
+    check_received1(&late, ONLINE);
     release_last(object);
+    check(sink_released(&sink));
+    check(sink_released(&late));
 }
 
 static void push_back(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
@@ -297,7 +304,7 @@ static void push_back(struct sink *self, const MAPIOFFLINE_NOTIFY *notification)
     }
 }
 
-CASE(done_pushes_the_state_back) {
+CASE(request_from_done_reverts_the_state, decision, "D 42") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     sink_init(&sink);
@@ -305,9 +312,10 @@ CASE(done_pushes_the_state_back) {
     sink.context = object;
     advise(object, &sink, 0);
     check_ok(set_async(object, OFFLINE));
-    check_heard2(&sink, OFFLINE, ONLINE);
+    check_received2(&sink, OFFLINE, ONLINE);
     check_state(object, ONLINE);
     release_last(object);
+    check(sink_released(&sink));
 }
 
 static void ping_pong(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
@@ -316,7 +324,7 @@ static void ping_pong(struct sink *self, const MAPIOFFLINE_NOTIFY *notification)
     }
 }
 
-CASE(queued_transitions_follow_one_another) {
+CASE(requests_from_done_run_one_after_another, decision, "D 42") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;
     ULONG states[20];
@@ -329,11 +337,12 @@ CASE(queued_transitions_follow_one_another) {
     sink.context = object;
     advise(object, &sink, 0);
     check_ok(set_async(object, OFFLINE));
-    check_heard_at(__FILE__, __LINE__, &sink, 20, states);
+    check_received_at(__FILE__, __LINE__, &sink, 20, states);
     release_last(object);
+    check(sink_released(&sink));
 }
 
-CASE(released_before_it_happens_it_changes_all_the_same) {
+CASE(accepted_change_happens_after_the_last_release, decision, "D 44") {
     IMAPIOfflineMgr *object = open_global(profile());
     ULONG state = ONLINE;
     int tries;
@@ -355,7 +364,7 @@ CASE(released_before_it_happens_it_changes_all_the_same) {
     check_eq(sink_refs(&sink), 1);
 }
 
-CASE(global_object_is_found_again_in_its_busy_tree) {
+CASE(global_object_is_reopened_in_its_busy_tree, decision, "D 39") {
     IMAPIOfflineMgr *object = open_global(profile());
     struct blocker blocker;
     struct sink sink;
@@ -366,7 +375,7 @@ CASE(global_object_is_found_again_in_its_busy_tree) {
     check_ok(set_async(object, OFFLINE));
     check(gate_wait(&blocker.reached));
     release_last(object);
-    check_eq(sink_refs(&sink), 2); /* it is in Notify: released when that returns */
+    check_eq(sink_refs(&sink), 2); /* released when the running Notify returns */
     object = open_global(profile());
     check_state(object, ONLINE);
     check_hr(set_async(object, ONLINE), E_PENDING);
@@ -374,8 +383,8 @@ CASE(global_object_is_found_again_in_its_busy_tree) {
     gate_open(&blocker.go_on);
     set_when_idle(object, OFFLINE);
     check_state(object, OFFLINE);
-    check_heard0(&late);
+    check_received0(&late);
     check_eq(sink_count(&sink), 1);
-    check_eq(sink_refs(&sink), 1);
+    check(sink_released(&sink));
     release_last(object);
 }

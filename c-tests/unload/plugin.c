@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A plug-in of some host: the static library is inside, and only this function is visible. */
+/* A plug-in of a host. It links the static library, and exports only this function. */
 #include <mapioffline.h>
 
 #if defined(_WIN32)
@@ -12,7 +12,7 @@
 
 VISIBLE HRESULT plugin_open(LPCWSTR profile, const GUID *kind, IMAPIOfflineMgr *parent, IMAPIOfflineMgr **object);
 
-/* Creates a child when there is a parent, and opens otherwise. */
+/* Creates a child if `parent` is not null, and opens an object otherwise. */
 HRESULT plugin_open(LPCWSTR profile, const GUID *kind, IMAPIOfflineMgr *parent, IMAPIOfflineMgr **object) {
     if (parent != NULL) {
         MAPIOFFLINE_CREATEINFO info = {sizeof(info), 0, NULL, 3, NULL, NULL, NULL, NULL, NULL, NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What happens when a client closes its handle: before its last use, in another thread, a thousand times. */
+/* A client closes its module handle: before its last use of the library, in another thread, a thousand times. */
 #include <mapioffline.h>
 
 #include "../platform.h"
@@ -58,7 +58,7 @@ static void advise(IMAPIOfflineMgr *object, ULONG *token) {
     require(IMAPIOfflineMgr_Advise(object, 0, &info, token) == S_OK);
 }
 
-/* One change without BLOCK, heard to its end. */
+/* Makes one change without BLOCK, and waits for the last of its notifications. */
 static void change(IMAPIOfflineMgr *object) {
     ULONG state = 0;
     ULONG token = 0;
@@ -122,7 +122,7 @@ static void *one_round(void *context) {
     return NULL;
 }
 
-/* Each time in a thread of its own, which ends. */
+/* Runs each round in a new thread, which ends. */
 static void a_thousand_times(const char *path, load_function how) {
     struct round round;
     long before = 0;
@@ -141,7 +141,7 @@ static void a_thousand_times(const char *path, load_function how) {
     after = memory_of_process();
     printf("memory after 200 rounds %ld KiB, after 1000 %ld KiB; %d threads\n", before, after, threads_of_process());
     require(after - before < 512 || under_qemu());
-    /* Ended ones may be seen for a moment longer. */
+    /* Ended threads may be counted for a moment longer. */
     for (index = 0; threads_of_process() > 3; index++) {
         require(index < 1000);
         nap(5);
@@ -161,7 +161,7 @@ static void query_close_use(const char *path) {
     require(IMAPIOffline_Release((IMAPIOffline *)offline) == 0);
 }
 
-/* Nothing was opened, so the plug-in goes for good, and leaves nothing behind that fork or exit would run into. */
+/* The open fails, so the module is not pinned. The plug-in is unloaded, and no handler of it is left for fork or exit. */
 static void plugin_failed_open(void) {
     IMAPIOfflineMgr *object = NULL;
     plugin_function open;
@@ -170,10 +170,10 @@ static void plugin_failed_open(void) {
     require(object == NULL);
     require(module_close(handle));
 #ifdef _WIN32
-    require(!module_is_mapped(plugin)); /* glibc may keep a module for reasons of its own */
+    require(!module_is_mapped(plugin)); /* glibc may keep a module loaded for its own reasons */
 #endif
     printf("the plug-in is %s\n", module_is_mapped(plugin) ? "still mapped" : "gone");
-    /* main returns, and exit handlers run */
+    /* main returns and the exit handlers run */
 }
 
 static void plugin_failed_open_then_fork(void) {
@@ -202,7 +202,7 @@ static void two_copies(void) {
     require(IMAPIOfflineMgr_GetCurrentState(second, &state) == S_OK);
     require(state == MAPIOFFLINE_STATE_ONLINE);
     change(second);
-    /* An object of the other copy is a stranger's. */
+    /* A copy does not recognise an object of the other copy. */
     require(open(L"Unload", NULL, first, &child) == E_INVALIDARG);
     require(child == NULL);
     require(open(L"Unload", NULL, second, &child) == S_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* For Wine 8, which lacks the DLL: the one function of it that Rust's standard library imports. */
+/* For Wine 8, which lacks this DLL. Has the one function that Rust's standard library imports from it. */
 #include <windows.h>
 
 #include <ntsecapi.h>

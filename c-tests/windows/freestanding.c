@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A client as MSVC's compiler makes one, without its libraries: linked by mapioffline.lib alone. It runs from its entry point
- * and exits with what that returns. */
+/* A client as MSVC compiles it, without MSVC's libraries: it links mapioffline.lib alone. It starts at its entry point, and
+ * its exit status is the result of that. */
 #include <mapioffline.h>
 
 #ifdef __cplusplus

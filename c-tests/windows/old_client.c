@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the published clients do, with declarations of their own: LoadLibrary by one of Outlook's names (argument 1),
- * GetProcAddress with the decorated and then the plain name, FreeLibrary before the last use. */
+/* Calls the API as the published clients do, with its own declarations: LoadLibrary with one of Outlook's names
+ * (argument 1), GetProcAddress with the decorated and then the plain name, FreeLibrary before the last use. */
 #include <windows.h>
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Every method and export once, through the header (as C and as C++), and the client with its own declarations; then an
- * object with the wrong convention, which must be noticed. */
+/* Calls every method and export once through the header (as C and as C++), and runs the client with its own declarations.
+ * Then calls an object with the wrong calling convention, which the check must detect. */
 #include "stack.h"
 
 #include "../echo.h"
@@ -21,7 +21,7 @@ int stack_faults;
 #define CALL(object, method) (object)->lpVtbl->method(object)
 #endif
 
-/* How many calls are below: one that is lost would not be checked. */
+/* The number of checked calls below. Shows that none of them is left out. */
 enum { OF_HEADER = 41, OF_OTHERS = 20 };
 
 static int lines_heard;
@@ -91,14 +91,14 @@ static void through_the_header(void) {
     (void)BALANCED(IMAPIOfflineMgr_Release(manager));
 }
 
-/* Leaves its arguments on the stack. */
+/* Leaves its arguments on the stack, unlike a stdcall function. */
 static HRESULT __cdecl wrong_get_state(void *This, ULONG *state) {
     (void)This;
     *state = 1;
     return S_OK;
 }
 
-/* The same with the right one: these are not noticed. */
+/* The same object with the right convention. The check must not report it. */
 static void with_the_right_convention(void) {
     ULONG state = 0;
     (void)BALANCED(IMAPIOfflineMgr_GetCurrentState((IMAPIOfflineMgr *)(void *)&echo_manager, &state));

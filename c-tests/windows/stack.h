@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* On 32-bit Windows the callee takes its arguments off the stack. Where the two sides disagree the stack pointer is off
- * afterwards, which may go unnoticed for long: so it is compared after every call. Compiled without optimisation. */
+/* On 32-bit Windows the callee removes its arguments from the stack. If caller and callee disagree, the stack pointer is
+ * wrong afterwards, which may have no effect for long. So BALANCED compares it after every call. Needs a compilation without
+ * optimisation. */
 #ifndef STACK_H
 #define STACK_H
 
-/* How many calls were made, and how many left the stack pointer elsewhere. Defined by the program. */
+/* The number of calls, and of those that changed the stack pointer. The program defines them. */
 #ifdef __cplusplus
 extern "C" {
 #endif

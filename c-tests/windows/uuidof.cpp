@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// __uuidof, without a library of identifiers.
+// Uses __uuidof without linking a library of identifiers.
 #include <mapioffline.h>
 
 #include <cstring>

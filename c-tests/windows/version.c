@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What Windows shows of a DLL: argument 1 is its path, 2 the name and 3 the version that it should have. */
+/* Checks the version resource of a DLL. Argument 1 is its path, 2 the expected name and 3 the expected version. */
 #include <windows.h>
 
 #include <stdio.h>

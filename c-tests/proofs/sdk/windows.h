@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Stands in for the Windows SDK where its compilers' output is looked at and there is none: the types that the header takes
- * from it, as the SDK declares them. */
+/* A substitute for the Windows SDK where the compiler's output is checked without it. Declares the types that the header
+ * takes from the SDK, as the SDK does. */
 #ifndef PROOFS_WINDOWS_H
 #define PROOFS_WINDOWS_H
 
