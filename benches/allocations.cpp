@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Preloaded by `cargo xtask bench`: counts allocations, for the row that asks whether there are any.
+// Preloaded by `cargo xtask bench`. Counts allocations for the row `allocations`.
 #include <atomic>
 #include <cerrno>
 #include <cstddef>

@@ -27,7 +27,7 @@ namespace {
 
 using Count = unsigned long;
 
-// How long one measurement of a fast operation takes at least.
+// The least duration of one measurement of a fast operation, in nanoseconds.
 constexpr double least_time = 4e6;
 constexpr Count million = 1000000;
 
@@ -47,7 +47,7 @@ void check(HRESULT result, const char *what) {
         fail(std::string(what) + ": " + std::to_string(result));
 }
 
-// A sink as clients have them, with an atomic reference count.
+// A sink as clients write it, with an atomic reference count.
 class Sink final : public IMAPIOfflineNotify {
   public:
     virtual ~Sink() = default;
@@ -75,7 +75,7 @@ class Sink final : public IMAPIOfflineNotify {
 
 Sink sink;
 
-// A manager of one subject, and what is done with it.
+// A manager of one subject, with the operations that are measured.
 class Manager {
   public:
     Manager() = default;
@@ -98,7 +98,7 @@ class Manager {
 
     void unadvise(ULONG token) const { object->Unadvise(MAPIOFFLINE_UNADVISE_DEFAULT, token); }
 
-    // To the other state and back, on this thread.
+    // Changes to the other state and back, on this thread.
     void change_twice() const {
         for (ULONG state : {MAPIOFFLINE_STATE_OFFLINE, MAPIOFFLINE_STATE_ONLINE})
             check(object->SetCurrentState(MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, state, nullptr),
@@ -115,7 +115,7 @@ struct Subject {
     std::function<IMAPIOfflineMgr *(const std::wstring &)> open;
 
     bool is(const char *other) const { return name == other; }
-    // Copies its list with each change: more would take hours.
+    // windows-core copies its list with each change: a million would take hours.
     Count most() const { return is("windows-core") ? 10000 : million; }
 };
 
@@ -163,7 +163,7 @@ void print(const char *row, const Subject &subject, Count n, double value) {
     std::fflush(stdout);
 }
 
-// The loops: not inlined, one each for all subjects.
+// The loops. They are not inlined, and all subjects share them.
 
 NOINLINE void get_state(IMAPIOfflineMgr *object, Count count) {
     ULONG state = 0;
@@ -223,7 +223,7 @@ double timed(Loop loop, IMAPIOfflineMgr *object, Count count) {
     return (now() - start) / static_cast<double>(count);
 }
 
-// So many that a measurement takes long enough. Warms up, too.
+// A count at which one measurement takes long enough. Also warms up.
 Count enough(Loop loop, IMAPIOfflineMgr *object) {
     for (Count count = 1;; count *= 2) {
         double start = now();
@@ -233,7 +233,7 @@ Count enough(Loop loop, IMAPIOfflineMgr *object) {
     }
 }
 
-// A row: all subjects in turn, so that what becomes of the machine meanwhile becomes of all of them.
+// Measures one row. Alternates between the subjects, so that changes of the machine's load affect all of them.
 void row(const char *name, Count n, const std::vector<Manager> &managers, Loop loop, double per = 1) {
     std::vector<Count> counts;
     for (size_t i = 0; i < subjects.size(); i++)
@@ -251,7 +251,7 @@ std::vector<Manager> open_all(const std::wstring &profile) {
     return managers;
 }
 
-// Two threads at once: nanoseconds of one call while the other does the same.
+// One thread per object, all at once: the median of the threads' nanoseconds for a call.
 double with_threads(Loop loop, const std::vector<IMAPIOfflineMgr *> &objects, Count count) {
     std::atomic<size_t> ready{0};
     std::vector<double> times(objects.size());
@@ -284,7 +284,7 @@ void calls() {
         }
 }
 
-// Brings every manager to `n` registrations; those that cannot have so many are left out from here on.
+// Brings every manager to `n` registrations. Managers that cannot have that many are left out from here on.
 void stand(std::vector<Manager> &managers, std::vector<std::vector<ULONG>> &tokens, Count n) {
     tokens.resize(managers.size());
     for (size_t i = 0; i < managers.size(); i++) {
@@ -295,8 +295,8 @@ void stand(std::vector<Manager> &managers, std::vector<std::vector<ULONG>> &toke
     }
 }
 
-// Unadvise of a random token and Advise in its place. The tokens are shuffled beforehand, so that the client's own memory is
-// not what is measured.
+// Replaces the registration of a random token: Unadvise, then Advise. The tokens are shuffled before the measurement, so
+// that it does not include random accesses to the client's own memory.
 double random_token(const Manager &manager, std::vector<ULONG> &tokens, Count count) {
     static std::mt19937_64 random(1);
     std::shuffle(tokens.begin(), tokens.end(), random);
@@ -340,7 +340,7 @@ double percentile(std::vector<double> &values, double part) {
     return values[static_cast<size_t>(part * static_cast<double>(values.size() - 1))];
 }
 
-// The mean without the extremes, for what is shorter than the clock's step.
+// The mean without the extremes, for times shorter than the resolution of the clock.
 double mean(std::vector<double> &values) {
     std::sort(values.begin(), values.end());
     size_t cut = values.size() / 20;
@@ -350,8 +350,9 @@ double mean(std::vector<double> &values) {
     return sum / static_cast<double>(values.size() - 2 * cut);
 }
 
-// Advise while a million are being told, every 20 microseconds whether the last one was slow or not. The median is of the
-// calls themselves; p99 and maximum count from when a call was due, as a client that comes to late has waited, too.
+// Advise during a delivery to a million registrations, due every 20 microseconds whether the last call was slow or not. The
+// median is of the calls alone. p99 and maximum count from the time when a call was due, so that they include the wait for a
+// slow call before it.
 void contention() {
     constexpr double gap = 20000;
     struct Samples {
@@ -396,7 +397,7 @@ void contention() {
     }
 }
 
-// A sink that outlives its registrations anyway.
+// A sink without a reference count: it outlives its registrations.
 class Uncounted : public IMAPIOfflineNotify {
   public:
     virtual ~Uncounted() = default;
@@ -409,7 +410,7 @@ class Uncounted : public IMAPIOfflineNotify {
     ULONG STDMETHODCALLTYPE Release() override { return 1; }
 };
 
-// Looks at the clock when it is first told, and says when it was told last.
+// Takes the time at START and sets `done` at DONE.
 class Watch final : public Uncounted {
   public:
     void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override {
@@ -423,8 +424,8 @@ class Watch final : public Uncounted {
     std::atomic<bool> done{false};
 };
 
-// From the accepted change to the first callback, with the notifier parked; and what it costs the caller. Round by round in
-// turn, as waking another processor is quick or slow for seconds.
+// The time from the request to the first callback, with the notifier parked, and the time of the caller's own call.
+// Alternates between the subjects in each round, as waking another processor may be fast or slow for seconds.
 void wake() {
     auto managers = open_all(L"wake");
     std::vector<Watch> watches(subjects.size());
@@ -437,7 +438,7 @@ void wake() {
             state = other_state(state);
             for (size_t i = 0; i < subjects.size(); i++) {
                 watches[i].done = false;
-                // Long enough for the notifier to park; a sleep of this thread's own would be measured, too.
+                // Long enough for the notifier to park. Spins, as waking from a sleep would affect the measurement.
                 for (double parked = now() + 200000; now() < parked;) {
                 }
                 double start = now();
@@ -458,7 +459,7 @@ void wake() {
     }
 }
 
-// Asks for the way back while it is told DONE: accepted there, and run by the same notifier afterwards.
+// Requests the old state again from Notify(DONE). The request is queued, and the same notifier runs it afterwards.
 class PushBack final : public Uncounted {
   public:
     void STDMETHODCALLTYPE Notify(const MAPIOFFLINE_NOTIFY *notify) override {
@@ -473,7 +474,7 @@ class PushBack final : public Uncounted {
                                                  notify->Info.StateChange.ulStateOld, nullptr);
         double end = now();
         check(result, "SetCurrentState");
-        // The same of a channel, where everything is as cold.
+        // The same measurement of a channel, with equally cold caches.
         double start_send = now();
         if (send)
             send(notify->ulClientToken);
@@ -490,7 +491,7 @@ class PushBack final : public Uncounted {
     std::atomic<bool> done{false};
 };
 
-// What acceptance costs during DONE, and what crossbeam's send costs there.
+// The cost of accepting a request during DONE, and of crossbeam's send at the same place.
 void in_done() {
     const Subject &subject = subjects.front();
     auto drain = symbol<void (*)()>(subjects.back().file, "crossbeam_drain");
@@ -543,8 +544,8 @@ Count threads() {
     return 0;
 }
 
-// With a process to itself: bytes of a million registrations, what of it stays, and allocations of an Advise once grown (if
-// `allocations` is preloaded).
+// Needs a process of its own. Measures the bytes per registration with a million of them, the bytes that remain after
+// Unadvise, and the allocations of an Advise once the table has grown (if `allocations` is preloaded).
 void memory() {
     auto allocations = symbol<Count (*)()>(RTLD_DEFAULT, "allocations_so_far");
     for (const Subject &subject : subjects) {
@@ -580,7 +581,7 @@ std::vector<std::wstring> names(Count count) {
     return names;
 }
 
-// Opening a profile that stands: with `n` of them, any of a thousand.
+// Opens existing profiles: a thousand random ones of `n`.
 void profiles(const std::vector<Count> &sizes) {
     auto all = names(sizes.back());
     std::vector<Count> have(subjects.size(), 0);
@@ -606,7 +607,7 @@ void profiles(const std::vector<Count> &sizes) {
     }
 }
 
-// With a process to itself: what profiles take, open and no longer open.
+// Needs a process of its own. Measures the memory and the threads of open profiles, and the memory of released ones.
 void idle_profiles() {
     constexpr Count n = 100000;
     auto all = names(n);
@@ -626,7 +627,7 @@ void idle_profiles() {
     }
 }
 
-// A tree of `n` objects below the global one, each with one registration: a chain, or all beside each other.
+// A tree of `n` objects below the global object, each with one registration: a chain (`deep`), or all of them siblings.
 void tree(const char *row, const Subject &subject, Count n, bool deep) {
     using Create = HRESULT (*)(ULONG, MAPIOFFLINE_CREATEINFO *, IMAPIOfflineMgr **);
     auto create = symbol<Create>(subject.file, "HrCreateOfflineObj");
@@ -652,7 +653,7 @@ void tree(const char *row, const Subject &subject, Count n, bool deep) {
     }
 }
 
-// How it grows: trees, and threads.
+// How the costs grow with the size of a tree and with the number of threads.
 void growth() {
     const Subject &subject = subjects.front();
     for (Count n : {1, 10, 100, 1000}) {
@@ -675,14 +676,14 @@ void growth() {
         for (auto &row : rows) {
             Count count = enough(row.loop, one);
             for (int repetition = 0; repetition < repetitions; repetition++) {
-                // A call costs a thread its share of two processors.
+                // Beyond two threads the time includes waiting for one of the machine's two processors.
                 print(row.row, subject, n, with_threads(row.loop, row.objects, count));
             }
         }
     }
 }
 
-// What a process does with its profile, for one store after another: each in a process to itself.
+// The operations on a profile, measured for each store in a process of its own.
 void store() {
     auto managers = open_all(L"store");
     row("store-get-state", 1, managers, get_state);
@@ -693,7 +694,7 @@ void store() {
     profiles({1});
 }
 
-// One loop, so that instructions can be counted: for valgrind --tool=callgrind.
+// Runs one loop only, to count its instructions with valgrind --tool=callgrind.
 void loop(const std::string &name, Count count) {
     auto managers = open_all(L"loop");
     const std::map<std::string, Loop> loops = {{"get-state", get_state},         {"addref-release", addref_release},
@@ -712,7 +713,7 @@ void loop(const std::string &name, Count count) {
 int main(int argc, char **argv) {
     if (argc < 4)
         fail("usage: client GROUP REPETITIONS SUBJECT=FILE[:SYMBOL]...");
-    // With one thread alive, glibc leaves out what makes operations atomic.
+    // In a process with one thread, glibc leaves out atomic instructions.
     std::thread([] { pause(); }).detach();
     std::string group = argv[1];
     repetitions = std::atoi(argv[2]);
@@ -739,7 +740,7 @@ int main(int argc, char **argv) {
         found->second();
     else
         loop(group, static_cast<Count>(repetitions));
-    // Detached threads, and subjects that are never unloaded: no destructors.
+    // Runs no destructors: detached threads still run, and the subjects are never unloaded.
     std::fflush(stdout);
     _exit(0);
 }

@@ -1,11 +1,11 @@
-# Runs a monitor through session.txt, and looks for what a person would look for.
+# Runs a monitor with session.txt as its input, and checks what it prints.
 
-list(REMOVE_ITEM MONITOR "") # what it runs under, if anything
+list(REMOVE_ITEM MONITOR "") # no emulator
 execute_process(COMMAND ${MONITOR} "Example" INPUT_FILE "${SESSION}"
     OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE result)
 message("${output}${errors}")
 if(NOT result EQUAL 0)
-    message(FATAL_ERROR "it exits with ${result}")
+    message(FATAL_ERROR "the monitor exits with ${result}")
 endif()
 foreach(expected
         "profile Example is online; it can be set online and offline"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From setting a property of a service, over D-Bus, to PropertiesChanged in a third process: `dbus ROUNDS` prints
- * nanoseconds, one a line. The bus is that of DBUS_SESSION_BUS_ADDRESS. */
+/* The time from setting a property of a service over D-Bus to PropertiesChanged in a third process. `dbus ROUNDS` prints
+ * nanoseconds, one round a line. DBUS_SESSION_BUS_ADDRESS selects the bus. */
 #include "pair.h"
 
 #include <signal.h>

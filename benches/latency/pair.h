@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Two processes: one changes something and looks at the clock, the other one looks at the clock when it is told. */
+/* Two processes: one takes the time and makes a change, the other one takes the time when it is notified of it. */
 #ifndef PAIR_H
 #define PAIR_H
 
@@ -12,7 +12,7 @@
 
 typedef long long nanoseconds;
 
-/* The same for all processes of the machine. */
+/* All processes of the machine share this clock. */
 static nanoseconds now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -24,10 +24,10 @@ static void fail(const char *what, int code) {
     exit(1);
 }
 
-/* The one who is told sends when that was, and then that it is over. */
+/* The notified process sends the time of the notification, and once more when the transition is over. */
 static void send_time(int to, nanoseconds time) {
     if (write(to, &time, sizeof(time)) != (ssize_t)sizeof(time)) {
-        exit(0); /* nobody wants to know any more */
+        exit(0); /* the reading process has ended */
     }
 }
 
@@ -44,7 +44,7 @@ static nanoseconds receive_time(int from) {
     return time;
 }
 
-/* Starts this program again, with `role`; what it sends comes from the descriptor that is given. */
+/* Starts this program again with the argument `role`. Returns the descriptor from which to read the times that it sends. */
 static int start(const char *program, const char *role, pid_t *child) {
     int ends[2];
     if (pipe(ends) != 0) {
@@ -62,7 +62,7 @@ static int start(const char *program, const char *role, pid_t *child) {
     return ends[0];
 }
 
-/* Long enough for everybody to be parked, and not always the same. */
+/* Sleeps long enough for all threads to park, by a varying time. */
 static void rest(int round) {
     struct timespec time;
     time.tv_sec = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From SetCurrentState in one process to the first Notify in another: `shared ROUNDS` prints nanoseconds, one a line. */
+/* The time from SetCurrentState in one process to the first Notify in another. `shared ROUNDS` prints nanoseconds, one round
+ * a line. */
 #include <mapioffline.h>
 
 #include "pair.h"
@@ -24,7 +25,7 @@ static ULONG STDMETHODCALLTYPE sink_Release(IMAPIOfflineNotify *This) {
 static void STDMETHODCALLTYPE sink_Notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *notification) {
     (void)This;
     if (notification->NotifyType != MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE) {
-        send_time(STDOUT_FILENO, now()); /* at START, and when it is done */
+        send_time(STDOUT_FILENO, now()); /* at START and at DONE */
     }
 }
 
@@ -50,7 +51,7 @@ static int listen_to(void) {
     if (FAILED(IMAPIOfflineMgr_Advise(manager, 0, &info, &token))) {
         fail("advise", 0);
     }
-    usleep(50000); /* its watcher is there */
+    usleep(50000); /* until the library's watcher has started */
     send_time(STDOUT_FILENO, now());
     for (;;) {
         pause();
@@ -79,7 +80,7 @@ int main(int argc, char **argv) {
         do {
             begin = now();
             hr = IMAPIOfflineMgr_SetCurrentState(manager, 0, MAPIOFFLINE_STATE_OFFLINE_MASK, state, NULL);
-        } while (hr == E_PENDING); /* this process's own transition may be the later one */
+        } while (hr == E_PENDING); /* this process's own transition may end after the other's */
         if (hr != S_OK) {
             fail("SetCurrentState", hr);
         }

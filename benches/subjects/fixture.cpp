@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The limits: the least that each operation can be, without the checks, orders and guarantees that the contract asks for.
+// The lower limits: the least work of each operation, without the checks, the order and the guarantees of the contract.
 #include "subject.h"
 
 #include <linux/futex.h>
@@ -18,7 +18,7 @@
 
 namespace {
 
-// Tokens never return within 2^32 registrations, and lead back to their entries: one load in a table of two levels.
+// Tokens do not repeat within 2^32 registrations. A table of two levels maps them to entries with one load.
 class Tokens {
   public:
     ULONG take() { return next.fetch_add(1, std::memory_order_relaxed); }
@@ -48,8 +48,8 @@ class Tokens {
 Tokens tokens;
 
 struct Entry {
-    IMAPIOfflineNotify *sink; // null: free
-    ULONG token;              // of a free one: the next free one
+    IMAPIOfflineNotify *sink; // null: the entry is free
+    ULONG token;              // of a free entry: the index of the next free one
     ULONG client_token;
 };
 
@@ -160,7 +160,7 @@ template <bool handshake> class Fixture final : public Unsupported {
             MAPIOFFLINE_NOTIFY notify = notification(phase, other_state(to), to);
             for (const Entry &entry : entries) {
                 notify.ulClientToken = entry.client_token;
-                // Whose turn it is, for who unadvises; and only then whether it still stands.
+                // Publishes the token in flight for Unadvise, and only then checks that the registration still exists.
                 if (handshake)
                     told.exchange(entry.token, std::memory_order_seq_cst);
                 if (IMAPIOfflineNotify *sink = __atomic_load_n(&entry.sink, __ATOMIC_SEQ_CST))
@@ -196,7 +196,7 @@ template <bool handshake> class Fixture final : public Unsupported {
 
 std::unordered_map<std::wstring, IMAPIOfflineMgr *> profiles;
 
-// A name as the registry of profiles would fold it.
+// Folds a name as the profile registry does.
 std::wstring folded(const wchar_t *profile) {
     std::wstring name(profile);
     for (wchar_t &unit : name)
@@ -206,7 +206,7 @@ std::wstring folded(const wchar_t *profile) {
 
 } // namespace
 
-// The hash lookup of the folded name, and one reference.
+// Looks the folded name up in a hash table, and adds one reference.
 SUBJECT_EXPORT HRESULT open_profile(const wchar_t *profile, IMAPIOfflineMgr **out) {
     auto found = profiles.find(folded(profile));
     if (found == profiles.end()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A GObject with a property and a signal behind the API.
+// The API on top of a GObject with a property and a signal.
 #include "signals.h"
 
 #include <glib-object.h>
@@ -42,7 +42,7 @@ void changed(gpointer, gpointer notify, gpointer data) {
     (*static_cast<Told *>(data))(static_cast<const MAPIOFFLINE_NOTIFY *>(notify));
 }
 
-// Releases the sink with its handler.
+// Releases the sink when its handler is disconnected.
 void forget(gpointer data, GClosure *) {
     auto *told = static_cast<Told *>(data);
     told->sink->Release();
@@ -70,7 +70,7 @@ class Glib final : public Unsupported {
         return 1;
     }
 
-    // What is released last stays: the process ends soon.
+    // Never destroys this object, as the process ends soon.
     ULONG STDMETHODCALLTYPE Release() override {
         g_object_unref(object);
         return 1;

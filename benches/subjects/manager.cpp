@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What a developer of a MAPI client writes when the API is missing: one mutex, a std::map, and a copy of the list, with a
-// reference on each sink, before anybody is told.
+// reference to each sink, before the first callback.
 #include "subject.h"
 
 #include <condition_variable>

@@ -8,7 +8,7 @@ namespace {
 struct Sigc {
     using Connection = sigc::connection;
 
-    // The library leaves locking to its user.
+    // libsigc++ leaves locking to its user.
     Connection connect(Told told) {
         std::lock_guard<std::mutex> hold(lock);
         return signal.connect(told);

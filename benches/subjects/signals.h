@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What the adapters of signal libraries have in common: `Signals` connects and disconnects sinks, and tells them.
+// The common part of the adapters to signal libraries. `Signals` connects, disconnects and notifies sinks.
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-// A registration that a signal library keeps as its slot.
+// A registration: the slot that a signal library keeps and calls.
 struct Told {
     IMAPIOfflineNotify *sink;
     ULONG client_token;
@@ -21,7 +21,7 @@ struct Told {
     }
 };
 
-// Tokens are places in a list of the library's own connections: the least that leads back to them.
+// A token is an index into a list of the signal library's connections: the cheapest way to find a connection.
 template <class Signals> class Adapter final : public Counted {
   public:
     HRESULT STDMETHODCALLTYPE GetCurrentState(ULONG *out) override {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A subject of the benchmark: a shared object that hands out IMAPIOfflineMgr objects, implemented by some technique. The client
-// image calls all of them through the C++ view in the same loops.
+// A subject of the benchmark: a shared object that implements IMAPIOfflineMgr with one technique. The client image calls all
+// subjects through the C++ view in the same loops.
 #ifndef SUBJECT_H
 #define SUBJECT_H
 
@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstring>
 
-// Every subject exports it. The object has one reference.
+// Every subject exports a function of this type. The new object has one reference, which the caller owns.
 typedef HRESULT (*subject_open)(const wchar_t *profile, IMAPIOfflineMgr **out);
 #define SUBJECT_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -35,7 +35,7 @@ inline ULONG other_state(ULONG state) {
     return state ^ MAPIOFFLINE_STATE_OFFLINE_MASK;
 }
 
-// What nobody measures.
+// The methods that the benchmark does not measure.
 struct Unsupported : IMAPIOfflineMgr {
     virtual ~Unsupported() = default;
 
@@ -49,7 +49,7 @@ struct Unsupported : IMAPIOfflineMgr {
     HRESULT STDMETHODCALLTYPE Placeholder8() override { return MAPI_E_NO_SUPPORT; }
 };
 
-// What a developer writes for every object: its references, and what it is.
+// What a developer writes for every object: reference counting and QueryInterface.
 class Counted : public Unsupported {
   public:
     HRESULT STDMETHODCALLTYPE QueryInterface(REFIID iid, void **out) override {
@@ -84,7 +84,7 @@ class Counted : public Unsupported {
     std::atomic<ULONG> references{1};
 };
 
-// The sink's interface, with its reference; null if it has none.
+// The notify interface of the sink, with a reference that the caller owns. Null if the sink does not have it.
 inline IMAPIOfflineNotify *sink_of(const MAPIOFFLINE_ADVISEINFO *info) {
     void *sink = nullptr;
     if (FAILED(info->pCallback->QueryInterface(IID_IMAPIOfflineNotify, &sink)))

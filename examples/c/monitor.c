@@ -12,7 +12,7 @@ static const char *name_of(ULONG ulState) {
 
 /* ---- the sink: an IMAPIOfflineNotify of our own -------------------------------------------------------------------- */
 
-/* Static, so it is never freed, and counting its references would serve nobody. */
+/* Static and never freed, so it counts no references. */
 static HRESULT STDMETHODCALLTYPE Sink_QueryInterface(IMAPIOfflineNotify *This, REFIID riid, void **ppvObject) {
     if (memcmp(riid, &IID_IMAPIOfflineNotify, sizeof(*riid)) == 0 || memcmp(riid, &IID_IUnknown, sizeof(*riid)) == 0) {
         *ppvObject = This;
@@ -38,7 +38,7 @@ static void STDMETHODCALLTYPE Sink_Notify(IMAPIOfflineNotify *This, const MAPIOF
     time_t now = time(NULL);
     char clock[16];
     (void)This;
-    strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now)); /* one sink, never told on two threads at once */
+    strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now)); /* one registration: one thread at a time */
     /* ULONG is unsigned long on Windows and unsigned int elsewhere. */
     printf("%s  %-11s  %s -> %s  (client token %u)\n", clock, phases[(unsigned)pNotifyInfo->NotifyType & 3],
            name_of(pNotifyInfo->Info.StateChange.ulStateOld), name_of(pNotifyInfo->Info.StateChange.ulStateNew),
@@ -70,7 +70,7 @@ static void set_state(IMAPIOfflineMgr *pMgr, ULONG ulState) {
         fflush(stdout);
         return;
     }
-    /* BLOCK: every Notify has returned when this does. */
+    /* With BLOCK, every Notify has returned when this returns. */
     hr = IMAPIOfflineMgr_SetCurrentState(pMgr, MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, ulState, NULL);
     if (FAILED(hr)) {
         fprintf(stderr, "cannot be set %s: %#x\n", name_of(ulState), (unsigned)hr);
@@ -85,7 +85,7 @@ int main(int argc, char **argv) {
     char line[256];
     HRESULT hr;
 
-    /* With the name in the source it would be HrOpenOfflineObj(0, L"Outlook", ...). */
+    /* A name in the source would be opened by HrOpenOfflineObj(0, L"Outlook", ...). */
     hr = MapiOfflineOpenUtf8(0, pszProfile, &GUID_GlobalState, NULL, &pMgr);
     if (FAILED(hr)) {
         fprintf(stderr, "cannot open profile \"%s\": %#x\n", pszProfile, (unsigned)hr);

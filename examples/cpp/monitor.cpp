@@ -22,12 +22,12 @@ std::string hex(HRESULT hr) {
     return text;
 }
 
-// An operator== would meet that of the Windows headers.
+// Not an operator==, which would clash with that of the Windows headers.
 bool is(REFIID a, REFIID b) {
     return std::memcmp(&a, &b, sizeof(a)) == 0;
 }
 
-// The sink: counted, as COM objects are. The library keeps one reference from Advise to Unadvise.
+// The sink, reference-counted as COM objects are. The library keeps one reference from Advise to Unadvise.
 class Sink final : public IMAPIOfflineNotify {
 public:
     HRESULT STDMETHODCALLTYPE QueryInterface(REFIID riid, void **object) override {
@@ -90,7 +90,7 @@ void set_state(IMAPIOfflineMgr &manager, ULONG state) {
         std::cout << "already " << name_of(state) << std::endl;
         return;
     }
-    // BLOCK: every Notify has returned when this does.
+    // With BLOCK, every Notify has returned when this returns.
     const HRESULT hr =
         manager.SetCurrentState(MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, state, nullptr);
     if (FAILED(hr)) {
@@ -103,7 +103,7 @@ void set_state(IMAPIOfflineMgr &manager, ULONG state) {
 int main(int argc, char **argv) {
     const std::string profile = argc > 1 ? argv[1] : "Outlook";
 
-    // With the name in the source it would be HrOpenOfflineObj(0, L"Outlook", ...).
+    // A name in the source would be opened by HrOpenOfflineObj(0, L"Outlook", ...).
     IMAPIOfflineMgr *manager = nullptr;
     HRESULT hr = MapiOfflineOpenUtf8(0, profile.c_str(), &GUID_GlobalState, nullptr, &manager);
     if (FAILED(hr)) {
@@ -121,7 +121,7 @@ int main(int argc, char **argv) {
     info.ulStateMask = MAPIOFFLINE_STATE_ALL;
     ULONG token = 0;
     hr = manager->Advise(MAPIOFFLINE_ADVISE_DEFAULT, &info, &token);
-    sink->Release(); // the library has its own reference now, if it registered
+    sink->Release(); // if it registered the sink, the library has its own reference now
     if (FAILED(hr)) {
         std::cerr << "cannot register: " << hex(hr) << std::endl;
         manager->Release();

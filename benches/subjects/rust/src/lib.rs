@@ -1,8 +1,8 @@
-//! An IMAPIOfflineMgr by windows-core's `#[implement]`, with registrations in a list that each change copies, as that
-//! crate's own events have them; and crossbeam's channel.
+//! An IMAPIOfflineMgr made with windows-core's `#[implement]`. As in that crate's own events, each change copies the list of
+//! registrations. Also crossbeam's channel.
 #![allow(non_snake_case, reason = "ABI names keep Microsoft's spelling")]
-#![allow(missing_docs, reason = "nobody calls this but the benchmark")]
-#![allow(clippy::arc_with_non_send_sync, reason = "windows-core's interfaces are not, whatever the objects are")]
+#![allow(missing_docs, reason = "only the benchmark calls this")]
+#![allow(clippy::arc_with_non_send_sync, reason = "windows-core's interfaces are neither Send nor Sync")]
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -96,7 +96,7 @@ impl Manager {
                 old: to ^ BOTH,
                 new: to,
             };
-            // SAFETY: the notification lives for the call.
+            // SAFETY: `notification` outlives the call, and `list` keeps the sink referenced.
             unsafe { registration.sink.Notify(&notification) };
         }
     }
@@ -115,7 +115,7 @@ impl IMAPIOffline_Impl for Manager_Impl {
         if out.is_null() {
             return E_INVALIDARG;
         }
-        // SAFETY: C's contract.
+        // SAFETY: the caller guarantees that a pointer that is not null may be written.
         unsafe { *out = BOTH };
         S_OK
     }
@@ -124,7 +124,7 @@ impl IMAPIOffline_Impl for Manager_Impl {
         if out.is_null() {
             return E_INVALIDARG;
         }
-        // SAFETY: C's contract.
+        // SAFETY: the caller guarantees that a pointer that is not null may be written.
         unsafe { *out = self.state.load(Ordering::Acquire) };
         S_OK
     }
@@ -136,7 +136,7 @@ impl IMAPIOffline_Impl for Manager_Impl {
 
 impl IMAPIOfflineMgr_Impl for Manager_Impl {
     unsafe fn Advise(&self, _flags: u32, info: *const AdviseInfo, token: *mut u32) -> HRESULT {
-        // SAFETY: C's contract.
+        // SAFETY: the caller guarantees that `info` and its callback are valid for the call.
         let (info, callback) = unsafe { (&*info, IUnknown::from_raw_borrowed(&(*info).callback)) };
         let Some(Ok(sink)) = callback.map(Interface::cast::<IMAPIOfflineNotify>) else {
             return windows_core::imp::E_NOINTERFACE;
@@ -144,7 +144,7 @@ impl IMAPIOfflineMgr_Impl for Manager_Impl {
         let given = self.last_token.fetch_add(1, Ordering::Relaxed) + 1;
         let new = Registration { sink, token: given, client_token: info.client_token };
         self.exchange(|old| old.iter().cloned().chain([new]).collect());
-        // SAFETY: C's contract.
+        // SAFETY: the caller guarantees that `token` may be written.
         unsafe { *token = given };
         S_OK
     }
@@ -178,26 +178,26 @@ impl IMAPIOfflineMgr_Impl for Manager_Impl {
 }
 
 /// # Safety
-/// `out` may be written.
+/// `out` must be valid for a write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open_subject(_profile: *const c_void, out: *mut *mut c_void) -> HRESULT {
     let manager: IMAPIOfflineMgr =
         Manager { state: AtomicU32::new(2), last_token: AtomicU32::new(0), registrations: Mutex::new(Arc::new([])) }
             .into();
-    // SAFETY: as the caller says.
+    // SAFETY: the caller guarantees that `out` may be written.
     unsafe { *out = manager.into_raw() };
     S_OK
 }
 
 static CHANNEL: LazyLock<(Sender<u32>, Receiver<u32>)> = LazyLock::new(crossbeam_channel::unbounded);
 
-/// Sends one message to a receiver that does not wait for it.
+/// Sends one message. The receiver is not waiting for it.
 #[unsafe(no_mangle)]
 pub extern "C" fn crossbeam_send(message: u32) {
     let _ = CHANNEL.0.send(message);
 }
 
-/// Receives all that were sent.
+/// Receives all messages that were sent.
 #[unsafe(no_mangle)]
 pub extern "C" fn crossbeam_drain() {
     CHANNEL.1.try_iter().for_each(drop);
