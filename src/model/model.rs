@@ -213,12 +213,17 @@ impl<T: Types> Model<T> {
 
     /// Ends a registration. The sink that it gives is to be released with no lock held. None: the token is unknown, or the
     /// delivery thread releases the sink.
-    pub(crate) fn unregister(&mut self, key: ObjectKey, token: u32, thread: T::Thread) -> Option<T::Sink> {
+    pub(crate) fn unregister(
+        &mut self,
+        key: ObjectKey,
+        token: u32,
+        thread: impl FnOnce() -> T::Thread,
+    ) -> Option<T::Sink> {
         let tree = self.trees.get_mut(key.tree)?;
         let sink = tree.objects.find_mut(key)?.table.remove(token)?;
         if let Some(transition) = &tree.transition {
             note_ended();
-            if transition.thread != Some(thread) && transition.in_flight.defer_release(token) {
+            if transition.thread != Some(thread()) && transition.in_flight.defer_release(token) {
                 tree.deferred = Some(sink);
                 return None;
             }

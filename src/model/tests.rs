@@ -328,7 +328,7 @@ fn a_tree_whose_change_is_being_written_is_busy() {
     }
     assert!(matches!(f.request(&other, Offline, Wait::ForCallbacks), Decision::Accepted(_)), "another tree is not");
     let (token, released) = f.advise(&root, 1);
-    drop(f.model.unregister(root.key, token, ELSEWHERE));
+    drop(f.model.unregister(root.key, token, || ELSEWHERE));
     assert!(released.get(), "registrations go on");
     f.model.end_write(&plan, false);
     assert_eq!(f.request(&root, Online, Wait::No), Decision::Unchanged, "a failed write changes nothing");
@@ -515,7 +515,7 @@ fn the_release_of_a_sink_whose_notify_runs_on_another_thread_is_deferred() {
     let key = f.begin(&root, Offline);
     let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
     assert!(in_flight.advance(NO_TOKEN, token));
-    assert!(f.model.unregister(root.key, token, ELSEWHERE).is_none(), "left to the delivery thread");
+    assert!(f.model.unregister(root.key, token, || ELSEWHERE).is_none(), "left to the delivery thread");
     assert!(!released.get());
     assert!(!in_flight.advance(token, NO_TOKEN));
     assert!(matches!(f.model.take_deferred(key), Some(Some(_))));
@@ -530,7 +530,7 @@ fn the_delivery_thread_itself_releases_at_once() {
     let key = f.begin(&root, Offline);
     let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
     assert!(in_flight.advance(NO_TOKEN, token));
-    drop(f.model.unregister(root.key, token, HERE));
+    drop(f.model.unregister(root.key, token, || HERE));
     assert!(released.get());
     assert!(in_flight.advance(token, NO_TOKEN), "nothing is deferred");
 }
@@ -541,11 +541,11 @@ fn stale_and_foreign_tokens_end_nothing() {
     let [one, other] = [(); 2].map(|()| f.root());
     let (token, released) = f.advise(&one, 1);
     for token in [0, token + 1, u32::MAX] {
-        assert!(f.model.unregister(one.key, token, ELSEWHERE).is_none());
+        assert!(f.model.unregister(one.key, token, || ELSEWHERE).is_none());
     }
-    assert!(f.model.unregister(other.key, token, ELSEWHERE).is_none(), "another object's");
+    assert!(f.model.unregister(other.key, token, || ELSEWHERE).is_none(), "another object's");
     assert!(!released.get());
-    drop(f.model.unregister(one.key, token, ELSEWHERE));
+    drop(f.model.unregister(one.key, token, || ELSEWHERE));
     assert!(released.get());
 }
 
@@ -595,7 +595,7 @@ fn a_forked_child_has_no_transition_and_releases_only_what_is_its_own() {
             panic!()
         };
         assert!(in_flight.advance(NO_TOKEN, token));
-        assert!(f.model.unregister(made.key, token, 3).is_none());
+        assert!(f.model.unregister(made.key, token, || 3).is_none());
         keys.push(key);
         sinks.push(released);
     }

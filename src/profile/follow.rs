@@ -8,15 +8,19 @@ use super::update::restore;
 use crate::deliver::Executor as _;
 use crate::error::ErrorKind;
 use crate::model::Decision;
-use crate::store::{self, Changed};
+use crate::store::{self, Backend, Changed};
 
 /// From now on changes of other processes are noticed; after a fork, again.
-#[inline]
+#[inline(always)]
 pub(super) fn ensure_watcher() {
-    let backend = store::backend();
-    if backend.is_shared() {
-        store::ensure_watcher(backend, follow_changes);
+    if let Some(backend) = store::shared_backend() {
+        ensure_watcher_of(backend);
     }
+}
+
+#[inline(never)]
+fn ensure_watcher_of(backend: &'static dyn Backend) {
+    store::ensure_watcher(backend, follow_changes);
 }
 
 /// Follows what other processes changed.

@@ -59,10 +59,6 @@ impl ObjectHandle {
         }
         let asked = ask();
         let mut state = profile.lock();
-        if state.model.object(key).is_none() {
-            drop(state);
-            return Err(asked.err().unwrap_or(ErrorKind::Unexpected));
-        }
         let registered = match asked {
             Ok(sink) => state.model.register(key, sink, client_token, reserved),
             Err(error) => {
@@ -78,7 +74,7 @@ impl ObjectHandle {
 
     /// Ends a registration. Its sink is released here, or when its running Notify returns.
     pub(crate) fn unadvise(self, token: u32) {
-        let ended = self.profile.lock().model.unregister(self.key, token, Thread::current());
+        let ended = self.profile.lock().model.unregister(self.key, token, Thread::current);
         drop(ended);
     }
 }

@@ -58,9 +58,15 @@ pub(crate) fn choose(folder: Option<&Path>) -> bool {
 
 /// The store of every profile.
 pub(crate) fn backend() -> &'static dyn Backend {
+    shared_backend().unwrap_or(&MEMORY)
+}
+
+/// The store of every profile, if other processes share it.
+#[inline(always)]
+pub(crate) fn shared_backend() -> Option<&'static dyn Backend> {
     match CHOSEN.get() {
-        Some(Some(folder)) => folder,
-        _ => &MEMORY,
+        Some(Some(folder)) => Some(folder),
+        _ => None,
     }
 }
 

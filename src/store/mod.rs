@@ -13,7 +13,7 @@ mod record;
 mod watch;
 
 pub(crate) use backend::{Backend, Change, Record, StoreError, Stored};
-pub(crate) use choice::{Unusable, backend, choose, decide, of_user};
+pub(crate) use choice::{Unusable, backend, choose, decide, of_user, shared_backend};
 pub(crate) use file_name::profile_of;
 pub(crate) use folder::{Opened, SharedFolder, profile_of_set_aside};
 pub(crate) use memory::MEMORY;
