@@ -1,10 +1,6 @@
 //! Calls to the operating system: staying loaded, exit, fork, threads, files opened safely, folders that are watched.
 
-#[cfg(windows)]
-mod access;
 mod errors;
-#[cfg_attr(unix, path = "folder_unix.rs")]
-#[cfg_attr(windows, path = "folder_windows.rs")]
 mod folder;
 mod fork;
 mod found;
@@ -23,6 +19,8 @@ pub(crate) use errors::is_transient;
 pub(crate) use folder::{Folder, LockFile, Place, user_state_folder};
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};
 pub(crate) use found::Found;
+#[cfg(unix)]
+pub(crate) use os::home_of_account;
 pub(crate) use os::{
     Descriptor, Thread, at_exit, environment, pin_module, prefer_large_pages, spawn_with_signals_blocked,
 };

@@ -109,7 +109,7 @@ impl Descriptor {
 }
 
 /// The home folder of the effective user's account.
-pub(super) fn home_of_account() -> Option<OsString> {
+pub(crate) fn home_of_account() -> Option<OsString> {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::zeroed();
     let mut room: [c_char; 4096] = [0; 4096];
     let mut found = std::ptr::null_mut();

@@ -73,14 +73,6 @@ impl Crate {
             }
             files.insert(module, path.to_owned());
         });
-        // A module with one file for each system: the Unix file represents it.
-        for (module, path) in files.clone() {
-            if let Some(name) = module.last().and_then(|last| last.strip_suffix("_unix")) {
-                let mut generic = module.clone();
-                *generic.last_mut().unwrap() = name.to_owned();
-                files.insert(generic, path);
-            }
-        }
         let mut exports = BTreeMap::new();
         for (module, path) in &files {
             for (segments, name) in uses(&code(path)) {

@@ -15,7 +15,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::access::{Access, create_for_owner_only, refusal};
-use super::found::Found;
+use crate::sys::Found;
 
 /// The path of the folder.
 #[derive(Debug)]
@@ -212,5 +212,5 @@ fn is_link(metadata: &fs::Metadata) -> bool {
 
 /// The system's customary folder for the user's state.
 pub(crate) fn user_state_folder() -> Option<PathBuf> {
-    super::environment("LOCALAPPDATA").map(PathBuf::from).filter(|path| path.is_absolute())
+    crate::sys::environment("LOCALAPPDATA").map(PathBuf::from).filter(|path| path.is_absolute())
 }

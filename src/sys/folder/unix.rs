@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{self as os, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::process::geteuid;
 
-use super::found::Found;
+use crate::sys::Found;
 
 /// The path of the folder.
 #[derive(Debug)]
@@ -249,12 +249,12 @@ pub(crate) fn user_state_folder() -> Option<PathBuf> {
         return Some(home()?.join("Library/Application Support"));
     }
     // The XDG specification says to ignore a relative path.
-    let xdg = super::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let xdg = crate::sys::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     xdg.or_else(|| Some(home()?.join(".local/state")))
 }
 
 /// The home folder of the effective user.
 fn home() -> Option<PathBuf> {
     let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
-    super::environment("HOME").and_then(absolute).or_else(|| super::unix::home_of_account().and_then(absolute))
+    crate::sys::environment("HOME").and_then(absolute).or_else(|| crate::sys::home_of_account().and_then(absolute))
 }

@@ -1,0 +1,34 @@
+//! A folder of the user's own: the contract that every system's implementation keeps.
+//!
+//! - [`Place`] is a path. It holds nothing open: a host closes descriptors that it does not know, and a folder may be removed
+//!   and made again. `Place::open` opens the folder anew for each use, and fails if there is none;
+//!   `Place::open_or_create` makes it, for its owner only, with what is missing on the way to it.
+//! - [`Folder`] is the open folder. Opening refuses a link, a folder of another user, and one to which another user may
+//!   write; this is checked on the open descriptor or handle. Names are relative to that, so that the folder cannot be
+//!   exchanged between the check and the use.
+//! - `Folder::read` gives a whole file up to a limit. Whatever is not a regular file of the owner's is [`Found::NotOurs`]: it
+//!   is neither followed nor waited for.
+//! - `Folder::replace` is atomic: a reader, and a process that is killed at any instant, finds the old file or the new one.
+//!   One writer at a time, which the lock sees to.
+//! - [`LockFile`] is opened by `Folder::open_lock` and locked by the standard library, which keeps out other processes and
+//!   other opens of the same process. `Folder::is_still` says whether it is still the folder's lock file.
+//! - `Folder::modified` changes whenever an entry is made, replaced or removed.
+//! - Everything is opened close-on-exec. A forked child inherits the descriptors of a use that is under way in another
+//!   thread, does not use them, and keeps them until it ends or executes a program. The lock is released explicitly, so
+//!   that this copy does not hold it.
+//!
+//! [`Found::NotOurs`]: super::Found::NotOurs
+
+#[cfg(windows)]
+mod access;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+pub(crate) use system::{Folder, LockFile, Place, user_state_folder};
