@@ -49,6 +49,8 @@ type Module = Vec<String>;
 struct Crate {
     folder: PathBuf,
     files: BTreeMap<Module, PathBuf>,
+    /// Files that only declare modules and re-export their items.
+    facades: BTreeSet<PathBuf>,
     /// Module, item -> where it is re-exported from, as written.
     exports: BTreeMap<(Module, String), Vec<String>>,
 }
@@ -79,7 +81,8 @@ impl Crate {
                 exports.insert((module.clone(), name), segments);
             }
         }
-        Self { folder: folder.to_owned(), files, exports }
+        let facades = files.values().filter(|path| is_facade(path)).cloned().collect();
+        Self { folder: folder.to_owned(), files, facades, exports }
     }
 
     /// The file that defines the item of a path, resolved from a module.
@@ -118,7 +121,7 @@ impl Crate {
     fn edges(&self) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
         let mut edges: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
         for (module, path) in &self.files {
-            if is_facade(path) {
+            if self.facades.contains(path) {
                 continue;
             }
             let code = code(path);
@@ -131,7 +134,7 @@ impl Crate {
                 used.push(segments);
             }
             for segments in used {
-                let file = self.resolve(module, &segments, 0).filter(|file| !is_facade(file));
+                let file = self.resolve(module, &segments, 0).filter(|file| !self.facades.contains(file));
                 targets.extend(file.map(|file| self.place(&file)));
             }
         }
