@@ -51,6 +51,10 @@
  * Threads.  Every function and method may be called on any thread, and from Notify. Notify is called on a thread of the
  * library or on the one that called SetCurrentState with BLOCK, with no lock of the library held, and for one
  * registration never on two threads at once. No C++ exception may leave a client's method: it ends the process.
+ * A thread of the library blocks asynchronous signals; SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS and SIGABRT stay
+ * as the program has them. A program that is started from Notify on such a thread inherits that mask, and would ignore
+ * SIGTERM: start it with an empty mask (posix_spawnattr_setsigmask and POSIX_SPAWN_SETSIGMASK, or sigprocmask between
+ * fork and exec).
  *
  * Unloading, exit, fork.  From the first open on, the library stays loaded, even if its handle is closed. Once exit
  * handlers run, no notification is delivered any more. In a forked child no transition is under way.
