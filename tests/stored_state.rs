@@ -56,6 +56,14 @@ fn helper_opens_a_removed_profile() {
         }
         assert_eq!(open("Profile").state(), State::Online, "as every other process has it");
     }
+    // Removed while it is open.
+    let object = open("Profile");
+    object.set_state_and_wait(State::Offline).unwrap();
+    StateFolder::at(&folder).remove("Profile").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(object.state(), State::Offline, "a holder keeps its state");
+    drop(object);
+    assert_eq!(open("Profile").state(), State::Online);
 }
 
 #[test]

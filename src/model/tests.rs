@@ -618,3 +618,23 @@ fn a_forked_child_has_no_transition_and_releases_only_what_is_its_own() {
         f.run_alone(key);
     }
 }
+
+#[test]
+fn an_object_that_ends_in_a_transition_goes_with_it_also_if_a_write_ended_meanwhile() {
+    let mut f = fixture();
+    f.shared = true;
+    let root = f.global();
+    let child = f.child(&root, Capabilities::ALL);
+    let (_, _) = f.advise(&root, 1);
+    let Decision::Accepted(plan) = f.request(&root, Offline, Wait::ForCallbacks) else { panic!() };
+    f.model.begin_write(&plan);
+    f.model.end_write(&plan, true);
+    let Some(Accepted::Begun(key, None)) = f.model.accept(plan, None) else { panic!() };
+    f.run_up_to(key, Runner::Caller, Phase::Done);
+    drop(f.model.end(child.key, HERE));
+    let Decision::Accepted(plan) = f.model.begin_rewrite(root.key, Offline) else { panic!() };
+    f.model.end_write(&plan, false);
+    f.run(key, Runner::Caller, |_, _| {});
+    drop(f.model.end(root.key, HERE));
+    assert!(!f.model.has_global(), "nothing of the tree is left");
+}

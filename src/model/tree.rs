@@ -122,7 +122,7 @@ impl<T: Types> Tree<T> {
         for index in self.objects.indices() {
             self.prune(index);
         }
-        self.has_ended_nodes = self.queued.is_some() || self.writing.is_some();
+        self.has_ended_nodes = self.queued.is_some() || self.is_active();
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -41,7 +41,12 @@ pub(super) fn follow(profile: &'static Profile) -> bool {
     if !profile.lock().invalidate_readings_unless_open() {
         return true;
     }
-    let is_idle = |state: &ProfileState| state.model.has_global() && !state.model.is_global_written();
+    let is_idle = |state: &mut ProfileState| {
+        let written = state.model.is_global_written();
+        // Noted under the lock under which the reading is skipped: the writer looks when it locks again.
+        state.follow_after_write |= written;
+        state.model.has_global() && !written
+    };
     if let Some((needs_restore, warning)) = profile.read(is_idle, ProfileState::adopt) {
         if let Some(warning) = warning {
             warning.log(profile.name());
@@ -84,7 +89,7 @@ impl ProfileState {
     fn invalidate_readings_unless_open(&mut self) -> bool {
         let open = self.model.has_global();
         if !open {
-            self.record.begin_write();
+            self.record.invalidate_readings();
         }
         open
     }

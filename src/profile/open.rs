@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::model::Ended;
 use crate::name::Name;
 use crate::state::{Capabilities, State};
-use crate::store::{self, ProfileRecord, Stored};
+use crate::store::{self, ProfileRecord, Record, Stored};
 
 /// Opens the global object, or a named one that is alive.
 pub(crate) fn open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
@@ -31,22 +31,29 @@ fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, 
     if hosting::is_strict() && !is_hosted(name) {
         return Err(ErrorKind::NotFound.into());
     }
-    let profile = Registry::find_or_add(name)?;
-    let client = open_global(profile)?;
-    profile.lock().record.note_opened();
-    Ok(client)
+    open_global(Registry::find_or_add(name)?, |state, profile| {
+        let opened = state.open_global(profile)?;
+        state.record.note_opened();
+        Ok(opened)
+    })
 }
 
 /// Whether a process made the profile's global object. The answer does not add the profile.
 fn is_hosted(name: &Name) -> bool {
-    let known = Registry::find(name).map(|profile| {
+    let (is_current, was_hosted) = Registry::find(name).map_or((false, false), |profile| {
         let state = profile.lock();
-        // The record of a profile that this process does not hold is the store's to say.
-        let is_current = state.model.has_global() || !state.record.is_shared();
-        is_current && state.record.hosted()
+        // What this process knows of a profile that it does not have open may be out of date.
+        (state.model.has_global() || !state.record.is_shared(), state.record.hosted())
     });
-    let is_stored = || matches!(store::backend().read(name, false), Stored::Record(record) if record.hosted);
-    known == Some(true) || is_stored()
+    if is_current && was_hosted {
+        return true;
+    }
+    match store::backend().read(name, false) {
+        Stored::Record(record) => record.hosted,
+        // A transient error decides nothing.
+        Stored::Unreadable(_) => was_hosted,
+        Stored::Nothing | Stored::SetAside | Stored::LaterFormat(_) => false,
+    }
 }
 
 /// Makes or opens the global object; from now on its profile is hosted.
@@ -89,13 +96,13 @@ fn find_or_create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>
         return host(name, capabilities);
     }
     let profile = Registry::find_or_add(name)?;
-    // Before the lock, and so released after it.
-    let parent_ref = parent.map(|parent| parent.try_client().ok_or(ErrorKind::InvalidArgument)).transpose()?;
+    // Before the lock, and so released after it if it is not used.
+    let mut parent_ref = parent.map(|parent| parent.try_client().ok_or(ErrorKind::InvalidArgument)).transpose()?;
     let mut state = profile.lock();
     if let Some(client) = identity.and_then(|identity| state.find(&identity)).and_then(InternalRef::try_client) {
         return Ok(client);
     }
-    Ok(state.create(profile, creation, &parent_ref)?)
+    Ok(state.create(profile, creation, &mut parent_ref)?)
 }
 
 /// What the first open, create or global determines for the process, whether it succeeds or not.
@@ -112,22 +119,28 @@ fn stay() {
 }
 
 /// Opens the global object. The store is read first if this process does not have it open.
-fn open_global(profile: &'static Profile) -> Result<ClientRef<Offline>, Error> {
+///
+/// `open` opens it under the lock, and notes what that means for its record.
+fn open_global(
+    profile: &'static Profile,
+    mut open: impl FnMut(&mut ProfileState, &'static Profile) -> Opened,
+) -> Result<ClientRef<Offline>, Error> {
     loop {
         let read = profile.read(
             |state| !state.model.has_global(),
             |state, stored| {
                 let (needs_restore, warning) = state.adopt(stored);
-                (state.open_global(profile), needs_restore, warning, state.record.needs_retry())
+                (open(state, profile), needs_restore, warning)
             },
         );
-        if let Some((opened, needs_restore, warning, needs_retry)) = read {
+        if let Some((opened, needs_restore, warning)) = read {
             if let Some(warning) = warning {
                 warning.log(profile.name());
             }
             if needs_restore {
                 restore(profile);
-            } else if needs_retry {
+            }
+            if profile.lock().record.needs_retry() {
                 store::look_again();
             }
             return finish(opened);
@@ -135,7 +148,7 @@ fn open_global(profile: &'static Profile) -> Result<ClientRef<Offline>, Error> {
         let mut state = profile.lock();
         // It may have been released since.
         if state.model.has_global() || !state.record.is_shared() {
-            let opened = state.open_global(profile);
+            let opened = open(&mut state, profile);
             drop(state);
             return finish(opened);
         }
@@ -154,7 +167,20 @@ fn finish(opened: Opened) -> Result<ClientRef<Offline>, Error> {
 /// The object is made before anything is written that other processes see.
 fn host(name: &Name, capabilities: Capabilities) -> Result<ClientRef<Offline>, Error> {
     let profile = Registry::find_or_add(name)?;
-    let client = open_global(profile)?;
+    let mut is_hosted = false;
+    let client = open_global(profile, |state, profile| {
+        let opened = state.open_global(profile)?;
+        if !state.record.is_shared() {
+            // The first creation chooses the capabilities: under the lock under which the object comes to exist.
+            let record = state.record.hosting(state.model.recorded(), capabilities);
+            state.host(record);
+            is_hosted = true;
+        }
+        Ok(opened)
+    })?;
+    if is_hosted {
+        return Ok(client);
+    }
     let (record, backend) = {
         let state = profile.lock();
         (state.record.hosting(state.model.recorded(), capabilities), state.record.backend())
@@ -167,7 +193,6 @@ fn host(name: &Name, capabilities: Capabilities) -> Result<ClientRef<Offline>, E
     update(profile, true, &mut |stored| Ok(ProfileRecord::host(record, stored)), |state, result| {
         if result.is_ok() {
             state.record.note_opened();
-            state.model.set_global_capabilities(state.record.capabilities());
         }
         result
     })?;
@@ -175,6 +200,13 @@ fn host(name: &Name, capabilities: Capabilities) -> Result<ClientRef<Offline>, E
 }
 
 impl ProfileState {
+    /// Makes a profile hosted that only this process knows.
+    fn host(&mut self, record: Record) {
+        self.record.updated(Some(record));
+        self.record.note_opened();
+        self.model.set_global_capabilities(record.capabilities);
+    }
+
     /// The global object, made anew if it has ended.
     fn open_global(&mut self, profile: &'static Profile) -> Opened {
         if let Some(client) = self.model.global_object().and_then(InternalRef::try_client) {
@@ -203,18 +235,20 @@ impl ProfileState {
         &mut self,
         profile: &'static Profile,
         creation: &Creation,
-        parent: &Option<ClientRef<Offline>>,
+        parent_ref: &mut Option<ClientRef<Offline>>,
     ) -> Result<ClientRef<Offline>, ErrorKind> {
         let Creation { identity, capabilities, outer, .. } = *creation;
         if identity.is_some() {
             self.reserve_identity()?;
         }
-        let (key, client) = match parent {
+        let (key, client) = match parent_ref.as_ref().map(|parent| parent.key()) {
             Some(parent) => {
-                let (key, state) = self.model.reserve_child(parent.key())?;
+                let (key, state) = self.model.reserve_child(parent)?;
                 let object = Offline::new(profile, key, identity, state, capabilities);
                 let client = ClientRef::try_new(object, outer).ok_or(ErrorKind::OutOfMemory)?;
-                self.model.create_child(key, parent.key(), client.internal(), parent.clone(), state, capabilities);
+                if let Some(parent_ref) = parent_ref.take() {
+                    self.model.create_child(key, parent, client.internal(), parent_ref, state, capabilities);
+                }
                 (key, client)
             }
             None => {

@@ -232,12 +232,12 @@ impl Profile {
     /// process has written or read meanwhile. `None`: the profile is this process's own, or `needs` says no.
     pub(super) fn read<R>(
         &self,
-        needs: impl Fn(&ProfileState) -> bool,
+        needs: impl Fn(&mut ProfileState) -> bool,
         take: impl FnOnce(&mut ProfileState, Stored) -> R,
     ) -> Option<R> {
         loop {
-            let state = self.lock();
-            if !state.record.is_shared() || !needs(&state) {
+            let mut state = self.lock();
+            if !state.record.is_shared() || !needs(&mut state) {
                 return None;
             }
             let (version, backend) = (state.record.version(), state.record.backend());

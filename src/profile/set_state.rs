@@ -60,12 +60,14 @@ fn persist(
     executor: Option<Reservation<Job>>,
 ) -> Result<Option<Accepted<OfflineTypes>>, Error> {
     let change = &mut |stored| ProfileRecord::change_state(record, stored);
+    let unfinished = UnfinishedWrite { profile, plan };
     let (accepted, follow_again) = update(profile, true, change, |state, result| {
         state.model.end_write(&plan, result.is_ok());
         let accepted = result.map(|()| state.model.accept(plan, executor));
         state.update_interest();
         (accepted, mem::take(&mut state.follow_after_write))
     });
+    mem::forget(unfinished);
     if follow_again && !follow(profile) {
         store::look_again();
     }
@@ -104,6 +106,7 @@ fn confirm(profile: &'static Profile, key: ObjectKey, to: State) -> Result<bool,
         }
     };
     let change = &mut |stored| ProfileRecord::change_state(record, stored);
+    let unfinished = UnfinishedWrite { profile, plan };
     let (result, follow_again) = update(profile, true, change, |state, result| {
         state.model.end_write(&plan, false);
         if result.is_ok() {
@@ -112,10 +115,23 @@ fn confirm(profile: &'static Profile, key: ObjectKey, to: State) -> Result<bool,
         state.update_interest();
         (result, mem::take(&mut state.follow_after_write))
     });
+    mem::forget(unfinished);
     if follow_again && !follow(profile) {
         store::look_again();
     }
     result.map(|()| true)
+}
+
+/// Ends a write that a panic cut short, so that the tree is not busy for ever.
+struct UnfinishedWrite {
+    profile: &'static Profile,
+    plan: Plan,
+}
+
+impl Drop for UnfinishedWrite {
+    fn drop(&mut self) {
+        self.profile.lock().model.end_write(&self.plan, false);
+    }
 }
 
 impl ProfileState {

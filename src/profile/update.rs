@@ -15,7 +15,7 @@ pub(super) fn update<R>(
 ) -> R {
     let backend = {
         let mut state = profile.lock();
-        state.record.begin_write();
+        state.record.invalidate_readings();
         state.record.backend()
     };
     let mut updated = backend.update(profile.name(), change);

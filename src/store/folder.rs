@@ -84,15 +84,18 @@ impl SharedFolder {
     pub(super) fn lock(&self) -> Result<Locked, StoreError> {
         let start = Instant::now();
         let mut for_writing = false;
+        let mut queue = Queue::new(start);
         loop {
             let folder = self.open_or_create()?;
             let lock = folder.0.open_lock(LOCK, for_writing)?;
-            let mut queue = Queue::new(start);
             loop {
                 match lock.file.try_lock() {
                     Ok(()) if folder.0.is_still(LOCK, &lock) => return Ok(Locked { folder, lock }),
                     // Another process removed the file meanwhile: this is the lock of nothing.
-                    Ok(()) => break,
+                    Ok(()) => {
+                        queue.wait(|| folder.0.modified())?;
+                        break;
+                    }
                     Err(TryLockError::WouldBlock) => {}
                     Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
                     // On network file systems, such as NFS, only those who may write can lock.

@@ -17,9 +17,11 @@ pub(crate) struct ProfileRecord {
     /// The global object has existed in this process: only before that may its creation choose the capabilities.
     opened: bool,
     stored: StoredState,
+    /// It was stored when it was last readable.
+    was_stored: bool,
     /// The last attempt to write the record anew failed, and was logged.
     restore_failed: bool,
-    /// Incremented whenever a result of the store is taken: see [`ProfileRecord::version`].
+    /// Incremented whenever a reading that is under way becomes out of date: see [`ProfileRecord::version`].
     version: u32,
 }
 
@@ -61,6 +63,7 @@ impl ProfileRecord {
             hosted: Record::NEW.hosted,
             opened: false,
             stored: StoredState::NotStored,
+            was_stored: false,
             restore_failed: false,
             version: 0,
         }
@@ -97,14 +100,14 @@ impl ProfileRecord {
         self.version
     }
 
-    /// Invalidates readings that are under way: this process writes.
-    pub(crate) fn begin_write(&mut self) {
+    /// Has readings that are under way repeated: this process writes, or another one has changed the record.
+    pub(crate) fn invalidate_readings(&mut self) {
         self.version = self.version.wrapping_add(1);
     }
 
     /// Whether a missing record may be one that was set aside as damaged, which this process can write anew.
     pub(crate) fn looks_for_damage(&self, open: bool) -> bool {
-        open && self.stored != StoredState::NotStored
+        open && self.was_stored
     }
 
     /// Whether the store has to be asked again without a notification from the system.
@@ -131,16 +134,18 @@ impl ProfileRecord {
             }
             Stored::Nothing => {
                 // What a process knew of a profile that was removed and that it does not hold is worth nothing.
-                if !open && self.stored != StoredState::NotStored {
+                if !open {
                     adopted.state = Some(self.forget());
                 }
                 self.stored = StoredState::NotStored;
+                self.was_stored = false;
             }
             Stored::SetAside => {
                 if !open {
                     adopted.state = Some(self.forget());
                 }
                 self.stored = StoredState::SetAside;
+                self.was_stored = true;
                 adopted.restore = true;
             }
             Stored::LaterFormat(format) => adopted.warning = Some(self.keep_in_memory(format)),
@@ -160,7 +165,10 @@ impl ProfileRecord {
         self.restore_failed = false;
         match record {
             Some(record) => self.take(record),
-            None => self.stored = StoredState::NotStored,
+            None => {
+                self.stored = StoredState::NotStored;
+                self.was_stored = false;
+            }
         }
     }
 
@@ -187,6 +195,7 @@ impl ProfileRecord {
 
     fn take(&mut self, record: Record) {
         self.stored = StoredState::Stored;
+        self.was_stored = true;
         self.capabilities = record.capabilities;
         self.hosted = record.hosted;
     }

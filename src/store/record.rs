@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq as _, Serializer};
@@ -62,8 +62,9 @@ impl<'a> StoredRecord<'a> {
     pub(super) fn new(profile: Name, record: Record, revision: u64) -> Self {
         let Record { state, capabilities, hosted } = record;
         let changed_by = Author { pid: std::process::id(), program: program().into() };
-        // A clock that was never set must not make the write fail.
-        let changed_at = SystemTime::now().max(SystemTime::UNIX_EPOCH);
+        // A clock that is set wrongly must not make the write fail: humantime has years up to 9999.
+        let latest = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+        let changed_at = SystemTime::now().clamp(SystemTime::UNIX_EPOCH, latest);
         Self { format: FORMAT, profile, state, capabilities, hosted, revision, changed_by, changed_at }
     }
 

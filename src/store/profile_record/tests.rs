@@ -65,6 +65,11 @@ fn a_removed_profile_is_new_unless_this_process_has_it_open() {
     let mut record = known();
     assert_eq!(record.adopt(Stored::Nothing, false).state, Some(State::Online));
     assert_eq!(record.with_state(State::Online), Record::NEW);
+    // Also if it was removed while it was open.
+    let mut record = known();
+    record.adopt(Stored::Nothing, true);
+    assert_eq!(record.adopt(Stored::Nothing, false).state, Some(State::Online));
+    assert!(!record.hosted());
     // Also behind a time in which it could not be read.
     let mut record = known();
     record.adopt(unreadable(), false);
@@ -109,10 +114,21 @@ fn a_later_format_keeps_the_profile_in_memory() {
 }
 
 #[test]
+fn damage_is_looked_for_only_of_what_was_stored() {
+    let mut record = shared();
+    assert!(!record.looks_for_damage(true));
+    record.adopt(unreadable(), true);
+    assert!(!record.looks_for_damage(true), "never stored, as far as is known");
+    let mut record = known();
+    record.adopt(unreadable(), true);
+    assert!(record.looks_for_damage(true) && !record.looks_for_damage(false));
+}
+
+#[test]
 fn readings_and_writes_invalidate_readings_that_are_under_way() {
     let mut record = shared();
     let mut versions = vec![record.version()];
-    record.begin_write();
+    record.invalidate_readings();
     versions.push(record.version());
     record.updated(Some(OFFLINE));
     versions.push(record.version());
