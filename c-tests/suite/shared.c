@@ -80,11 +80,15 @@ static int wait_for_file_to_say(const char *name, const char *what) {
     return file_says(name, what);
 }
 
-/* Removes the stored state of the profile. No process may have it open. */
+/* Removes the stored state of the profile. No process may have it open. On Windows the file goes when the last reader has
+ * closed it, and the watcher may just read it. */
 static void forget_profile(void) {
     char path[600];
+    int tries;
     path_in_folder(path, sizeof(path), PROFILE_FILE);
-    remove(path);
+    for (tries = 0; tries < 1000 && (remove(path) == 0 || file_exists(PROFILE_FILE)); tries++) {
+        nap(tries > 0 ? 5 : 0);
+    }
 }
 
 /* ---- what the other process does ----------------------------------------------------------------------------------- */
