@@ -47,12 +47,12 @@ pub(super) fn follow(profile: &'static Profile) -> bool {
         state.follow_after_write |= written;
         state.model.has_global() && !written
     };
-    if let Some((needs_restore, warning)) = profile.read(is_idle, ProfileState::adopt) {
+    if let Some((damaged, warning)) = profile.read(is_idle, ProfileState::adopt) {
         if let Some(warning) = warning {
             warning.log(profile.name());
         }
-        if needs_restore {
-            restore(profile);
+        if let Some(damaged) = damaged {
+            restore(profile, damaged);
         }
     }
     let mut executor = None;

@@ -31,11 +31,17 @@ fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, 
     if hosting::is_strict() && !is_hosted(name) {
         return Err(ErrorKind::NotFound.into());
     }
-    open_global(Registry::find_or_add(name)?, |state, profile| {
+    let profile = Registry::find_or_add(name)?;
+    let client = open_global(profile, |state, profile| {
         let opened = state.open_global(profile)?;
-        state.record.note_opened();
+        // A fresh opener does not know what a damaged record said: the watcher must not write it anew either.
+        if !state.record.is_damaged() {
+            state.record.note_opened();
+        }
         Ok(opened)
-    })
+    })?;
+    profile.lock().record.note_opened();
+    Ok(client)
 }
 
 /// Whether a process made the profile's global object. The answer does not add the profile.
@@ -129,16 +135,16 @@ fn open_global(
         let read = profile.read(
             |state| !state.model.has_global(),
             |state, stored| {
-                let (needs_restore, warning) = state.adopt(stored);
-                (open(state, profile), needs_restore, warning)
+                let (damaged, warning) = state.adopt(stored);
+                (open(state, profile), damaged, warning)
             },
         );
-        if let Some((opened, needs_restore, warning)) = read {
+        if let Some((opened, damaged, warning)) = read {
             if let Some(warning) = warning {
                 warning.log(profile.name());
             }
-            if needs_restore {
-                restore(profile);
+            if let Some(damaged) = damaged {
+                restore(profile, damaged);
             }
             if profile.lock().record.needs_retry() {
                 store::look_again();

@@ -48,6 +48,9 @@ pub(super) type Job = (&'static Profile, TransitionKey);
 /// failure could only abort.
 type Identities = HashMap<Identity, ObjectKey, BuildHasherDefault<DefaultHasher>>;
 
+/// A damaged record, and what it said as far as this process knows.
+pub(super) struct Damaged(pub(super) Option<Record>);
+
 pub(crate) struct ProfileState {
     pub(super) model: Model<OfflineTypes>,
     pub(super) record: ProfileRecord,
@@ -263,14 +266,17 @@ impl ProfileState {
         self.record.with_state(self.model.recorded())
     }
 
-    /// Takes what the store says. The warning is logged with no lock held. True: the record has to be restored.
-    pub(super) fn adopt(&mut self, stored: Stored) -> (bool, Option<StoreWarning>) {
-        let adopted = self.record.adopt(stored, self.model.has_global());
+    /// Takes what the store says. The warning is logged with no lock held. A record that has to be restored gives what this
+    /// process knows of it: a process that only now opens the profile knows nothing.
+    pub(super) fn adopt(&mut self, stored: Stored) -> (Option<Damaged>, Option<StoreWarning>) {
+        let open = self.model.has_global();
+        let adopted = self.record.adopt(stored, open);
         if let Some(state) = adopted.state {
             self.model.set_recorded(state);
         }
         self.model.set_global_capabilities(self.record.capabilities());
-        (adopted.restore, adopted.warning)
+        let damaged = adopted.restore.then(|| Damaged(self.record.restorable(self.model.recorded(), open)));
+        (damaged, adopted.warning)
     }
 
     /// Ends an object whose last client reference is gone.

@@ -1,7 +1,7 @@
 //! Writing a profile's record, with no lock held.
 #![forbid(unsafe_code)]
 
-use super::profile::{Profile, ProfileState};
+use super::profile::{Damaged, Profile, ProfileState};
 use crate::error::Error;
 use crate::store::{Backend as _, Change, MEMORY, StoreError, StoreWarning};
 
@@ -58,12 +58,8 @@ pub(super) fn update<R>(
 }
 
 /// The record is damaged: it is set aside, and written anew if this process knows what it said.
-pub(super) fn restore(profile: &'static Profile) {
-    let (known, failed_before) = {
-        let state = profile.lock();
-        let known = state.record.restorable(state.model.recorded(), state.model.has_global());
-        (known, state.record.restore_failed())
-    };
+pub(super) fn restore(profile: &'static Profile, Damaged(known): Damaged) {
+    let failed_before = profile.lock().record.restore_failed();
     update(profile, !failed_before, &mut |stored| Ok(known.filter(|_| stored.is_none())), |state, result| {
         if result.is_err() {
             state.record.note_restore_failed();

@@ -115,6 +115,11 @@ impl ProfileRecord {
         self.is_shared() && matches!(self.stored, StoredState::Unreadable | StoredState::SetAside)
     }
 
+    /// Whether the record is damaged, and was not restored yet.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.stored == StoredState::SetAside
+    }
+
     /// The global object has been opened without having been created: it exists, with the capabilities that it has.
     pub(crate) fn note_opened(&mut self) {
         self.opened = true;
