@@ -23,6 +23,7 @@ pub(crate) struct ObjectHandle {
 }
 
 impl Offline {
+    #[inline(always)]
     pub(crate) fn handle(&self) -> ObjectHandle {
         ObjectHandle { profile: self.profile(), key: self.key(), spare_capacity: self.has_spare_capacity() }
     }
@@ -42,6 +43,7 @@ impl ObjectHandle {
 
     /// Registers the sink that `ask` returns. Memory is reserved first. `ask` runs with no lock held: it may do anything,
     /// even end the object.
+    #[inline(always)]
     pub(crate) fn advise(
         self,
         client_token: u32,
@@ -73,6 +75,7 @@ impl ObjectHandle {
     }
 
     /// Ends a registration. Its sink is released here, or when its running Notify returns.
+    #[inline(always)]
     pub(crate) fn unadvise(self, token: u32) {
         let ended = self.profile.lock().model.unregister(self.key, token, Thread::current);
         drop(ended);

@@ -39,7 +39,9 @@ const RULES: [Rule; 22] = [
     rule("addref-release", &[1], LIMIT, 1.05, 1.25),
     rule("query-hit-release", &[1], Measure::Own("addref-release", 1), 1.15, 1.4),
     rule("query-miss", &[1], Measure::Beside("windows-core"), 0.5, 0.7),
-    rule("advise-unadvise", &[1, 10_000, MILLION], LIMIT, 1.15, 1.5),
+    // A processor whose atomic operations are cheap shows the instructions between them: 1.3 where an exchange takes 5 ns,
+    // 1.6 where it takes 2.
+    rule("advise-unadvise", &[1, 10_000, MILLION], LIMIT, 1.15, 1.8),
     rule("advise-unadvise", &[MILLION], Measure::Own("advise-unadvise", 1), 1.3, 2.0),
     rule("random-token", &[MILLION], LIMIT, 1.3, 2.0),
     rule("delivery", &[100, 10_000], LIMIT, 1.15, 1.5),
