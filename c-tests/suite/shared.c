@@ -296,6 +296,7 @@ static void other_process_flips(struct sink *self, const MAPIOFFLINE_NOTIFY *not
     if (notification->NotifyType == START && self->context == NULL) {
         self->context = self;
         check_eq(other_process("shared.helper_flips_often"), 0);
+        nap(100); /* so that the reading of an earlier change is over */
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) enum Step<T: Types> {
     Deliver(&'static InFlight, Change),
     /// Releases a deferred sink, before any other delivery, and asks again.
     Release(T::Sink),
+    /// A change of the shared global object waits for the end. Reads which state is stored by now, and asks again.
+    ReadStore,
     Finished(Next<T>),
     /// The transition does not exist: this is a forked child. It may have to release a sink.
     CutShort(Option<T::Sink>),

@@ -1,6 +1,8 @@
 //! All trees of a profile: requests, transitions, and the life of objects.
 #![forbid(unsafe_code)]
 
+use std::mem;
+
 use super::decision::{Accepted, Conditions, Decision, Ended, Next, Plan, Step, Wait};
 use super::hierarchy::{Node, ROOT};
 use super::slab::Slab;
@@ -373,6 +375,7 @@ impl<T: Types> Model<T> {
         if let Some(index) = self.inherited.iter().position(|(inherited, _)| *inherited == key) {
             return Step::CutShort(Some(self.inherited.swap_remove(index).1));
         }
+        let is_shared_global = conditions.shared && self.global == Some(key.tree);
         let Some(tree) = self.running(key) else { return Step::CutShort(None) };
         let Tree { objects, transition: Some(transition), deferred, queued, following, .. } = tree else {
             return Step::CutShort(None);
@@ -401,6 +404,11 @@ impl<T: Types> Model<T> {
             }
         }
         transition.in_flight.clear();
+        // What was noticed of other processes' changes may be behind what they have stored since.
+        let was_read = mem::replace(&mut transition.store_read, true);
+        if is_shared_global && !was_read && tree.has_change_waiting_for(ROOT) {
+            return Step::ReadStore;
+        }
         Step::Finished(self.finish(key.tree, runner))
     }
 

@@ -79,6 +79,8 @@ struct Fixture {
     model: Model<Fakes>,
     shared: bool,
     exiting: bool,
+    /// What another process has stored, and this one has not noticed.
+    stored: Option<State>,
 }
 
 /// One object of a fixture.
@@ -89,7 +91,7 @@ struct Made {
 
 fn fixture() -> Fixture {
     NOTIFIED.take();
-    Fixture { model: Model::new(Online), shared: false, exiting: false }
+    Fixture { model: Model::new(Online), shared: false, exiting: false, stored: None }
 }
 
 impl Fixture {
@@ -185,6 +187,7 @@ impl Fixture {
                     visit(self, change.phase);
                 }
                 Step::Release(sink) => drop(sink),
+                Step::ReadStore => self.model.set_recorded(self.stored.unwrap_or(self.model.recorded())),
                 Step::Finished(next) => return next,
                 Step::CutShort(_) => panic!("cut short"),
             }
@@ -431,6 +434,30 @@ fn what_is_queued_and_overtaken_does_not_begin() {
     assert_eq!(f.model.follow(f.conditions(false)), Decision::Unchanged);
     assert!(matches!(f.run(key, Runner::Caller, |_, _| {}), Next::Nothing));
     assert_eq!(root.object.state.get(), Offline);
+}
+
+#[test]
+fn what_waits_for_the_end_goes_by_what_is_stored_then() {
+    // Another process's change, and this one's own.
+    for own in [false, true] {
+        let mut f = fixture();
+        f.shared = true;
+        let root = f.global();
+        let (_, _) = f.advise(&root, 1);
+        let key = f.begin(&root, Offline);
+        f.run_up_to(key, Runner::Caller, Phase::Done);
+        if own {
+            f.queue(&root, Online, Some("second"));
+        } else {
+            f.model.set_recorded(Online);
+            let Decision::Accepted(plan) = f.model.follow(f.conditions(true)) else { panic!() };
+            assert!(matches!(f.model.accept(plan, Some("second")), Some(Accepted::Queued)));
+        }
+        f.stored = Some(Offline);
+        assert!(matches!(f.run(key, Runner::Caller, |_, _| {}), Next::Nothing));
+        assert_eq!(root.object.state.get(), Offline);
+        assert_eq!(notified().len(), 3, "nothing of what was undone is delivered");
+    }
 }
 
 // ---- section 3: parents --------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ pub(super) struct Transition<T: Types> {
     pub(super) in_flight: &'static InFlight,
     /// The delivery thread, once it has begun.
     pub(super) thread: Option<T::Thread>,
+    /// The store has been read at the end of the last phase.
+    pub(super) store_read: bool,
     cursor: Cursor,
 }
 
@@ -44,7 +46,16 @@ struct Cursor {
 
 impl<T: Types> Transition<T> {
     pub(super) fn new(number: u64, to: State, runner: Runner, in_flight: &'static InFlight) -> Self {
-        Self { number, to, phase: Phase::Start, runner, in_flight, thread: None, cursor: Cursor::default() }
+        Self {
+            number,
+            to,
+            phase: Phase::Start,
+            runner,
+            in_flight,
+            thread: None,
+            store_read: false,
+            cursor: Cursor::default(),
+        }
     }
 
     pub(super) fn change(&self) -> Change {
@@ -66,12 +77,12 @@ impl<T: Types> Transition<T> {
 
     /// Enters the next phase, if there is one. The state of every affected object changes on the way to `Phase::Change`.
     pub(super) fn next_phase(&mut self, hierarchy: &mut Hierarchy<T>) -> bool {
-        self.cursor = Cursor::default();
         self.phase = match self.phase {
             Phase::Start => Phase::Change,
             Phase::Change => Phase::Done,
             Phase::Done => return false,
         };
+        self.cursor = Cursor::default();
         if self.phase == Phase::Change {
             hierarchy.each_affected(|node| {
                 node.state = self.to;

@@ -96,6 +96,11 @@ impl<T: Types> Tree<T> {
         true
     }
 
+    /// Whether a change of the object begins when the running transition is over.
+    pub(super) fn has_change_waiting_for(&self, node: NodeIndex) -> bool {
+        [&self.queued, &self.following].into_iter().flatten().any(|waiting| waiting.node == node)
+    }
+
     /// Whether the root comes to the recorded state without following.
     pub(super) fn comes_to(&self, recorded: State) -> bool {
         let Some(root) = self.objects.get(ROOT) else { return true };

@@ -4,7 +4,7 @@
 use super::profile::{Profile, ProfileState};
 use super::registry::Registry;
 use super::run::{NOTIFIERS, start};
-use super::update::restore;
+use super::update::read_stored;
 use crate::deliver::Executor as _;
 use crate::error::ErrorKind;
 use crate::model::Decision;
@@ -47,14 +47,7 @@ pub(super) fn follow(profile: &'static Profile) -> bool {
         state.follow_after_write |= written;
         state.model.has_global() && !written
     };
-    if let Some((damaged, warning)) = profile.read(is_idle, ProfileState::adopt) {
-        if let Some(warning) = warning {
-            warning.log(profile.name());
-        }
-        if let Some(damaged) = damaged {
-            restore(profile, damaged);
-        }
-    }
+    read_stored(profile, is_idle);
     let mut executor = None;
     loop {
         let mut state = profile.lock();

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::profile::{Job, OfflineTypes, Profile};
+use super::update::read_stored;
 use crate::change::Phase;
 use crate::deliver::{NotifierPool, PoolForkGuard};
 use crate::exit;
@@ -9,6 +10,7 @@ use crate::guard::guard;
 use crate::model::{Accepted, Next, Runner, Step, TransitionKey};
 use crate::registration::{Batch, NO_TOKEN, Sink as _};
 use crate::sink::ClientSink;
+use crate::store;
 use crate::sys::Thread;
 
 pub(super) static NOTIFIERS: NotifierPool<Job> = NotifierPool::new(|(profile, key)| {
@@ -85,6 +87,12 @@ fn run_one(
             Step::Release(sink) => {
                 in_flight_token = NO_TOKEN;
                 release(sink);
+            }
+            Step::ReadStore => {
+                read_stored(profile, |_| true);
+                if profile.lock().record.needs_retry() {
+                    store::look_again();
+                }
             }
             Step::Finished(next) => return Ok(next),
             Step::CutShort(sink) => {

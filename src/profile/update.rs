@@ -1,4 +1,4 @@
-//! Writing a profile's record, with no lock held.
+//! Reading and writing a profile's record, with no lock held.
 #![forbid(unsafe_code)]
 
 use super::profile::{Damaged, Profile, ProfileState};
@@ -65,4 +65,15 @@ pub(super) fn restore(profile: &'static Profile, Damaged(known): Damaged) {
             state.record.note_restore_failed();
         }
     });
+}
+
+/// Takes what the store says if `needs` says so, and writes a damaged record anew.
+pub(super) fn read_stored(profile: &'static Profile, needs: impl Fn(&mut ProfileState) -> bool) {
+    let Some((damaged, warning)) = profile.read(needs, ProfileState::adopt) else { return };
+    if let Some(warning) = warning {
+        warning.log(profile.name());
+    }
+    if let Some(damaged) = damaged {
+        restore(profile, damaged);
+    }
 }
