@@ -44,6 +44,13 @@ void remove_folder(const char *path);
 void *lock_file(const char *path);
 void unlock_file(void *lock);
 
+/* How many descriptors this process has. 0 where it has none, or does not know. */
+int descriptors_of_process(void);
+/* Closes every descriptor from 3 on, and opens files and sockets of this program's own in their place. */
+void replace_descriptors(void);
+/* Whether those files and sockets are as they were. Closes them. */
+int replaced_descriptors_are_untouched(void);
+
 /* Whether this runs under qemu-user. There a child that was forked from a process with several threads cannot start threads,
  * and the memory of ended threads is never freed. */
 int under_qemu(void);

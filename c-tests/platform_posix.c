@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -219,4 +220,57 @@ long memory_of_process(void) {
         fclose(file);
     }
     return value;
+}
+
+/* ---- descriptors --------------------------------------------------------------------------------------------------- */
+
+#define REPLACED 16
+static int files[REPLACED];
+static int sockets[REPLACED][2];
+static const char text_of_the_host[] = "twenty bytes of text";
+
+int descriptors_of_process(void) {
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+    if (folder == NULL) {
+        return 0;
+    }
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count - 3; /* ".", "..", and the folder's own */
+}
+
+void replace_descriptors(void) {
+    int index;
+    for (index = 3; index < 1024; index++) {
+        close(index);
+    }
+    for (index = 0; index < REPLACED; index++) {
+        char path[] = "replaced-XXXXXX";
+        files[index] = mkstemp(path);
+        unlink(path);
+        if (write(files[index], text_of_the_host, 20) != 20 || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets[index]) != 0
+            || write(sockets[index][0], text_of_the_host, 20) != 20 || write(sockets[index][1], text_of_the_host, 20) != 20) {
+            perror("replace_descriptors");
+        }
+    }
+}
+
+/* Whether exactly the text can be read. */
+static int has_text(int descriptor) {
+    char text[64];
+    return read(descriptor, text, sizeof text) == 20 && memcmp(text, text_of_the_host, 20) == 0;
+}
+
+int replaced_descriptors_are_untouched(void) {
+    int untouched = 1;
+    int index;
+    for (index = 0; index < REPLACED; index++) {
+        untouched &= lseek(files[index], 0, SEEK_CUR) == 20 && lseek(files[index], 0, SEEK_SET) == 0;
+        untouched &= has_text(files[index]) && has_text(sockets[index][0]) && has_text(sockets[index][1]);
+        untouched &= close(files[index]) == 0 && close(sockets[index][0]) == 0 && close(sockets[index][1]) == 0;
+    }
+    return untouched;
 }

@@ -238,3 +238,15 @@ long memory_of_process(void) {
     GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters));
     return (long)(counters.PagefileUsage / 1024);
 }
+
+/* ---- descriptors: Windows has none --------------------------------------------------------------------------------- */
+
+int descriptors_of_process(void) {
+    return 0;
+}
+
+void replace_descriptors(void) {}
+
+int replaced_descriptors_are_untouched(void) {
+    return 1;
+}

@@ -90,9 +90,11 @@ impl StateFolder {
         })
     }
 
-    /// A folder of the caller's choice.
+    /// A folder of the caller's choice. A relative path is resolved now: what it means does not change with the working
+    /// folder.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self(SharedFolder::new(path.into()))
+        let path = path.into();
+        Self(SharedFolder::new(std::path::absolute(&path).unwrap_or(path)))
     }
 
     /// Makes this process keep the state of profiles here. Returns false, and changes nothing, if an object was opened or a

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use common::{folder, is_root, wait_for};
 use mapioffline::{OfflineObject, ReadError, State};
@@ -40,10 +40,18 @@ fn set_aside(profile: &str) -> Vec<PathBuf> {
     names.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix)).collect()
 }
 
+/// Writes a file that no program can be in the middle of writing: a damaged file that is new is read again for a while.
+fn write_long_ago(profile: &str, bytes: &[u8]) {
+    let file = path(profile);
+    fs::write(&file, bytes).unwrap();
+    let hour = Duration::from_secs(3600);
+    fs::File::options().write(true).open(file).unwrap().set_modified(SystemTime::now() - hour).unwrap();
+}
+
 /// Writes these bytes to the file of a profile that this process has never opened, opens it and sets its state.
 /// Returns whether the file was read as a record.
 fn open_and_set(profile: &str, bytes: &[u8]) -> bool {
-    fs::write(path(profile), bytes).unwrap();
+    write_long_ago(profile, bytes);
     let object = OfflineObject::open(profile).unwrap();
     let found = folder().profile(profile).unwrap().map(|stored| stored.record);
     match &found {
@@ -113,7 +121,7 @@ fn a_process_that_has_the_profile_open_writes_it_anew() {
     let object = OfflineObject::open("held").unwrap();
     object.set_state_and_wait(State::Offline).unwrap();
     for (round, bytes) in [&b""[..], b"{", b"\0\0\0\0", b"[]", &[0xFF; 4096], b"null\n"].into_iter().enumerate() {
-        fs::write(path("held"), bytes).unwrap();
+        write_long_ago("held", bytes);
         wait_for(
             "it is mended",
             Duration::from_secs(5),
@@ -192,6 +200,6 @@ fn another_users_file_is_set_aside() {
 #[test]
 fn another_profiles_file_is_set_aside() {
     folder();
-    fs::write(path("mine"), sound("theirs")).unwrap();
+    write_long_ago("mine", sound("theirs").as_bytes());
     is_not_ours("mine", fs::Metadata::is_file);
 }

@@ -41,11 +41,15 @@ fn helper_polls() {
     assert_eq!(logged("cannot be watched"), 1);
 }
 
-/// Whether this process watches a folder.
+/// Whether a thread of this process watches a folder, in a descriptor table of its own.
 fn is_watched() -> bool {
-    fs::read_dir("/proc/self/fd").unwrap().any(|entry| {
-        fs::read_link(entry.unwrap().path()).is_ok_and(|target| target.to_string_lossy().contains("inotify"))
-    })
+    let threads = fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path().join("fd"));
+    // A thread may have ended meanwhile.
+    threads
+        .flat_map(fs::read_dir)
+        .flatten()
+        .flatten()
+        .any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().contains("inotify")))
 }
 
 #[test]

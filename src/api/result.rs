@@ -3,6 +3,7 @@
 use crate::abi::*;
 use crate::error::{Error, ErrorKind};
 use crate::guard::guard;
+use crate::sys::HostThread;
 use crate::{logging, profile};
 
 impl ErrorKind {
@@ -23,12 +24,13 @@ impl ErrorKind {
     }
 }
 
-/// Runs an entry: no panic leaves it, and its trace line, with its arguments as `words`, is written when it returns.
+/// Runs an entry: no panic leaves it, the thread stays as the host has it, and its trace line, with its arguments as `words`, is written when it returns.
 pub(super) fn entry<const N: usize>(
     name: &str,
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
+    let _host = HostThread::enter();
     let result = guard(name, body).unwrap_or(Err(ErrorKind::Unexpected.into()));
     let hresult = result.map_or_else(|error| error.kind().hresult(), |()| S_OK);
     trace(name, words, hresult as u32);
@@ -41,6 +43,7 @@ pub(super) fn export<const N: usize>(
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
+    let _host = HostThread::enter();
     init();
     entry(name, words, body)
 }
@@ -80,6 +83,7 @@ pub(super) fn traced<const N: usize>(name: &'static &'static str, words: [usize;
 #[cold]
 #[inline(never)]
 fn write_trace(name: &str, words: &[usize], result: u32) {
+    let _host = HostThread::enter();
     // The logger may be client code; a panic in ours must not leave either.
     let _ = guard(name, || {
         let words: Vec<_> = words.iter().map(|word| format!("{word:#x}")).collect();

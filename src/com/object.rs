@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
 use super::foreign::Outer;
 use crate::guard::guard;
+use crate::sys::HostThread;
 
 /// The content of an object box.
 pub(crate) trait Payload: HasVtables + Send + Sync + Sized + 'static {
@@ -116,6 +117,7 @@ impl<T: Payload> ObjectBox<T> {
             #[cold]
             #[inline(never)]
             fn end<T: Payload>(ended: NonNull<ObjectBox<T>>) {
+                let _host = HostThread::enter();
                 // What a panic leaves undone is leaked, not released twice.
                 let _ = guard("Release", || {
                     // SAFETY: the client references held one internal reference together; it passes to this value.

@@ -8,7 +8,8 @@ use super::update::read_stored;
 use crate::deliver::Executor as _;
 use crate::error::ErrorKind;
 use crate::model::Decision;
-use crate::store::{self, Backend, Changed};
+use crate::name::Name;
+use crate::store::{self, Backend, Changed, Follower};
 
 /// From now on changes of other processes are noticed; after a fork, again.
 #[inline(always)]
@@ -20,7 +21,8 @@ pub(super) fn ensure_watcher() {
 
 #[inline(never)]
 fn ensure_watcher_of(backend: &'static dyn Backend) {
-    store::ensure_watcher(backend, follow_changes);
+    let concerns = |folded: &Name| Registry::find_folded(folded).is_some();
+    store::ensure_watcher(backend, Follower { concerns, follow: follow_changes });
 }
 
 /// Follows what other processes changed.

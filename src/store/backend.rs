@@ -3,11 +3,12 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind};
 use crate::name::Name;
 use crate::state::{Capabilities, State};
-use crate::sys::Watch;
+use crate::sys::{Filter, FolderId, Waker, Watch};
 
 /// Where the records of profiles are kept. Every method may block on I/O, so none is called under a lock.
 pub(crate) trait Backend: Sync {
@@ -23,8 +24,11 @@ pub(crate) trait Backend: Sync {
     /// returns. A damaged record is set aside first, and counts as none.
     fn update(&self, profile: &Name, change: Change) -> Updated;
 
-    /// Begins to watch for changes of other processes.
-    fn watch(&self) -> io::Result<Watch>;
+    /// Begins to watch for changes of other processes, which wake the thread that waits.
+    fn watch(&self, waker: &Arc<Waker>, filter: Filter) -> io::Result<Watch>;
+
+    /// Where the records are by now: see [`crate::sys::FolderWatch::id`].
+    fn place(&self) -> Option<FolderId>;
 
     /// Which profile a change of this file concerns.
     fn profile_of(&self, file: &str) -> Option<Name>;
@@ -39,8 +43,8 @@ pub(crate) type Change<'a> = &'a mut dyn FnMut(Option<Record>) -> Result<Option<
 pub(crate) struct Description<'a> {
     /// The folder that processes share.
     pub(crate) folder: Option<&'a Path>,
-    /// Other machines may change it, of which this system does not notify.
-    pub(crate) is_remote: bool,
+    /// Something may change it of which this system does not notify.
+    pub(crate) may_change_unnoticed: bool,
 }
 
 /// What is known of a profile's global object.

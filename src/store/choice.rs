@@ -80,10 +80,14 @@ pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
         }
         _ => {}
     }
-    let path = match variable("MAPIOFFLINE_STATE_DIR") {
+    let path: PathBuf = match variable("MAPIOFFLINE_STATE_DIR") {
         Some(path) => path.into(),
         None => sys::user_state_folder().ok_or(Unusable::NoHome)?.join("mapioffline"),
     };
+    if path.to_str().is_some_and(|path| path.starts_with('~')) {
+        let why = "no shell has replaced the ~; give the path of the folder from / on";
+        return Err(Unusable::Folder(path, io::Error::new(io::ErrorKind::InvalidInput, why)));
+    }
     match std::path::absolute(&path) {
         Ok(path) => Ok(SharedFolder::new(path)),
         Err(error) => Err(Unusable::Folder(path, error)),

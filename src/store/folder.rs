@@ -4,19 +4,20 @@
 use std::fs::TryLockError;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
 use super::file_name::{FileName, profile_of};
 use super::record::{Content, LARGEST, StoredRecord};
-use super::watch::note_own_change;
+use super::watch::{note_own_change, note_place};
 use crate::name::Name;
-use crate::sys::{self, FolderWatch as _, Found, Watch};
+use crate::sys::{self, Filter, FolderId, FolderWatch as _, Found, Waker, Watch};
 
 const LOCK: &str = "lock";
-/// The name of a new file until it replaces the old one: in a folder that is not watched.
-const SPARE: &str = "pending/new";
+/// The name of a new file until it replaces the old one, in a folder that is not watched.
+const SPARE: &str = "new";
 const SPARES_FOLDER: &str = "pending";
 const SET_ASIDE: &str = ".damaged-";
 /// How long one process may hold the lock before another gives up.
@@ -26,6 +27,8 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(5);
 /// How often the lock is tried. The pauses of all processes soon have the same length, so that none of them starves.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+/// How long a file may look damaged because a person or a script is writing it in place.
+const WRITING: Duration = Duration::from_millis(500);
 
 /// The shared store's folder.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ pub(super) struct Locked {
 /// What was read of a profile.
 pub(crate) enum Reading {
     Nothing,
-    Text(Vec<u8>),
+    Text(Vec<u8>, SystemTime),
     /// Not a file of this library's: a link, a pipe, another user's file, a gigabyte.
     NotOurs,
 }
@@ -60,11 +63,16 @@ impl SharedFolder {
     }
 
     pub(crate) fn open(&self) -> io::Result<Opened> {
-        self.place.open().map(Opened)
+        self.place.open().map(Self::opened)
     }
 
     pub(crate) fn open_or_create(&self) -> io::Result<Opened> {
-        self.place.open_or_create().map(Opened)
+        self.place.open_or_create().map(Self::opened)
+    }
+
+    fn opened(folder: sys::Folder) -> Opened {
+        note_place(folder.id());
+        Opened(folder)
     }
 
     /// Removes a profile. Whether it was there.
@@ -154,9 +162,21 @@ impl Opened {
     pub(crate) fn read(&self, profile: &Name) -> io::Result<Reading> {
         Ok(match self.0.read(FileName::of(profile).as_str(), LARGEST)? {
             Found::Nothing => Reading::Nothing,
-            Found::Bytes(text) => Reading::Text(text),
+            Found::Bytes(text, modified) => Reading::Text(text, modified),
             Found::NotOurs => Reading::NotOurs,
         })
+    }
+
+    /// As `read`, but waits for a moment while the file looks as if a program were writing it in place.
+    fn read_whole(&self, profile: &Name) -> io::Result<Reading> {
+        let start = Instant::now();
+        loop {
+            let reading = self.read(profile)?;
+            if !reading.may_be_unfinished(profile) || start.elapsed() >= WRITING {
+                return Ok(reading);
+            }
+            sleep(Duration::from_millis(10));
+        }
     }
 
     /// Whether a damaged file of this profile was set aside.
@@ -178,8 +198,8 @@ impl Opened {
         self.0.permissions()
     }
 
-    pub(crate) fn is_remote(&self) -> bool {
-        self.0.is_remote()
+    pub(crate) fn may_change_unnoticed(&self) -> bool {
+        self.0.may_change_unnoticed()
     }
 }
 
@@ -245,9 +265,18 @@ impl Reading {
     pub(crate) fn content(&self, profile: &Name) -> Option<Content<'_>> {
         match self {
             Self::Nothing => None,
-            Self::Text(text) => Some(StoredRecord::parse(text, profile)),
+            Self::Text(text, _) => Some(StoredRecord::parse(text, profile)),
             Self::NotOurs => Some(Content::Damaged),
         }
+    }
+
+    /// Whether this is the beginning of what a program is writing.
+    fn may_be_unfinished(&self, profile: &Name) -> bool {
+        // A time that has not come yet is a recent one: clocks differ between machines.
+        let is_recent =
+            |modified: &SystemTime| modified.elapsed().is_ok_and(|age| age < WRITING) || modified.elapsed().is_err();
+        matches!(self, Self::Text(_, modified) if is_recent(modified))
+            && matches!(self.content(profile), Some(Content::Damaged))
     }
 }
 
@@ -259,7 +288,7 @@ impl Backend for SharedFolder {
     fn read(&self, profile: &Name, look_for_damage: bool) -> Stored {
         let read = || -> io::Result<Stored> {
             let folder = self.open()?;
-            let reading = folder.read(profile)?;
+            let reading = folder.read_whole(profile)?;
             Ok(match reading.content(profile) {
                 Some(Content::Record(stored)) => Stored::Record(stored.record()),
                 Some(Content::LaterFormat(format)) => Stored::LaterFormat(format),
@@ -278,12 +307,28 @@ impl Backend for SharedFolder {
 
     fn update(&self, profile: &Name, change: Change) -> Updated {
         let mut set_aside = false;
-        let result = self.lock().and_then(|locked| locked.update(profile, change, &mut set_aside));
+        let mut update = || {
+            let mut locked = self.lock()?;
+            let mut reading = locked.read(profile)?;
+            if reading.may_be_unfinished(profile) {
+                // Without the lock, for which others wait.
+                drop(locked);
+                self.open()?.read_whole(profile)?;
+                locked = self.lock()?;
+                reading = locked.read(profile)?;
+            }
+            locked.update(profile, &reading, change, &mut set_aside)
+        };
+        let result = update();
         Updated { result, set_aside }
     }
 
-    fn watch(&self) -> io::Result<Watch> {
-        Watch::new(self.path())
+    fn watch(&self, waker: &Arc<Waker>, filter: Filter) -> io::Result<Watch> {
+        Watch::new(self.path(), waker, filter)
+    }
+
+    fn place(&self) -> Option<FolderId> {
+        FolderId::of(self.path()).ok()
     }
 
     fn profile_of(&self, file: &str) -> Option<Name> {
@@ -291,13 +336,21 @@ impl Backend for SharedFolder {
     }
 
     fn describe(&self) -> Description<'_> {
-        Description { folder: Some(self.path()), is_remote: self.open().is_ok_and(|folder| folder.is_remote()) }
+        Description {
+            folder: Some(self.path()),
+            may_change_unnoticed: self.open().is_ok_and(|folder| folder.may_change_unnoticed()),
+        }
     }
 }
 
 impl Locked {
-    fn update(&self, profile: &Name, change: Change, set_aside: &mut bool) -> Result<Option<Record>, StoreError> {
-        let reading = self.read(profile)?;
+    fn update(
+        &self,
+        profile: &Name,
+        reading: &Reading,
+        change: Change,
+        set_aside: &mut bool,
+    ) -> Result<Option<Record>, StoreError> {
         let (mut spelled, mut revision, mut before) = (*profile, 0, None);
         match reading.content(profile) {
             None => {}

@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use super::backend::{Backend, Change, Description, StoreError, Stored, Updated};
 use crate::name::Name;
-use crate::sys::Watch;
+use crate::sys::{Filter, FolderId, Waker, Watch};
 
 /// Keeps nothing: the profile's own copy of its record is the only one.
 pub(crate) struct Memory;
@@ -25,8 +26,12 @@ impl Backend for Memory {
         Updated { result: change(None).map_err(StoreError::Refused), set_aside: false }
     }
 
-    fn watch(&self) -> io::Result<Watch> {
+    fn watch(&self, _: &Arc<Waker>, _: Filter) -> io::Result<Watch> {
         Err(ErrorKind::Unsupported.into())
+    }
+
+    fn place(&self) -> Option<FolderId> {
+        None
     }
 
     fn profile_of(&self, _: &str) -> Option<Name> {
@@ -34,6 +39,6 @@ impl Backend for Memory {
     }
 
     fn describe(&self) -> Description<'_> {
-        Description { folder: None, is_remote: false }
+        Description { folder: None, may_change_unnoticed: false }
     }
 }

@@ -20,5 +20,5 @@ pub(crate) use memory::MEMORY;
 pub(crate) use profile_record::{ProfileRecord, StoreWarning};
 pub(crate) use record::Content;
 pub(crate) use watch::{
-    Changed, Interest, WatchMode, WatcherForkGuard, ensure_watcher, lock_for_fork, look_again, watch_mode,
+    Changed, Follower, Interest, WatchMode, WatcherForkGuard, ensure_watcher, lock_for_fork, look_again, watch_mode,
 };

@@ -13,7 +13,7 @@ use super::backend::Backend;
 use crate::guard::guard;
 use crate::name::Name;
 use crate::sync::lock;
-use crate::sys::{self, Descriptor, FolderWatch as _, Seen, Wake as _, Waker, Watch};
+use crate::sys::{self, Filter, FolderId, FolderWatch as _, Seen, Wake as _, Waker, Watch};
 
 /// How long the watcher stays when the process has no object open.
 const IDLE: Duration = Duration::from_secs(5);
@@ -21,6 +21,8 @@ const IDLE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(500);
 /// How long it lets other processes go first.
 const COURTESY: Duration = Duration::from_micros(100);
+/// How often it looks whether the path still leads to the folder that it watches, and tries again what cannot be watched.
+const CHECK: Duration = Duration::from_secs(2);
 const STACK: usize = 512 * 1024;
 
 /// What may have changed.
@@ -32,8 +34,14 @@ pub(crate) enum Changed<'a> {
     Any,
 }
 
-/// Follows a change, and says whether it could: if not, it is called again.
-type Follow = fn(Changed) -> bool;
+/// What the watcher does about changes.
+#[derive(Clone, Copy)]
+pub(crate) struct Follower {
+    /// Whether the profile of this folded name is of interest. It only looks, under locks that are held for moments.
+    pub(crate) concerns: fn(&Name) -> bool,
+    /// Follows a change, and says whether it could: if not, it is called again.
+    pub(crate) follow: fn(Changed) -> bool,
+}
 
 struct Watcher {
     running: bool,
@@ -41,12 +49,12 @@ struct Watcher {
     /// A profile could not be read or followed: all have to be looked at again.
     look_again: bool,
     waker: Option<Arc<Waker>>,
-    /// What a forked child closes.
-    descriptors: [Option<Descriptor>; 2],
+    /// The folder that is watched.
+    watched: Option<FolderId>,
 }
 
 static WATCHER: Mutex<Watcher> =
-    Mutex::new(Watcher { running: false, interests: 0, look_again: false, waker: None, descriptors: [None; 2] });
+    Mutex::new(Watcher { running: false, interests: 0, look_again: false, waker: None, watched: None });
 
 /// The next event is probably of this process's own change.
 static OWN_CHANGE: AtomicBool = AtomicBool::new(false);
@@ -74,12 +82,12 @@ impl Drop for Interest {
 
 /// Starts the watcher where it does not run. Never under a lock: it may wait for the loader. A thread that cannot be
 /// started is tried again by the next call.
-pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follow: Follow) {
+pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follower: Follower) {
     if mem::replace(&mut lock(&WATCHER).running, true) {
         return;
     }
     let builder = std::thread::Builder::new().name("mapioffline-watch".into()).stack_size(STACK);
-    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(backend, follow)) {
+    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(backend, follower)) {
         lock(&WATCHER).running = false;
         log::warn!("changes of other programs are not noticed: no thread could be started: {error}");
     }
@@ -99,6 +107,14 @@ pub(crate) fn look_again() {
     }
 }
 
+/// A process uses the records here. If that is not the watched folder, another one has come to its path.
+pub(crate) fn note_place(place: FolderId) {
+    let watched = lock(&WATCHER).watched;
+    if watched.is_some_and(|watched| watched != place) {
+        look_again();
+    }
+}
+
 /// How changes of other processes are noticed.
 pub(crate) enum WatchMode {
     Watched,
@@ -109,7 +125,7 @@ pub(crate) enum WatchMode {
 
 /// Tries how changes would be noticed.
 pub(crate) fn watch_mode(backend: &dyn Backend) -> WatchMode {
-    match backend.watch() {
+    match Waker::new().and_then(|waker| backend.watch(&Arc::new(waker), Box::new(|_| true))) {
         Err(error) => WatchMode::Polled(error),
         Ok(_) if is_polled_too(backend) => WatchMode::WatchedAndPolled,
         Ok(_) => WatchMode::Watched,
@@ -117,7 +133,7 @@ pub(crate) fn watch_mode(backend: &dyn Backend) -> WatchMode {
 }
 
 fn is_polled_too(backend: &dyn Backend) -> bool {
-    !Watch::SEES_EDITS || backend.describe().is_remote
+    !Watch::SEES_EDITS || backend.describe().may_change_unnoticed
 }
 
 /// Logs a condition once, until it is over.
@@ -133,15 +149,15 @@ impl LogOnce {
 }
 
 /// The body of the thread. After a panic the next open starts another one.
-fn serve(backend: &'static dyn Backend, follow: Follow) {
-    if guard("watcher", || watch(backend, follow)).is_none() {
+fn serve(backend: &'static dyn Backend, follower: Follower) {
+    if guard("watcher", || watch(backend, follower)).is_none() {
         let mut watcher = lock(&WATCHER);
         forget(&mut watcher);
         watcher.running = false;
     }
 }
 
-fn watch(backend: &'static dyn Backend, follow: Follow) {
+fn watch(backend: &'static dyn Backend, follower: Follower) {
     let Some(mut waker) = make_waker() else { return };
     let mut watch = None;
     let mut also_polled = false;
@@ -149,16 +165,21 @@ fn watch(backend: &'static dyn Backend, follow: Follow) {
     // A change could not be followed.
     let mut retry = false;
     let mut last_look = Instant::now();
+    let mut last_check = Instant::now();
+    let mut last_attempt: Option<Instant> = None;
     let mut alone_since = None;
     loop {
-        if watch.is_none() {
-            match begin(backend) {
+        if watch.is_none() && last_attempt.is_none_or(|last| last.elapsed() >= CHECK) {
+            last_attempt = Some(Instant::now());
+            match backend.watch(&waker, filter(backend, follower)) {
                 Ok(begun) => {
+                    lock(&WATCHER).watched = Some(begun.id());
                     watch = Some(begun);
+                    last_check = Instant::now();
                     also_polled = is_polled_too(backend);
                     not_watched = LogOnce::default();
                     // What changed before the watch began.
-                    retry = !follow(Changed::Any);
+                    retry = !(follower.follow)(Changed::Any);
                     last_look = Instant::now();
                 }
                 Err(error) => not_watched.warn(|| {
@@ -172,10 +193,19 @@ fn watch(backend: &'static dyn Backend, follow: Follow) {
             (watcher.interests == 0, mem::take(&mut watcher.look_again))
         };
         retry |= asked;
+        if let Some(watched) = watch.as_ref().filter(|_| asked || last_check.elapsed() >= CHECK) {
+            last_check = Instant::now();
+            if backend.place() != Some(watched.id()) {
+                // Another folder has come to the path, or will.
+                stop(&mut watch);
+                last_attempt = None;
+                continue;
+            }
+        }
         let polled = watch.is_none() || also_polled || retry;
         // Whatever else is seen meanwhile: other processes may change profiles all the time.
         if polled && last_look.elapsed() >= POLL {
-            retry = !follow(Changed::Any);
+            retry = !(follower.follow)(Changed::Any);
             last_look = Instant::now();
             continue;
         }
@@ -192,7 +222,7 @@ fn watch(backend: &'static dyn Backend, follow: Follow) {
         let timeout = match (polled, alone) {
             (true, _) => Some(POLL.saturating_sub(last_look.elapsed())),
             (false, true) => Some(IDLE.saturating_sub(since.elapsed())),
-            (false, false) => None,
+            (false, false) => Some(CHECK.saturating_sub(last_check.elapsed())),
         };
         let mut gone = false;
         let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
@@ -202,10 +232,10 @@ fn watch(backend: &'static dyn Backend, follow: Follow) {
                     std::thread::sleep(COURTESY);
                 }
                 if let Some(profile) = backend.profile_of(file) {
-                    retry |= !follow(Changed::Profile(&profile));
+                    retry |= !(follower.follow)(Changed::Profile(&profile));
                 }
             }
-            Seen::Anything => retry |= !follow(Changed::Any),
+            Seen::Anything => retry |= !(follower.follow)(Changed::Any),
             Seen::Gone => gone = true,
         });
         if waited.is_err() {
@@ -217,40 +247,33 @@ fn watch(backend: &'static dyn Backend, follow: Follow) {
             waker = another;
         } else if gone {
             stop(&mut watch);
+            last_attempt = None;
         }
     }
 }
 
+/// The files of profiles that are of interest.
+fn filter(backend: &'static dyn Backend, follower: Follower) -> Filter {
+    Box::new(move |file| backend.profile_of(file).is_some_and(|profile| (follower.concerns)(&profile)))
+}
+
 fn make_waker() -> Option<Arc<Waker>> {
-    // Descriptors are opened and closed under the lock, so that a forked child closes what is open and nothing else.
-    let mut watcher = lock(&WATCHER);
     match Waker::new() {
         Ok(waker) => {
             let waker = Arc::new(waker);
-            watcher.descriptors[0] = waker.descriptor();
-            watcher.waker = Some(waker.clone());
+            lock(&WATCHER).waker = Some(waker.clone());
             Some(waker)
         }
         Err(error) => {
-            watcher.running = false;
-            drop(watcher);
+            lock(&WATCHER).running = false;
             log::warn!("changes of other programs are not noticed: {error}");
             None
         }
     }
 }
 
-/// Not under the lock, which a fork and every open need: a file system may hang. A child that is forked between the two
-/// lines keeps a descriptor that it does not use.
-fn begin(backend: &dyn Backend) -> io::Result<Watch> {
-    let watch = backend.watch()?;
-    lock(&WATCHER).descriptors[1] = watch.descriptor();
-    Ok(watch)
-}
-
 fn stop(watch: &mut Option<Watch>) {
-    let mut watcher = lock(&WATCHER);
-    watcher.descriptors[1] = None;
+    lock(&WATCHER).watched = None;
     *watch = None;
 }
 
@@ -261,17 +284,18 @@ fn end(watch: Option<Watch>, waker: Arc<Waker>) -> Option<(Option<Watch>, Arc<Wa
         drop(watcher);
         return Some((watch, waker));
     }
-    drop((watch, waker));
     watcher.waker = None;
-    watcher.descriptors = [None; 2];
+    watcher.watched = None;
     watcher.running = false;
+    drop(watcher);
+    drop((watch, waker));
     None
 }
 
 /// Neither uses nor closes what the watcher had.
 fn forget(watcher: &mut Watcher) {
     mem::forget(watcher.waker.take());
-    watcher.descriptors = [None; 2];
+    watcher.watched = None;
 }
 
 /// Locks the watcher around a fork.
@@ -284,11 +308,7 @@ pub(crate) struct WatcherForkGuard(MutexGuard<'static, Watcher>);
 impl WatcherForkGuard {
     /// In the child there is no watcher. It gets its own on first use.
     pub(crate) fn abandon(mut self) {
-        let descriptors = self.0.descriptors;
         forget(&mut self.0);
         self.0.running = false;
-        for descriptor in descriptors.into_iter().flatten() {
-            descriptor.close_inherited();
-        }
     }
 }

@@ -16,12 +16,12 @@ use unix as os;
 use windows as os;
 
 pub(crate) use errors::is_transient;
-pub(crate) use folder::{Folder, LockFile, Place, user_state_folder};
+pub(crate) use folder::{Folder, FolderId, LockFile, Place, user_state_folder};
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};
 pub(crate) use found::Found;
 #[cfg(unix)]
 pub(crate) use os::home_of_account;
 pub(crate) use os::{
-    Descriptor, Thread, at_exit, environment, pin_module, prefer_large_pages, spawn_with_signals_blocked,
+    HostThread, Thread, at_exit, environment, pin_module, prefer_large_pages, spawn_with_signals_blocked,
 };
-pub(crate) use watch::{FolderWatch, Seen, Wake, Waker, Watch};
+pub(crate) use watch::{Filter, FolderWatch, Seen, Wake, Waker, Watch};

@@ -1,8 +1,7 @@
 //! POSIX, with the extensions of glibc and Apple.
 
-use std::ffi::{CStr, OsStr, OsString, c_char, c_void};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int, c_void};
 use std::io;
-use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -54,7 +53,7 @@ pub(super) fn at_fork(prepare: extern "C" fn(), parent: extern "C" fn(), child: 
 }
 
 /// Signals that a thread raises by what it does. Managed runtimes and crash handlers depend on them.
-const SYNCHRONOUS_SIGNALS: [libc::c_int; 7] =
+const SYNCHRONOUS_SIGNALS: [c_int; 7] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
 /// Starts a thread that blocks asynchronous signals, so that they are handled on threads of the host. Synchronous ones stay
@@ -73,10 +72,90 @@ pub(crate) fn spawn_with_signals_blocked(
         }
         libc::pthread_sigmask(libc::SIG_BLOCK, asynchronous.as_ptr(), before.as_mut_ptr());
     }
-    let started = builder.spawn(body);
+    let started = builder.spawn(move || {
+        // A callback may cancel the thread that it runs on.
+        cancellation::disable();
+        body();
+    });
     // SAFETY: `before` was written above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
     started
+}
+
+/// What belongs to the host on its thread, while the library works there. A cancellation is put off until the value is
+/// dropped: the thread would unwind through frames that nothing can unwind through. `errno` stays as it was.
+pub(crate) struct HostThread {
+    cancel_state: c_int,
+    errno: c_int,
+}
+
+#[cfg(not(target_os = "android"))]
+mod cancellation {
+    use std::ffi::c_int;
+
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+    }
+
+    /// PTHREAD_CANCEL_DISABLE.
+    const DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
+
+    /// Gives the state from before.
+    #[inline(always)]
+    pub(super) fn disable() -> c_int {
+        let mut old = DISABLE;
+        // SAFETY: the state is a valid one, and `old` is writable.
+        unsafe { pthread_setcancelstate(DISABLE, &raw mut old) };
+        old
+    }
+
+    #[inline(always)]
+    pub(super) fn restore(state: c_int) {
+        if state != DISABLE {
+            let mut old = state;
+            // SAFETY: the state is one that the system gave. Some systems do not take null for the old one.
+            unsafe { pthread_setcancelstate(state, &raw mut old) };
+        }
+    }
+}
+
+/// Android has no cancellation.
+#[cfg(target_os = "android")]
+mod cancellation {
+    pub(super) fn disable() -> i32 {
+        0
+    }
+
+    pub(super) fn restore(_: i32) {}
+}
+
+fn errno() -> *mut c_int {
+    // SAFETY: have no preconditions.
+    #[cfg(any(target_os = "linux", target_os = "l4re", target_os = "emscripten"))]
+    return unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+    return unsafe { libc::__error() };
+    // SAFETY: as above.
+    #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+    return unsafe { libc::__errno() };
+}
+
+impl HostThread {
+    #[inline(always)]
+    pub(crate) fn enter() -> Self {
+        // SAFETY: the system's pointer, which is this thread's own.
+        Self { cancel_state: cancellation::disable(), errno: unsafe { *errno() } }
+    }
+}
+
+impl Drop for HostThread {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *errno() = self.errno };
+        cancellation::restore(self.cancel_state);
+    }
 }
 
 /// Asks for large pages for memory that is about to be filled. The system may ignore it.
@@ -96,16 +175,30 @@ pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     let _ = memory;
 }
 
-/// A file descriptor number. Does not own the descriptor.
-#[derive(Clone, Copy)]
-pub(crate) struct Descriptor(pub(super) RawFd);
-
-impl Descriptor {
-    /// Closes a descriptor that a thread of the parent owns. Called in a forked child.
-    pub(crate) fn close_inherited(self) {
-        // SAFETY: the owning thread does not exist in this process, so that nothing uses or closes the descriptor.
-        unsafe { libc::close(self.0) };
+/// Gives this thread an empty descriptor table of its own. The host's descriptors are not affected, nor its record locks,
+/// which belong to the table.
+#[cfg(target_os = "linux")]
+pub(super) fn leave_descriptor_table() -> io::Result<()> {
+    // SAFETY: the calls have no preconditions, and change this thread's table only. Not by `libc::close_range`, which older
+    // C libraries do not have.
+    unsafe {
+        if libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE) == 0 {
+            return Ok(());
+        }
+        // Before Linux 5.9.
+        if libc::unshare(libc::CLONE_FILES) != 0 {
+            return Err(io::Error::last_os_error());
+        }
     }
+    let mut open = Vec::new();
+    for entry in std::fs::read_dir("/proc/thread-self/fd")? {
+        open.extend(entry?.file_name().to_str().and_then(|number| number.parse::<c_int>().ok()));
+    }
+    for number in open {
+        // SAFETY: in this thread's table nothing uses the descriptor. One of them was that of the list, closed by now.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
 }
 
 /// The home folder of the effective user's account.

@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use windows_sys::Win32::Foundation::HMODULE;
+use windows_sys::Win32::Foundation::{GetLastError, HMODULE, SetLastError, WIN32_ERROR};
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN,
     GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, GetModuleHandleA, GetModuleHandleExW, GetProcAddress,
@@ -101,16 +101,27 @@ pub(crate) fn spawn_with_signals_blocked(
     builder.spawn(body)
 }
 
+/// What belongs to the host on its thread, while the library works there: the last error.
+pub(crate) struct HostThread(WIN32_ERROR);
+
+impl HostThread {
+    #[inline(always)]
+    pub(crate) fn enter() -> Self {
+        // SAFETY: has no preconditions.
+        Self(unsafe { GetLastError() })
+    }
+}
+
+impl Drop for HostThread {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: has no preconditions.
+        unsafe { SetLastError(self.0) };
+    }
+}
+
 /// Does nothing: large pages need a privilege on Windows.
 pub(crate) fn prefer_large_pages<T>(_: &mut [MaybeUninit<T>]) {}
-
-/// A descriptor that a forked child has to close. Windows has none.
-#[derive(Clone, Copy)]
-pub(crate) struct Descriptor;
-
-impl Descriptor {
-    pub(crate) fn close_inherited(self) {}
-}
 
 /// An environment variable. Windows has no setuid programs, and an elevated program has its variables from the same user.
 pub(crate) fn environment(name: &str) -> Option<OsString> {

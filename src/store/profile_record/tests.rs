@@ -1,11 +1,12 @@
 //! The contract's sentences of section 8, on the record alone.
 
 use std::io;
+use std::sync::Arc;
 
 use super::super::backend::{Change, Description, Updated};
 use super::*;
 use crate::name::Name;
-use crate::sys::Watch;
+use crate::sys::{Filter, FolderId, Waker, Watch};
 
 /// Says that it is shared; never asked.
 struct Shared;
@@ -20,14 +21,17 @@ impl Backend for Shared {
     fn update(&self, _: &Name, _: Change) -> Updated {
         unreachable!("no I/O")
     }
-    fn watch(&self) -> io::Result<Watch> {
+    fn watch(&self, _: &Arc<Waker>, _: Filter) -> io::Result<Watch> {
+        unreachable!("no I/O")
+    }
+    fn place(&self) -> Option<FolderId> {
         unreachable!("no I/O")
     }
     fn profile_of(&self, _: &str) -> Option<Name> {
         None
     }
     fn describe(&self) -> Description<'_> {
-        Description { folder: None, is_remote: false }
+        Description { folder: None, may_change_unnoticed: false }
     }
 }
 

@@ -22,6 +22,8 @@
 #[cfg(windows)]
 mod access;
 #[cfg(unix)]
+mod private;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
@@ -31,4 +33,8 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-pub(crate) use system::{Folder, LockFile, Place, user_state_folder};
+#[cfg(unix)]
+pub(crate) use private::user_state_folder;
+pub(crate) use system::{Folder, FolderId, LockFile, Place};
+#[cfg(windows)]
+pub(crate) use windows::user_state_folder;

@@ -2,16 +2,17 @@
 //!
 //! No descriptor is kept: programs close descriptors that they do not know, and a folder may be removed and made again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{self as os, AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::process::geteuid;
+use rustix::fs::{self as os, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::process::{Resource, geteuid, getrlimit};
 
+use super::private::{create_file, create_private, refusal, set_private_mode};
 use crate::sys::Found;
 
 /// The path of the folder.
@@ -25,21 +26,34 @@ pub(crate) struct Folder {
     descriptor: OwnedFd,
     /// The user who owns the folder and must own every file in it.
     owner: u32,
+    id: FolderId,
 }
 
 /// The file whose lock locks the folder.
 pub(crate) struct LockFile {
     pub(crate) file: File,
-    /// Identifies the file.
-    id: Id,
+    id: FolderId,
 }
 
-/// Device and inode number. Their types differ between systems.
-type Id = (u64, u64);
+/// Identifies a folder or another file: device and inode number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FolderId(u64, u64);
+
+impl FolderId {
+    pub(crate) fn of(folder: &Path) -> io::Result<Self> {
+        Ok(Self::from_stat(&os::statat(os::CWD, folder, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+
+    #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
+    pub(crate) fn from_stat(stat: &Stat) -> Self {
+        Self(stat.st_dev as u64, stat.st_ino as u64)
+    }
+}
 
 impl Place {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path }
+        // A path that ends with a slash would be followed where it is a link.
+        Self { path: path.components().collect() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -63,45 +77,62 @@ impl Place {
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
         }
-        Ok(Folder { descriptor: folder, owner })
+        Ok(Folder { descriptor: folder, owner, id: FolderId::from_stat(&stat) })
     }
 
     /// Opens the folder. Creates it and its missing parents if it does not exist.
     pub(crate) fn open_or_create(&self) -> io::Result<Folder> {
-        match self.open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
-                self.open()
+        for _ in 0..10 {
+            match self.open() {
+                Err(error) if error.kind() == ErrorKind::NotFound => create_private(&self.path)?,
+                // Another process creates it, under a umask that takes the owner's permissions.
+                Err(error) if error.raw_os_error() == Some(libc::EACCES) => sleep(Duration::from_millis(2)),
+                other => return other,
             }
-            other => other,
         }
+        self.open()
     }
 }
 
 impl Folder {
+    pub(crate) fn id(&self) -> FolderId {
+        self.id
+    }
+
     /// The permission bits as four octal digits.
     pub(crate) fn permissions(&self) -> io::Result<String> {
         Ok(format!("{:04o}", Mode::from_raw_mode(os::fstat(&self.descriptor)?.st_mode).bits() & 0o7777))
     }
 
-    /// Whether another machine may change the folder's content without a change notification on this one.
-    pub(crate) fn is_remote(&self) -> bool {
+    /// Whether something may change in the folder without a change notification: another machine's work, or any on a file
+    /// system that is not known to notify.
+    pub(crate) fn may_change_unnoticed(&self) -> bool {
         #[cfg(target_os = "linux")]
         {
-            // The type numbers of NFS, SMB (two), CIFS, AFS, Ceph, 9P, CODA, FUSE and NCP on Linux.
-            const REMOTE: [u32; 10] = [
-                0x6969,
-                0x517B,
-                0xFE53_4D42,
-                0xFF53_4D42,
-                0x5346_414F,
-                0x00C3_6400,
-                0x0102_1997,
-                0x7375_7245,
-                0x6573_5546,
-                0x564C,
+            // ext2 to ext4, XFS, Btrfs, bcachefs, F2FS, ZFS, JFS, ReiserFS, NILFS, UBIFS, tmpfs, ramfs, overlayfs, eCryptfs,
+            // FAT, exFAT, NTFS, HFS+. Every other one is polled too: network, cluster and FUSE file systems do not notify of
+            // what others change, and some notify of nothing.
+            const NOTIFIES: [u32; 18] = [
+                0xEF53,
+                0x5846_5342,
+                0x9123_683E,
+                0xCA45_1A4E,
+                0xF2F5_2010,
+                0x2FC1_2FC1,
+                0x3153_464A,
+                0x5265_4973,
+                0x3434,
+                0x2405_1905,
+                0x0102_1994,
+                0x8584_58F6,
+                0x794C_7630,
+                0xF15F,
+                0x4D44,
+                0x2011_BAB0,
+                0x7366_746E,
+                0x482B,
             ];
-            os::fstatfs(&self.descriptor).is_ok_and(|stat| REMOTE.contains(&(stat.f_type as u32)))
+            !os::fstatfs(&self.descriptor).is_ok_and(|stat| NOTIFIES.contains(&(stat.f_type as u32)))
         }
         #[cfg(not(target_os = "linux"))]
         false
@@ -109,9 +140,7 @@ impl Folder {
 
     /// When an entry of the folder was last created, renamed or removed.
     pub(crate) fn modified(&self) -> Option<SystemTime> {
-        let stat = os::fstat(&self.descriptor).ok()?;
-        let time = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
-        Some(SystemTime::UNIX_EPOCH + time)
+        modified(&os::fstat(&self.descriptor).ok()?)
     }
 
     /// Reads a file that belongs to the folder's owner and is at most `limit` bytes long.
@@ -143,7 +172,7 @@ impl Folder {
             }
         }
         bytes.truncate(read);
-        Ok(Found::Bytes(bytes))
+        Ok(Found::Bytes(bytes, modified(&stat).unwrap_or(SystemTime::UNIX_EPOCH)))
     }
 
     /// Opens the lock file of the folder, and creates it if it does not exist. Pass `for_writing` only where locks need
@@ -151,59 +180,125 @@ impl Folder {
     pub(crate) fn open_lock(&self, name: &str, for_writing: bool) -> io::Result<LockFile> {
         let access = if for_writing { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let open = || match os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => Ok(Some(file).filter(|file| os::fstat(file).is_ok_and(|stat| self.owns(&stat)))),
+            Err(error) if is_in_the_way(error) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let file = match open()? {
+            Some(file) => file,
+            None => {
+                self.repair_lock(name)?;
+                open()?.ok_or_else(|| refusal(format!("its file {name} is not this user's")))?
+            }
+        };
         let stat = os::fstat(&file)?;
-        if !self.owns(&stat) {
-            return Err(refusal(format!("its file {name} is not this user's")));
+        if !Mode::from_raw_mode(stat.st_mode).contains(Mode::RUSR | Mode::WUSR) {
+            os::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
         }
-        Ok(LockFile { file: file.into(), id: id_of(&stat) })
+        Ok(LockFile { file: file.into(), id: FolderId::from_stat(&stat) })
+    }
+
+    /// Something that is no lock file has the name of the lock file, or this user may not open it. One process at a time:
+    /// another one may have put a lock file there meanwhile.
+    fn repair_lock(&self, name: &str) -> io::Result<()> {
+        os::flock(&self.descriptor, FlockOperation::NonBlockingLockExclusive)?;
+        let repair = || match os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if self.owns(&stat) => {
+                set_private_mode(&self.descriptor, Path::new(name), Mode::RUSR | Mode::WUSR)
+            }
+            Ok(_) => self.set_aside(name),
+            Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        let repaired = repair();
+        // Not by closing alone: a forked child may have the descriptor too.
+        os::flock(&self.descriptor, FlockOperation::Unlock)?;
+        repaired
+    }
+
+    /// Gives what is in the way a name of its own.
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let aside = format!("{name}.damaged-{now:013}");
+        os::renameat(&self.descriptor, name, &self.descriptor, &aside)?;
+        log::warn!("{name} in the state folder was not this user's, or not what it has to be; it is {aside} now");
+        Ok(())
     }
 
     /// Whether `name` still refers to the file `lock`.
     pub(crate) fn is_still(&self, name: &str, lock: &LockFile) -> bool {
-        os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| id_of(&stat) == lock.id)
+        os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FolderId::from_stat(&stat) == lock.id)
     }
 
     /// Replaces the content of `name` atomically: `name` is the old file or the new one at every instant. The new content is
     /// written to `spare` in the subfolder `below`, which no process watches. The caller ensures that only one writer runs
     /// at a time.
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.open_spare(below, spare)?;
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < bytes.len() as u64) {
+            // The write would raise SIGXFSZ, which ends the process.
+            return Err(rustix::io::Errno::FBIG.into());
+        }
+        let below = self.open_spares(below)?;
+        let mut file = self.open_spare(&below, spare)?;
         let written = file.write_all(bytes);
         drop(file);
-        let replaced = written.and_then(|()| Ok(os::renameat(&self.descriptor, spare, &self.descriptor, name)?));
+        let replaced = written.and_then(|()| Ok(os::renameat(&below, spare, &self.descriptor, name)?));
         match replaced {
             // Watchers have been notified by now. Creates the empty file for the next writer.
-            Ok(()) => drop(self.create(spare)),
-            Err(_) => drop(os::unlinkat(&self.descriptor, spare, AtFlags::empty())),
+            Ok(()) => drop(create_file(&below, spare)),
+            Err(_) => drop(os::unlinkat(&below, spare, AtFlags::empty())),
         }
         replaced
     }
 
-    /// Opens the empty file that the last writer left, or creates one. Truncates a file that a killed writer left.
-    fn open_spare(&self, below: &str, spare: &str) -> io::Result<File> {
-        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        match os::openat(&self.descriptor, spare, flags, Mode::empty()) {
-            Ok(file) if self.owns(&os::fstat(&file)?) => return Ok(file.into()),
-            // Not a regular file of this user.
-            Ok(_) | Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
-                os::unlinkat(&self.descriptor, spare, AtFlags::empty())?;
+    /// Opens the subfolder for new files. Creates it if it does not exist, or if something else has its name.
+    fn open_spares(&self, below: &str) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match os::openat(&self.descriptor, below, flags, Mode::empty()) {
+            Ok(opened) => {
+                let stat = os::fstat(&opened)?;
+                let mode = Mode::from_raw_mode(stat.st_mode);
+                if stat.st_uid == self.owner && !mode.intersects(Mode::WGRP | Mode::WOTH) {
+                    return Ok(opened);
+                }
+                self.set_aside(below)?;
             }
             Err(rustix::io::Errno::NOENT) => {}
+            Err(error) if is_in_the_way(error) => self.set_aside(below)?,
             Err(error) => return Err(error.into()),
         }
-        match self.create(spare) {
-            Err(rustix::io::Errno::NOENT) => {
-                os::mkdirat(&self.descriptor, below, Mode::RWXU)?;
-                Ok(self.create(spare)?.into())
-            }
-            created => Ok(created?.into()),
-        }
+        os::mkdirat(&self.descriptor, below, Mode::RWXU)?;
+        set_private_mode(&self.descriptor, Path::new(below), Mode::RWXU)?;
+        Ok(os::openat(&self.descriptor, below, flags, Mode::empty())?)
     }
 
-    fn create(&self, name: &str) -> rustix::io::Result<OwnedFd> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
+    /// Opens the empty file that the last writer left, or creates one. Empties a file that a killed writer left.
+    fn open_spare(&self, below: &OwnedFd, spare: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        match os::openat(below, spare, flags, Mode::empty()) {
+            Ok(file) => {
+                let stat = os::fstat(&file)?;
+                // With a second name it may be a file that another program needs.
+                if self.owns(&stat) && stat.st_nlink == 1 {
+                    if stat.st_size != 0 {
+                        os::ftruncate(&file, 0)?;
+                    }
+                    return Ok(file.into());
+                }
+            }
+            Err(rustix::io::Errno::NOENT) => return Ok(create_file(below, spare)?.into()),
+            Err(error) if is_in_the_way(error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match os::unlinkat(below, spare, AtFlags::empty()) {
+            Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {
+                os::unlinkat(below, spare, AtFlags::REMOVEDIR)?;
+            }
+            other => other?,
+        }
+        Ok(create_file(below, spare)?.into())
     }
 
     /// Renames a file. The caller ensures that `to` does not exist and that there is one writer at a time.
@@ -234,27 +329,13 @@ impl Folder {
     }
 }
 
-#[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
-fn id_of(stat: &Stat) -> Id {
-    (stat.st_dev as u64, stat.st_ino as u64)
+fn modified(stat: &Stat) -> Option<SystemTime> {
+    let time = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
+    Some(SystemTime::UNIX_EPOCH + time)
 }
 
-fn refusal(why: impl Into<String>) -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, why.into())
-}
-
-/// The system's customary folder for the user's state.
-pub(crate) fn user_state_folder() -> Option<PathBuf> {
-    if cfg!(target_vendor = "apple") {
-        return Some(home()?.join("Library/Application Support"));
-    }
-    // The XDG specification says to ignore a relative path.
-    let xdg = crate::sys::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    xdg.or_else(|| Some(home()?.join(".local/state")))
-}
-
-/// The home folder of the effective user.
-fn home() -> Option<PathBuf> {
-    let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
-    crate::sys::environment("HOME").and_then(absolute).or_else(|| crate::sys::home_of_account().and_then(absolute))
+/// Errors of opening what is a link, a socket, a folder, no folder, or not to be opened by this user.
+fn is_in_the_way(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(error, Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NOTDIR | Errno::ACCESS)
 }

@@ -3,16 +3,20 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::mem::MaybeUninit;
 use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::windows::io::AsRawHandle as _;
 use std::path::{Component, Path, PathBuf, Prefix};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_LIST_DIRECTORY,
-    FILE_SHARE_READ, FILE_SHARE_WRITE, READ_CONTROL, SYNCHRONIZE,
+    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
+    FILE_LIST_DIRECTORY, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDriveTypeW, GetFileInformationByHandle, READ_CONTROL,
+    SYNCHRONIZE,
 };
+use windows_sys::Win32::System::WindowsProgramming::{DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOVABLE};
 
 use super::access::{Access, create_for_owner_only, refusal};
 use crate::sys::Found;
@@ -32,6 +36,31 @@ pub(crate) struct LockFile {
 pub(crate) struct Folder {
     path: PathBuf,
     handle: File,
+    id: FolderId,
+}
+
+/// Identifies a folder: the volume's serial number and the file's index in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FolderId(u32, u32, u32);
+
+impl FolderId {
+    pub(crate) fn of(folder: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+        Self::of_open(&options.open(folder)?)
+    }
+
+    fn of_open(folder: &File) -> io::Result<Self> {
+        let mut found = MaybeUninit::<BY_HANDLE_FILE_INFORMATION>::zeroed();
+        // SAFETY: `folder` is open, and all zeroes are a valid value.
+        let found = unsafe {
+            if GetFileInformationByHandle(folder.as_raw_handle(), found.as_mut_ptr()) == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            found.assume_init()
+        };
+        Ok(Self(found.dwVolumeSerialNumber, found.nFileIndexHigh, found.nFileIndexLow))
+    }
 }
 
 impl Place {
@@ -55,7 +84,7 @@ impl Place {
             return Err(refusal("it is a link or not a folder, or something on the way to it is no folder"));
         }
         Access::of(&handle)?.check()?;
-        Ok(Folder { path: self.path.clone(), handle })
+        Ok(Folder { path: self.path.clone(), id: FolderId::of_open(&handle)?, handle })
     }
 
     /// Opens the folder. Creates it and its missing parents if it does not exist.
@@ -74,15 +103,22 @@ impl Place {
 }
 
 impl Folder {
+    pub(crate) fn id(&self) -> FolderId {
+        self.id
+    }
+
     /// The owner and the access list, in SDDL.
     pub(crate) fn permissions(&self) -> io::Result<String> {
         Access::of(&self.handle)?.text()
     }
 
-    /// Whether another machine may change the folder's content without a change notification on this one.
-    pub(crate) fn is_remote(&self) -> bool {
-        let Some(Component::Prefix(prefix)) = self.path.components().next() else { return false };
-        matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..))
+    /// Whether something may change in the folder without a change notification: it is not on a drive of this machine.
+    pub(crate) fn may_change_unnoticed(&self) -> bool {
+        let Some(Component::Prefix(prefix)) = self.path.components().next() else { return true };
+        let (Prefix::Disk(letter) | Prefix::VerbatimDisk(letter)) = prefix.kind() else { return true };
+        let root = [letter.into(), b':'.into(), b'\\'.into(), 0u16];
+        // SAFETY: the path ends with a zero.
+        !matches!(unsafe { GetDriveTypeW(root.as_ptr()) }, DRIVE_FIXED | DRIVE_REMOVABLE | DRIVE_RAMDISK)
     }
 
     /// When an entry of the folder was last created, renamed or removed.
@@ -119,7 +155,7 @@ impl Folder {
             }
         }
         bytes.truncate(read);
-        Ok(Found::Bytes(bytes))
+        Ok(Found::Bytes(bytes, metadata.modified()?))
     }
 
     /// Opens the lock file of the folder, and creates it if it does not exist. No process can remove it while it is open.

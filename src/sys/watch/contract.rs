@@ -4,22 +4,25 @@
 //!   returned is reported by a later `wait`, as [`Seen::File`] or, where the system does not name files, as
 //!   [`Seen::Anything`]. So is a file that another process wrote in place, where [`FolderWatch::SEES_EDITS`].
 //! - [`Seen::Gone`] is reported once the folder itself is removed or renamed, or its file system unmounted. The watch then
-//!   reports nothing more.
+//!   reports nothing more. No system reports that a parent was renamed, a link on the path was changed, or a file system
+//!   mounted over it: [`FolderWatch::id`] says which folder is watched.
 //! - [`FolderWatch::wait`] returns after it has reported, when [`Wake::wake`] was called before or during the wait, and when
-//!   the time is over; it may return early. One `wake` is enough however often it was called. It fails with `EBADF` when a
-//!   descriptor of the watcher is not one any more.
+//!   the time is over; it may return early. One `wake` is enough however often it was called. It fails when the watcher lost
+//!   what it waits for. A watch is used only with the waker that it was made with.
+//! - A file that the [`Filter`] refuses need not be reported. The filter is called on a thread of the watcher's, with no lock
+//!   held.
 //! - One thread waits; any thread wakes.
-//! - Descriptors are close-on-exec. A child that was forked inherits those that [`Wake::descriptor`] and
-//!   [`FolderWatch::descriptor`] name, never waits on them, and closes them ([`Descriptor::close_inherited`]). A system on
-//!   which a child inherits nothing names none.
+//! - The host may close descriptors that it does not know, and use their numbers. A watcher has none in the host's table, or
+//!   is sure of each before it uses it. A forked child does not use or close what its parent's watcher had.
 //!
 //! A system that cannot watch has the polled watcher, whose `new` fails: the library then looks twice a second.
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sys::Descriptor;
+use crate::sys::FolderId;
 
 /// What is seen of a watched folder.
 #[derive(Debug, PartialEq)]
@@ -38,10 +41,10 @@ pub(crate) trait Wake: Sized + Send + Sync {
     fn new() -> io::Result<Self>;
 
     fn wake(&self);
-
-    /// What a forked child closes.
-    fn descriptor(&self) -> Option<Descriptor>;
 }
+
+/// Which files are of interest. It does not log, and does no I/O.
+pub(crate) type Filter = Box<dyn Fn(&str) -> bool + Send>;
 
 /// A folder that is watched.
 pub(crate) trait FolderWatch: Sized {
@@ -50,10 +53,10 @@ pub(crate) trait FolderWatch: Sized {
     /// Whether a file that is written in place is reported.
     const SEES_EDITS: bool;
 
-    fn new(folder: &Path) -> io::Result<Self>;
+    fn new(folder: &Path, waker: &Arc<Self::Waker>, filter: Filter) -> io::Result<Self>;
 
-    /// What a forked child closes.
-    fn descriptor(&self) -> Option<Descriptor>;
+    /// The folder that is watched.
+    fn id(&self) -> FolderId;
 
     /// Waits until something is seen, the time is over, or the thread is woken. Without a watch only for the latter two.
     fn wait(

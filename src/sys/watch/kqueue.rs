@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::kqueue::{Event, EventFilter, EventFlags, UserDefinedFlags, UserFlags, VnodeEvents, kevent, kqueue};
@@ -14,14 +15,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, Mode, OFlags};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
-use super::contract::{FolderWatch, Seen, Wake};
-use crate::sys::Descriptor;
+use super::contract::{Filter, FolderWatch, Seen, Wake};
+use crate::sys::FolderId;
 
 pub(crate) struct Waker(OwnedFd);
 
 pub(crate) struct Watch {
     queue: OwnedFd,
-    folder: OwnedFd,
+    /// Keeps the watched folder open.
+    _folder: OwnedFd,
+    id: FolderId,
 }
 
 /// The folder is not what was watched any more.
@@ -62,11 +65,6 @@ impl Wake for Waker {
         // SAFETY: the event names no descriptor. It does not fail for an event that `new` registered.
         let _ = unsafe { kevent(&self.0, &[event], &mut [MaybeUninit::uninit(); 0][..], None) };
     }
-
-    /// A forked child does not inherit a kqueue.
-    fn descriptor(&self) -> Option<Descriptor> {
-        None
-    }
 }
 
 impl FolderWatch for Watch {
@@ -74,17 +72,16 @@ impl FolderWatch for Watch {
 
     const SEES_EDITS: bool = false;
 
-    fn new(folder: &Path) -> io::Result<Self> {
+    fn new(folder: &Path, _: &Arc<Waker>, _: Filter) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = fs::open(folder, flags, Mode::empty())?;
         let filter = EventFilter::Vnode { vnode: folder.as_raw_fd(), flags: VnodeEvents::WRITE | GONE };
         let queue = new_queue(Event::new(filter, EventFlags::ADD | EventFlags::CLEAR, ptr::null_mut()))?;
-        Ok(Self { queue, folder })
+        Ok(Self { queue, id: FolderId::from_stat(&fs::fstat(&folder)?), _folder: folder })
     }
 
-    /// A forked child does not inherit a kqueue, but the folder.
-    fn descriptor(&self) -> Option<Descriptor> {
-        Some(Descriptor(self.folder.as_raw_fd()))
+    fn id(&self) -> FolderId {
+        self.id
     }
 
     fn wait(

@@ -22,5 +22,5 @@ use polled as system;
 #[cfg(windows)]
 use windows as system;
 
-pub(crate) use contract::{FolderWatch, Seen, Wake};
+pub(crate) use contract::{Filter, FolderWatch, Seen, Wake};
 pub(crate) use system::{Waker, Watch};

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::contract::{FolderWatch, Seen, Wake};
+use super::contract::{Filter, FolderWatch, Seen, Wake};
 use crate::sync::lock;
-use crate::sys::Descriptor;
+use crate::sys::FolderId;
 
 pub(crate) struct Waker {
     woken: Mutex<bool>,
@@ -26,10 +26,6 @@ impl Wake for Waker {
         *lock(&self.woken) = true;
         self.wake.notify_one();
     }
-
-    fn descriptor(&self) -> Option<Descriptor> {
-        None
-    }
 }
 
 impl FolderWatch for Watch {
@@ -37,11 +33,11 @@ impl FolderWatch for Watch {
 
     const SEES_EDITS: bool = false;
 
-    fn new(_: &Path) -> io::Result<Self> {
+    fn new(_: &Path, _: &Arc<Waker>, _: Filter) -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not notify of changes in folders"))
     }
 
-    fn descriptor(&self) -> Option<Descriptor> {
+    fn id(&self) -> FolderId {
         match *self {}
     }
 

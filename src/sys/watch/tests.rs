@@ -1,6 +1,7 @@
 //! The watchers that run here, against the contract of the module.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{FolderWatch, Wake, polled};
@@ -34,14 +35,15 @@ fn wakes<W: FolderWatch>() {
 fn the_polled_watcher_wakes() {
     wakes::<polled::Watch>();
     let folder = std::env::temp_dir();
-    assert!(polled::Watch::new(&folder).is_err(), "it cannot watch, and says so");
-    assert!(polled::Waker::new().unwrap().descriptor().is_none(), "a forked child has nothing to close");
+    let waker = Arc::new(polled::Waker::new().unwrap());
+    assert!(polled::Watch::new(&folder, &waker, Box::new(|_| true)).is_err(), "it cannot watch, and says so");
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 mod watched {
     use super::super::{Seen, Waker, Watch};
     use super::*;
+    use crate::sys::FolderId;
 
     #[test]
     fn this_systems_watcher_wakes() {
@@ -49,13 +51,12 @@ mod watched {
     }
 
     /// Waits until `wanted` is seen.
-    fn sees(watch: &Watch, wanted: impl Fn(&Seen) -> bool) -> bool {
-        let waker = Waker::new().unwrap();
+    fn sees(watch: &Watch, waker: &Waker, mut wanted: impl FnMut(&Seen) -> bool) -> bool {
         let mut found = false;
         let deadline = Instant::now() + Duration::from_secs(10);
         while !found && Instant::now() < deadline {
             let mut seen = |seen: Seen<'_>| found |= wanted(&seen);
-            Watch::wait(Some(watch), &waker, Some(Duration::from_secs(1)), &mut seen).unwrap();
+            Watch::wait(Some(watch), waker, Some(Duration::from_secs(1)), &mut seen).unwrap();
         }
         found
     }
@@ -67,17 +68,57 @@ mod watched {
         fs::create_dir(&folder).unwrap();
         let spare = place.path().join("spare");
         fs::write(&spare, "text").unwrap();
-        let watch = Watch::new(&folder).unwrap();
+        let waker = Arc::new(Waker::new().unwrap());
+        let watch = Watch::new(&folder, &waker, Box::new(|name| name != "other")).unwrap();
         let is_change = |seen: &Seen| matches!(seen, Seen::File("file") | Seen::Anything);
         fs::rename(&spare, folder.join("file")).unwrap();
-        assert!(sees(&watch, is_change), "renamed into the folder");
+        assert!(sees(&watch, &waker, is_change), "renamed into the folder");
         if Watch::SEES_EDITS {
             fs::write(folder.join("file"), "more").unwrap();
-            assert!(sees(&watch, is_change), "edited in place");
+            assert!(sees(&watch, &waker, is_change), "edited in place");
         }
         fs::remove_file(folder.join("file")).unwrap();
-        assert!(sees(&watch, is_change), "removed");
+        assert!(sees(&watch, &waker, is_change), "removed");
         fs::remove_dir(&folder).unwrap();
-        assert!(sees(&watch, |seen| *seen == Seen::Gone), "the folder is removed");
+        assert!(sees(&watch, &waker, |seen| *seen == Seen::Gone), "the folder is removed");
+    }
+
+    #[test]
+    fn a_watch_says_which_folder_it_watches() {
+        let place = tempfile::tempdir().unwrap();
+        let (one, two) = (place.path().join("one"), place.path().join("two"));
+        fs::create_dir_all(one.join("folder")).unwrap();
+        fs::create_dir_all(two.join("folder")).unwrap();
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink(&one, &link).unwrap();
+        let waker = Arc::new(Waker::new().unwrap());
+        let watch = Watch::new(&link.join("folder"), &waker, Box::new(|_| true)).unwrap();
+        assert_eq!(watch.id(), FolderId::of(&link.join("folder")).unwrap());
+        fs::remove_file(&link).unwrap();
+        assert!(FolderId::of(&link.join("folder")).is_err(), "the path leads nowhere");
+        std::os::unix::fs::symlink(&two, &link).unwrap();
+        assert_ne!(watch.id(), FolderId::of(&link.join("folder")).unwrap(), "a link is changed");
+        fs::rename(&one, place.path().join("three")).unwrap();
+        assert_eq!(watch.id(), FolderId::of(&place.path().join("three/folder")).unwrap(), "a parent is renamed");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_watch_has_no_descriptor_in_the_table_of_the_process() {
+        let place = tempfile::tempdir().unwrap();
+        let waker = Arc::new(Waker::new().unwrap());
+        let watch = Watch::new(place.path(), &waker, Box::new(|name| name == "file")).unwrap();
+        for entry in fs::read_dir("/proc/self/fd").unwrap() {
+            let target = fs::read_link(entry.unwrap().path()).unwrap_or_default();
+            assert!(!target.to_string_lossy().contains("inotify"), "{target:?}");
+        }
+        fs::write(place.path().join("other"), "text").unwrap();
+        fs::write(place.path().join("file"), "text").unwrap();
+        let mut all = Vec::new();
+        assert!(sees(&watch, &waker, |seen| {
+            all.push(format!("{seen:?}"));
+            *seen == Seen::File("file")
+        }));
+        assert_eq!(all, [r#"File("file")"#], "the filter refuses the other");
     }
 }

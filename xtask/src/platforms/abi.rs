@@ -245,21 +245,22 @@ impl Abi {
     }
 }
 
-/// How many programs printed that their case passed, and then crashed or hung.
+/// How many programs printed that their case passed, and then crashed, hung, or were ended by Wine with an error of its own.
 fn died_after_passing(log: &str) -> usize {
     let mut died = 0;
     let mut lines = log.lines().peekable();
     while let Some(line) = lines.next() {
-        if !(line.contains("***Exception") || line.contains("***Timeout")) {
+        let crashed = line.contains("***Exception") || line.contains("***Timeout");
+        if !crashed && !line.contains("***Failed") {
             continue;
         }
-        // A program's output comes before the next test begins or ends.
+        let (mut passed, mut wine) = (false, crashed);
+        // A program's output comes before the next test begins or ends. The last verdict is that of the case itself.
         while let Some(printed) = lines.next_if(|line| !line.contains("Start ") && !line.contains(" Test ")) {
-            if printed.ends_with(": passed") {
-                died += 1;
-                break;
-            }
+            passed = (passed || printed.ends_with(": passed")) && !printed.ends_with(": FAILED");
+            wine |= printed.starts_with("wine client error:");
         }
+        died += usize::from(passed && wine);
     }
     died
 }
@@ -307,7 +308,11 @@ mod tests {
             " 1/3 Test #1: a ....Subprocess killed***Exception:   0.54 sec\ncreate.x: passed\n\n      Start  2: b\n";
         let failed = " 2/3 Test #2: b ....***Failed    0.05 sec\nopen.y: FAILED\n";
         let hung = " 3/3 Test #3: c ....***Timeout 120.05 sec\n";
+        let wines_error = " 4/4 Test #4: d ....***Failed    0.15 sec\nshared.helper: passed\nopen.z: passed\n\
+            wine client error:50c: write: Bad file descriptor\n";
+        let after_failing = wines_error.replace("open.z: passed", "open.z: FAILED");
         assert_eq!(died_after_passing(&[died, failed, hung].concat()), 1);
+        assert_eq!(died_after_passing(&[wines_error, &after_failing].concat()), 1);
         assert_eq!(count(&[died, failed, hung].concat()).failed, 3);
     }
 }

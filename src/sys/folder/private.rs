@@ -1,0 +1,79 @@
+//! Folders and files for the user alone, and where such a folder is.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self as os, AtFlags, Mode, OFlags};
+use rustix::process::geteuid;
+
+/// Creates a folder and its missing parents, for the user alone, whatever the umask is. Refuses to do so in a folder of
+/// another user but root: a program that runs as root with a user's HOME would leave folders there that the user cannot
+/// write to.
+pub(super) fn create_private(folder: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| matches!(os::stat(*folder), Err(rustix::io::Errno::NOENT));
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    let Some(above) = folder.ancestors().nth(missing.len()) else { return Ok(()) };
+    let owner = os::stat(above)?.st_uid;
+    if owner != geteuid().as_raw() && owner != 0 {
+        let above = above.display();
+        return Err(refusal(format!("it would be created in {above}, which belongs to another user ({owner})")));
+    }
+    for folder in missing.into_iter().rev() {
+        match os::mkdir(folder, Mode::RWXU) {
+            Ok(()) => set_private_mode(os::CWD, folder, Mode::RWXU)?,
+            // Another process was faster.
+            Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Gives what was just created the mode that the umask may have reduced.
+pub(super) fn set_private_mode(folder: impl AsFd, name: &Path, mode: Mode) -> io::Result<()> {
+    let stat = os::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if Mode::from_raw_mode(stat.st_mode).contains(mode) {
+        return Ok(());
+    }
+    match os::chmodat(&folder, name, mode, AtFlags::SYMLINK_NOFOLLOW) {
+        // Without /proc some C libraries cannot.
+        Err(rustix::io::Errno::OPNOTSUPP) => Ok(os::chmodat(&folder, name, mode, AtFlags::empty())?),
+        other => Ok(other?),
+    }
+}
+
+/// Creates a file for the user alone, whatever the umask is.
+pub(super) fn create_file(folder: &OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = os::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
+    os::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    Ok(file)
+}
+
+pub(super) fn refusal(why: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::PermissionDenied, why.into())
+}
+
+/// The system's customary folder for the user's state.
+pub(crate) fn user_state_folder() -> Option<PathBuf> {
+    if cfg!(target_vendor = "apple") {
+        return Some(home()?.join("Library/Application Support"));
+    }
+    // The XDG specification says to ignore a relative path.
+    let xdg = crate::sys::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    xdg.or_else(|| Some(home()?.join(".local/state")))
+}
+
+/// The home folder of the effective user: HOME, unless that belongs to another user, as it does where root has a user's
+/// environment.
+fn home() -> Option<PathBuf> {
+    let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
+    let is_own = |home: &PathBuf| os::stat(home).map_or(true, |stat| stat.st_uid == geteuid().as_raw());
+    let named = crate::sys::environment("HOME").and_then(absolute);
+    let account = || crate::sys::home_of_account().and_then(absolute);
+    match named {
+        Some(home) if is_own(&home) => Some(home),
+        named => account().or(named),
+    }
+}
