@@ -37,6 +37,8 @@ void end_process(int status);
 /* Chooses a new folder in the working folder, and gives its absolute path. Creates it on POSIX; on Windows the library
  * creates it. */
 int make_private_folder(char *path, size_t size);
+/* Creates a folder. */
+void make_folder(const char *path);
 /* Removes a folder and everything in it. */
 void remove_folder(const char *path);
 /* Takes the lock that the library takes for a folder, on a file that is created if it does not exist. Null if another

@@ -114,6 +114,12 @@ int make_private_folder(char *path, size_t size) {
     return written > 0 && (size_t)written < size && mkdtemp(path) != NULL;
 }
 
+void make_folder(const char *path) {
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        perror(path);
+    }
+}
+
 void remove_folder(const char *path) {
     DIR *folder = opendir(path);
     struct dirent *entry;

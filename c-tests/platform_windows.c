@@ -110,6 +110,12 @@ int make_private_folder(char *path, size_t size) {
     return written > 0 && (size_t)written < size;
 }
 
+void make_folder(const char *path) {
+    if (!CreateDirectoryA(path, NULL) && GetLastError() != ERROR_ALREADY_EXISTS) {
+        fprintf(stderr, "%s: error %lu\n", path, GetLastError());
+    }
+}
+
 void remove_folder(const char *path) {
     char name[MAX_PATH + 2];
     WIN32_FIND_DATAA found;

@@ -96,7 +96,7 @@ static void *cancelled_thread(void *context) {
 
 CASE(cancelled_thread_ends_outside_the_library, decision, "D 52") {
 #ifdef _WIN32
-    skip_case("Windows has no cancellation");
+    skip_case("Windows has no cancellation of threads");
 #else
     pthread_t thread;
     void *result = NULL;
@@ -122,7 +122,7 @@ static void cancel_own_thread(struct sink *self, const MAPIOFFLINE_NOTIFY *notif
 
 CASE(cancelled_library_thread_goes_on, decision, "D 52") {
 #ifdef _WIN32
-    skip_case("Windows has no cancellation");
+    skip_case("Windows has no cancellation of threads");
 #else
     IMAPIOfflineMgr *object = open_global(profile());
     struct sink sink;

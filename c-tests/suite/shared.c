@@ -399,7 +399,12 @@ CASE(change_that_cannot_be_written_is_refused, decision, "D 27") {
     object = open_global(shared_profile);
     sink_init(&sink);
     advise(object, &sink, 0);
-    write_file("pending", "where new files should be written"); /* a file in the place of the folder */
+    /* A folder that cannot be removed in the place of the new file. */
+    path_in_folder(path, sizeof(path), "pending");
+    make_folder(path);
+    path_in_folder(path, sizeof(path), "pending/new");
+    make_folder(path);
+    write_file("pending/new/file", "text");
     check_hr(set_block(object, OFFLINE), MAPI_E_DISK_ERROR);
     check_hr(set_async(object, OFFLINE), MAPI_E_DISK_ERROR);
     check_state(object, ONLINE);
@@ -408,8 +413,7 @@ CASE(change_that_cannot_be_written_is_refused, decision, "D 27") {
     info.pGUID = &GUID_GlobalState;
     check_hr(lib.HrCreateOfflineObj(0, &info, &made), MAPI_E_DISK_ERROR);
     check(made == NULL);
-    path_in_folder(path, sizeof(path), "pending");
-    check_eq(remove(path), 0);
+    remove_folder(path);
     check_ok(set_block(object, OFFLINE));
     check(file_exists(PROFILE_FILE));
     check_received1(&sink, OFFLINE);

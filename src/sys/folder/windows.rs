@@ -160,6 +160,11 @@ impl Folder {
 
     /// Opens the lock file of the folder, and creates it if it does not exist. No process can remove it while it is open.
     pub(crate) fn open_lock(&self, name: &str, _: bool) -> io::Result<LockFile> {
+        let path = self.path.join(name);
+        let is_in_the_way = |found: &fs::Metadata| is_link(found) || !found.is_file();
+        if fs::symlink_metadata(&path).is_ok_and(|found| is_in_the_way(&found)) {
+            self.set_aside(name)?;
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -167,12 +172,20 @@ impl Folder {
             .truncate(false)
             .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE)
             .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
-            .open(self.path.join(name))?;
-        let metadata = file.metadata()?;
-        if is_link(&metadata) || !metadata.is_file() {
+            .open(path)?;
+        if is_in_the_way(&file.metadata()?) {
             return Err(refusal(format!("its file {name} is a link")));
         }
         Ok(LockFile { file })
+    }
+
+    /// Gives what is in the way a name of its own.
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let aside = format!("{name}.damaged-{now:013}");
+        self.rename(name, &aside)?;
+        log::warn!("{name} in the state folder was not what it has to be; it is {aside} now");
+        Ok(())
     }
 
     /// Whether the name still refers to the lock file. Always, as an open lock file cannot be removed.
@@ -184,13 +197,18 @@ impl Folder {
     /// written to `spare` in the subfolder `below`, which no process watches. The caller ensures that only one writer runs
     /// at a time.
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
-        let (name, spare) = (self.path.join(name), self.path.join(spare));
+        let (name, folder) = (self.path.join(name), self.path.join(below));
+        let spare = folder.join(spare);
+        match fs::symlink_metadata(&folder) {
+            Ok(found) if found.is_dir() && !is_link(&found) => {}
+            Ok(_) => {
+                self.set_aside(below)?;
+                fs::create_dir(&folder)?;
+            }
+            Err(_) => fs::create_dir(&folder)?,
+        }
         let create = || OpenOptions::new().write(true).create_new(true).open(&spare);
         let mut file = match create() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir(self.path.join(below))?;
-                create()?
-            }
             // A killed writer left it.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 fs::remove_file(&spare)?;

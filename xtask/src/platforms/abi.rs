@@ -29,12 +29,13 @@ const IN_MEMORY: &str = "profiles are kept in memory";
 const NO_GLOBAL: &str = "the library under test does not export HrGetGlobalOffline";
 const NO_SHORTAGE: &str = "the allocations of the library under test cannot be made to fail";
 const LINUX_SKIPS: [&str; 5] = [NO_EXCEPTIONS, NO_EXTENSIONS, NO_GLOBAL, IN_MEMORY, NO_SHORTAGE];
-const WINDOWS_SKIPS: [&str; 7] = [
+const WINDOWS_SKIPS: [&str; 8] = [
     NO_EXCEPTIONS,
     NO_EXTENSIONS,
     IN_MEMORY,
     NO_SHORTAGE,
     "Windows has no fork",
+    "Windows has no cancellation of threads",
     "Windows has no signals that come to a thread",
     "on Windows paths of files take memory",
 ];
