@@ -1,6 +1,5 @@
 //! The definition of the command line, and the help, completions and manual pages generated from it.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, Valu
 use clap_complete::Shell;
 
 use crate::failure::{Code, Failure};
-use crate::output::{Output, shown};
+use crate::output::Output;
 
 /// Show and set the offline state of MAPI profiles.
 ///
@@ -139,11 +138,17 @@ impl From<Word> for mapioffline::State {
 /// Prints clap's help, version or usage error, and returns the exit code.
 pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let output = Output::new(json, ColorChoice::Auto);
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // As clap does, except that a closed output is not a failure.
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output.styled(&error.render().ansi().to_string());
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // To stderr, where a failure cannot be reported.
             let _ = error.print();
-            u8::try_from(error.exit_code()).unwrap_or(1).into()
+            Code::Usage.into()
         }
         _ => {
             // Joins clap's paragraphs before the usage into one line.
@@ -151,41 +156,33 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
             let parts = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
             let parts: Vec<&str> = parts.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
             let line = parts.join("; ").trim_start_matches("error: ").to_owned();
-            let json = std::env::args_os().any(|argument| argument == "--json");
-            let message = format!("{}; see `mapioffline --help`", shown(&line));
-            Output::new(json, ColorChoice::Auto).failure(&message, Code::Usage as u8);
+            output.failure(&format!("{line}; see `mapioffline --help`"), Code::Usage as u8);
             Code::Usage.into()
         }
     }
 }
 
-pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
+pub(crate) fn completions(shell: Shell, output: &Output) -> ExitCode {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "mapioffline", &mut text);
-    print(&text)
+    output.text(&text);
+    ExitCode::SUCCESS
 }
 
-pub(crate) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
+pub(crate) fn man(folder: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
     let mut command = Arguments::command().disable_help_subcommand(true);
     let Some(folder) = folder else {
         let mut text = Vec::new();
-        clap_mangen::Man::new(command).render(&mut text).map_err(failed)?;
-        return print(&text);
+        let rendered = clap_mangen::Man::new(command).render(&mut text);
+        rendered.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        output.text(&text);
+        return Ok(ExitCode::SUCCESS);
     };
     command.build();
     clap_mangen::generate_to(command, folder).map_err(|error| {
         Failure::new(Code::Failed, format!("the manual pages cannot be written to {}: {error}", folder.display()))
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(text: &[u8]) -> Result<ExitCode, Failure> {
-    io::stdout().write_all(text).map_err(failed)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn failed(error: io::Error) -> Failure {
-    Failure::new(Code::Failed, error.to_string())
 }
 
 #[cfg(test)]

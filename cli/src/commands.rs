@@ -80,7 +80,7 @@ fn reason(error: &ReadError) -> String {
     match error {
         ReadError::LaterFormat(format) => format!("written by a later version of mapioffline (format {format})"),
         ReadError::Damaged => "damaged; the next program that opens the profile sets the file aside".to_owned(),
-        ReadError::Unreadable(error) => format!("cannot be read: {error}"),
+        ReadError::Unreadable(error) => format!("cannot be read: {}", shown(error)),
         _ => "cannot be read".to_owned(),
     }
 }
@@ -116,7 +116,7 @@ pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Outpu
             output.say(|| sentence(&profile), || object(&profile));
             if let Err(error) = &profile.record {
                 let advice = if *error == ReadError::Damaged { "; `mapioffline remove` removes it" } else { "" };
-                return Err(Failure::new(Code::Failed, format!("{}: {}{advice}", shown(name), reason(error))));
+                return Err(Failure::new(Code::Failed, format!("{name}: {}{advice}", reason(error))));
             }
         }
         None => output.say(
@@ -160,7 +160,7 @@ pub(crate) fn set(
     if let Some(Err(error @ (ReadError::LaterFormat(_) | ReadError::Unreadable(_)))) =
         stored.as_ref().map(|stored| &stored.record)
     {
-        return Err(Failure::new(Code::Failed, format!("{}: {}", shown(profile), reason(error))));
+        return Err(Failure::new(Code::Failed, format!("{profile}: {}", reason(error))));
     }
     if stored.is_none() && object.state() == state {
         // If the profile was removed, another program may still have it open in the other state. `global` writes the
@@ -307,7 +307,7 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
     let stored = folder.profile(profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
     // A damaged file does not count: the library sets it aside when the object is created below.
     if stored.is_some_and(|stored| stored.record != Err(ReadError::Damaged)) {
-        let line = format!("{} exists already; `mapioffline remove` removes it", shown(profile));
+        let line = format!("{profile} exists already; `mapioffline remove` removes it");
         return Err(Failure::new(Code::Exists, line));
     }
     folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
@@ -321,7 +321,7 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
     let object = created.map_err(|error| Failure::of_profile(profile, &error))?;
     let written = folder.profile(profile).ok().flatten().and_then(|stored| stored.record.ok());
     if written.is_some_and(|record| record.changed_by_pid != std::process::id()) {
-        return Err(Failure::new(Code::Exists, format!("{} was just created by another program", shown(profile))));
+        return Err(Failure::new(Code::Exists, format!("{profile} was just created by another program")));
     }
     let (state, capabilities) = (object.state(), object.capabilities());
     output.say(
@@ -337,8 +337,7 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
 
 pub(crate) fn remove(folder: &StateFolder, profile: &str, output: &Output) -> Result<ExitCode, Failure> {
     if !folder.remove(profile).map_err(|error| Failure::of_folder(folder.path(), &error))? {
-        let line =
-            format!("no state is stored for {}; `mapioffline profiles` lists all that are stored", shown(profile));
+        let line = format!("no state is stored for {profile}; `mapioffline profiles` lists all that are stored");
         return Err(Failure::new(Code::NoSuchProfile, line));
     }
     output.say(

@@ -27,6 +27,7 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
+    /// Adds a finding. The text may have names and paths in it as they are.
     fn add(&mut self, verdict: Verdict, what: &str, text: &str) {
         let (word, color) = match verdict {
             Verdict::Good => ("ok", AnsiColor::Green),
@@ -35,7 +36,7 @@ impl Findings<'_> {
         };
         let style = Style::new().fg_color(Some(color.into()));
         self.output.say(
-            || format!("{style}{word:4}{style:#}  {what:12}  {text}"),
+            || format!("{style}{word:4}{style:#}  {what:12}  {}", shown(text)),
             || json!({ "check": what, "verdict": word.to_lowercase(), "text": text }),
         );
         if verdict == Verdict::Bad || self.worst == Verdict::Good {
@@ -68,7 +69,7 @@ fn check_environment(findings: &mut Findings) {
     const KNOWN: [&str; 4] = ["MAPIOFFLINE_LOG", "MAPIOFFLINE_STATE_DIR", "MAPIOFFLINE_STORE", "MAPIOFFLINE_STRICT"];
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("MAPIOFFLINE_")) else { continue };
-        let text = format!("{name}={}", shown(&value.to_string_lossy()));
+        let text = format!("{name}={}", value.to_string_lossy());
         if !KNOWN.contains(&name) {
             findings.add(Verdict::Note, "environment", &format!("{text}: unknown variable; check its spelling"));
         } else if name == "MAPIOFFLINE_STORE" && value != "memory" && value != "shared" && !value.is_empty() {
@@ -149,7 +150,7 @@ fn check_profiles(folder: &StateFolder, findings: &mut Findings) {
             let readable = profiles.iter().filter(|profile| profile.record.is_ok()).count();
             findings.add(Verdict::Good, "profiles", &format!("profiles that can be read: {readable}"));
             for profile in &profiles {
-                let name = shown(&profile.name);
+                let name = &profile.name;
                 match &profile.record {
                     Ok(_) => {}
                     Err(ReadError::LaterFormat(format)) => {

@@ -8,8 +8,6 @@ use std::sync::Mutex;
 
 use mapioffline::{Error, ErrorKind};
 
-use crate::output::shown;
-
 /// The exit codes of failures. The help text documents them, and scripts depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -26,7 +24,9 @@ pub(crate) enum Code {
     NotFound = 127,
 }
 
-/// A failure of a command.
+/// A failure of a command. Its line may have names and paths in it as they are: [`Output::failure`] escapes them.
+///
+/// [`Output::failure`]: crate::output::Output::failure
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,
@@ -46,7 +46,7 @@ impl Failure {
 
     /// An operation on the state folder, or on a file in it, failed.
     pub(crate) fn of_folder(folder: &std::path::Path, error: &io::Error) -> Self {
-        let folder = shown(&folder.to_string_lossy());
+        let folder = folder.display();
         match error.kind() {
             io::ErrorKind::InvalidInput => Self::new(Code::NoSuchProfile, error.to_string()),
             io::ErrorKind::TimedOut => Self::new(Code::Busy, format!("the state folder {folder} is in use: {error}")),
@@ -60,7 +60,6 @@ impl Failure {
 
     /// A call of the library failed for a profile.
     pub(crate) fn of_profile(profile: &str, error: &Error) -> Self {
-        let profile = shown(profile);
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         let (code, line) = match error.kind() {
             ErrorKind::InvalidArgument => {

@@ -30,20 +30,48 @@ impl Output {
 
     /// Prints a line: the text for people, or the JSON object for scripts.
     pub(crate) fn say(&self, person: impl FnOnce() -> String, script: impl FnOnce() -> Value) {
-        if self.json { line(&script().to_string()) } else { line(&person()) }
+        if self.json { self.line(&json_text(&script())) } else { self.line(&person()) }
     }
 
     /// Prints a line for people; prints nothing with `--json`.
     pub(crate) fn remark(&self, text: &str) {
         if !self.json {
-            line(text);
+            self.line(text);
+        }
+    }
+
+    /// Prints a text as it is: a manual page, completions.
+    pub(crate) fn text(&self, text: &[u8]) {
+        let mut out = io::stdout().lock();
+        self.written(out.write_all(text).and_then(|()| out.flush()));
+    }
+
+    /// Prints a text of several lines, without its colours where stdout shows none.
+    pub(crate) fn styled(&self, text: &str) {
+        let mut out = anstream::stdout().lock();
+        self.written(write!(out, "{text}").and_then(|()| out.flush()));
+    }
+
+    fn line(&self, text: &str) {
+        self.styled(&format!("{text}\n"));
+    }
+
+    /// Ends the process if stdout is closed (exit code 0) or cannot be written (1).
+    fn written(&self, result: io::Result<()>) {
+        match result {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => process::exit(0),
+            Err(error) => {
+                self.failure(&format!("cannot write the output: {error}"), 1);
+                process::exit(1);
+            }
         }
     }
 
     /// Prints the rows under a heading, or the JSON object of each row. Every row has as many cells as `head`.
     pub(crate) fn table(&self, head: &[&str], rows: Vec<(Vec<Cell>, Value)>) {
         if self.json {
-            rows.iter().for_each(|(_, object)| line(&object.to_string()));
+            rows.iter().for_each(|(_, object)| self.line(&json_text(object)));
             return;
         }
         let bold = Style::new().bold();
@@ -61,24 +89,24 @@ impl Output {
                     text += &" ".repeat(widths[index] - content.width() + 2);
                 }
             }
-            line(&text);
+            self.line(&text);
         }
     }
 
-    /// Prints a failure and, for scripts, its exit code to stderr.
+    /// Prints a failure and, for scripts, its exit code to stderr. The message may have names and paths in it as they are.
     pub(crate) fn failure(&self, message: &str, code: u8) {
         if self.json {
-            print_error(&json!({ "error": message, "code": code }).to_string());
+            print_error(&json_text(&json!({ "error": message, "code": code })));
         } else {
             let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
-            print_error(&format!("{red}mapioffline:{red:#} {message}"));
+            print_error(&format!("{red}mapioffline:{red:#} {}", shown(message)));
         }
     }
 
     /// Prints a warning to stderr.
     pub(crate) fn warning(&self, warning: &str) {
         if self.json {
-            print_error(&json!({ "warning": warning }).to_string());
+            print_error(&json_text(&json!({ "warning": warning })));
         } else {
             print_error(&format!("mapioffline: warning: {}", shown(warning)));
         }
@@ -153,18 +181,6 @@ fn print_error(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Prints a line to stdout and flushes it. Ends the process if stdout is closed (exit code 0) or cannot be written (1).
-fn line(text: &str) {
-    let mut out = anstream::stdout().lock();
-    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
-        if error.kind() == ErrorKind::BrokenPipe {
-            process::exit(0);
-        }
-        print_error(&format!("mapioffline: cannot write the output: {error}"));
-        process::exit(1);
-    }
-}
-
 pub(crate) const fn word(state: State) -> &'static str {
     match state {
         State::Online => "online",
@@ -182,9 +198,43 @@ pub(crate) fn list(capabilities: Capabilities) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
-/// Returns the text with its control characters escaped, so that it cannot control the terminal.
+/// Returns the text with its control and direction characters escaped, so that a name can neither control the terminal nor
+/// look like another one.
 pub(crate) fn shown(name: &str) -> String {
-    name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    name.chars().flat_map(|c| if is_unsafe(c) { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+/// The object on one line. Escapes the same characters as [`shown`], in JSON's way: they occur in strings only.
+fn json_text(object: &Value) -> String {
+    let mut text = String::new();
+    for c in object.to_string().chars() {
+        if is_unsafe(c) {
+            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Whether a terminal does something else with the character than to show it in its place: controls, line separators, marks
+/// of direction, and characters without width. Joiners, which some scripts need, are not among them.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// Formats a time for scripts: RFC 3339, in UTC.
@@ -226,8 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_escaped() {
+    fn control_and_direction_characters_are_escaped() {
         assert_eq!(shown("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
-        assert_eq!(shown("Žluť 日本"), "Žluť 日本");
+        assert_eq!(shown("Žluť 日本 \u{200d}"), "Žluť 日本 \u{200d}");
+        assert_eq!(shown("a\u{202e}b\u{2066}\u{200f}\u{9b}"), "a\\u{202e}b\\u{2066}\\u{200f}\\u{9b}");
+        assert_eq!(json_text(&json!("\u{202e}\u{7f}\n\u{e0001}")), "\"\\u202e\\u007f\\n\\udb40\\udc01\"");
     }
 }

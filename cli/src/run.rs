@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use crate::failure::{Code, Failure};
-use crate::output::{Output, shown};
+use crate::output::Output;
 
 pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
     if chosen.is_some() {
@@ -25,7 +25,7 @@ pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) 
     command.args(arguments).env("MAPIOFFLINE_STATE_DIR", state).env_remove("MAPIOFFLINE_STORE");
     let mut child = command.spawn().map_err(|error| {
         let code = if error.kind() == ErrorKind::NotFound { Code::NotFound } else { Code::NotExecutable };
-        Failure::new(code, format!("{} cannot be started: {error}", shown(&program.to_string_lossy())))
+        Failure::new(code, format!("{} cannot be started: {error}", program.display()))
     })?;
     signals.forward_to(child.id());
     let status = child.wait().map_err(|error| Failure::new(Code::Failed, error.to_string()))?;

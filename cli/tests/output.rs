@@ -116,3 +116,94 @@ fn completions_manual_pages_and_help_are_printed() {
         assert!(help.contains(part), "{help}");
     }
 }
+
+/// Commands that print to stdout, each in its own way.
+#[cfg(target_os = "linux")]
+const PRINTING: [&[&str]; 14] = [
+    &["--help"],
+    &["--version"],
+    &["help", "set"],
+    &["set", "-h"],
+    &["completions", "bash"],
+    &["completions", "zsh"],
+    &["man"],
+    &["profiles"],
+    &["status"],
+    &["status", "nowhere"],
+    &["doctor"],
+    &["set", "Outlook", "offline"],
+    &["watch", "Outlook", "--count", "1"],
+    &["run", env!("CARGO_BIN_EXE_mapioffline"), "profiles"],
+];
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let place = Place::new();
+    place.text(&["set", "Outlook", "offline"]);
+    for arguments in PRINTING {
+        for json in [&[][..], &["--json"]] {
+            let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let output = place.command(&[json, arguments].concat()).stdout(full).output().unwrap();
+            let line = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {line}");
+            assert_eq!(line.lines().count(), 1, "{arguments:?}: {line}");
+            assert!(line.contains("cannot write the output: No space left on device"), "{arguments:?}: {line}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_output_is_no_failure() {
+    let place = Place::new();
+    place.text(&["set", "Outlook", "offline"]);
+    for arguments in PRINTING {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = place.command(arguments).stdout(writer).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*line), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn no_command_prints_a_name_that_controls_the_terminal() {
+    let place = Place::new();
+    let name = "a\u{202e}b\x1b[31m\u{9b}1m\u{2066}";
+    let folder = place.path().join(name);
+    let mut shown = 0;
+    for json in [&[][..], &["--json"]] {
+        for (state, arguments) in [
+            (&folder, &["status", name][..]),
+            (&folder, &["add", name]),
+            (&folder, &["add", name]),
+            (&folder, &["set", name, "offline"]),
+            (&folder, &["set", name, "offline"]),
+            (&folder, &["profiles"]),
+            (&folder, &["status", name]),
+            (&folder, &["watch", name, "--count", "0"]),
+            (&folder, &["doctor"]),
+            (&folder, &["remove", name]),
+            (&folder, &["remove", name]),
+            (&folder, &["set", "Outlook", name]),
+            (&folder, &[name]),
+            (&folder, &["run", name]),
+            (&folder, &["man", name]),
+            (&folder.join("OUTLOOK.json").join(name), &["status"]),
+            (&folder.join("OUTLOOK.json").join(name), &["doctor"]),
+        ] {
+            fs::create_dir_all(&folder).unwrap();
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+            fs::write(folder.join("OUTLOOK.json"), "{").unwrap();
+            let mut command = place.command(&[json, arguments].concat());
+            let output = command.env("MAPIOFFLINE_STATE_DIR", state).current_dir(place.path()).output().unwrap();
+            let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            let raw = ['\u{202e}', '\x1b', '\u{9b}', '\u{2066}'].iter().find(|c| text.contains(**c));
+            assert_eq!(raw, None, "{arguments:?}: {text:?}");
+            let escaped = if json.is_empty() { "a\\u{202e}b\\u{1b}[31m" } else { "a\\u202eb\\u001b[31m" };
+            shown += usize::from(text.contains(escaped));
+        }
+    }
+    assert_eq!(shown, 28, "so many of them print the name");
+}

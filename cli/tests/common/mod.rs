@@ -9,43 +9,43 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// A test's own state folder. Runs the program on it.
-pub struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         Self(folder)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mapioffline"));
         command.args(arguments).env("MAPIOFFLINE_STATE_DIR", self.path()).env_remove("MAPIOFFLINE_STORE");
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// Runs the program, which must succeed, and returns its stdout.
-    pub fn text(&self, arguments: &[&str]) -> String {
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub fn objects(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) fn objects(&self, arguments: &[&str]) -> Vec<Value> {
         let text = self.text(&[&["--json"], arguments].concat());
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Runs the program, which must fail with one line on stderr, and returns its exit code and that line.
-    pub fn failure(&self, arguments: &[&str]) -> (i32, String) {
+    pub(crate) fn failure(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.run(arguments);
         let line = String::from_utf8(output.stderr).unwrap();
         assert_eq!(line.lines().count(), 1, "{arguments:?}: {line}");
