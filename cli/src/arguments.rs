@@ -69,6 +69,9 @@ pub(crate) enum Command {
         wait: bool,
     },
     /// Print the notifications that programs receive, one per line, as they occur
+    ///
+    /// The first line about a profile says its state. Without names, a profile that is stored later was online until then:
+    /// if it is stored as offline, that change is printed, too. `watch` ends when the reader of its output has ended.
     Watch {
         /// The profiles; if none is given, all stored profiles and every profile that is stored later
         profiles: Vec<String>,

@@ -3,19 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::sleep;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use mapioffline::{
-    Capabilities, Change, ErrorKind, OfflineObject, Phase, ProfileRecord, ReadError, State, StateFolder, StoredProfile,
-    Subscription,
+    Capabilities, ErrorKind, OfflineObject, ProfileRecord, ReadError, State, StateFolder, StoredProfile,
 };
 use serde_json::{Value, json};
 
 use crate::arguments::Can;
 use crate::failure::{Code, Failure};
-use crate::output::{self, Cell, Output, ago, bad, clock, list, shown, style_of, timestamp, word, words};
+use crate::output::{self, Cell, Output, ago, bad, list, shown, style_of, timestamp, word, words};
 
 /// Returns the state folder, and makes this process use it.
 pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
@@ -36,13 +34,13 @@ pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
 }
 
 /// Opens a profile. Checks the folder first: the library would keep the state in memory if the folder is unusable.
-fn open(folder: &StateFolder, profile: &str) -> Result<OfflineObject, Failure> {
+pub(crate) fn open(folder: &StateFolder, profile: &str) -> Result<OfflineObject, Failure> {
     folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
     OfflineObject::open(profile).map_err(|error| Failure::of_profile(profile, &error))
 }
 
 /// Returns the stored spelling of the name, or `profile` if no spelling is stored.
-fn spelled(folder: &StateFolder, profile: &str) -> String {
+pub(crate) fn spelled(folder: &StateFolder, profile: &str) -> String {
     folder.profile(profile).ok().flatten().map_or_else(|| profile.to_owned(), |stored| stored.name)
 }
 
@@ -198,109 +196,6 @@ pub(crate) fn set(
         || json!({ "profile": name, "old": word(old), "new": word(state), "changed": old != state }),
     );
     Ok(ExitCode::SUCCESS)
-}
-
-/// A notification that this program received.
-struct Notification {
-    profile: String,
-    change: Change,
-    received_at: SystemTime,
-}
-
-pub(crate) fn watch(
-    folder: &StateFolder,
-    profiles: Vec<String>,
-    count: Option<u64>,
-    output: &Output,
-) -> Result<ExitCode, Failure> {
-    const NEW_PROFILES: Duration = Duration::from_millis(500);
-    let (sender, notifications) = channel();
-    let mut watched: Vec<(OfflineObject, Subscription)> = Vec::new();
-    let all = profiles.is_empty();
-    let mut names = if all { stored_names(folder)? } else { profiles };
-    if all && names.is_empty() {
-        output.remark("no profile has been set or added yet; waiting for the first");
-    }
-    let mut left = count.unwrap_or(u64::MAX);
-    loop {
-        for name in names.drain(..) {
-            let object = open(folder, &name)?;
-            // All spellings of a name give the same object.
-            if watched.iter().any(|(known, _)| *known == object) {
-                continue;
-            }
-            let name = spelled(folder, &name);
-            let subscription = subscribe(&object, &name, &sender)?;
-            let state = object.state();
-            output.say(
-                || {
-                    let style = style_of(state);
-                    format!("{}  {} is {style}{}{style:#}", clock(SystemTime::now()), shown(&name), word(state))
-                },
-                || {
-                    let time = timestamp(SystemTime::now());
-                    json!({ "time": time, "profile": name, "phase": "watching", "state": word(state) })
-                },
-            );
-            watched.push((object, subscription));
-        }
-        if left == 0 {
-            return Ok(ExitCode::SUCCESS);
-        }
-        match notifications.recv_timeout(NEW_PROFILES) {
-            Ok(notification) => {
-                print(&notification, output);
-                left -= 1;
-            }
-            // If the folder cannot be read now, the next timeout reads it again.
-            Err(RecvTimeoutError::Timeout) if all => names = stored_names(folder).unwrap_or_default(),
-            Err(_) => {}
-        }
-        if let Some(warning) = crate::failure::warning() {
-            output.warning(&warning);
-        }
-    }
-}
-
-fn subscribe(object: &OfflineObject, name: &str, sender: &Sender<Notification>) -> Result<Subscription, Failure> {
-    let (sender, profile) = (sender.clone(), name.to_owned());
-    let subscription = object.subscribe(move |change| {
-        let notification = Notification { profile: profile.clone(), change: *change, received_at: SystemTime::now() };
-        // Fails only when `watch` has returned.
-        drop(sender.send(notification));
-    });
-    subscription.map_err(|error| Failure::of_profile(name, &error))
-}
-
-fn stored_names(folder: &StateFolder) -> Result<Vec<String>, Failure> {
-    let profiles = folder.profiles().map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    Ok(profiles.into_iter().map(|profile| profile.name).collect())
-}
-
-fn print(notification: &Notification, output: &Output) {
-    let Change { phase, old, new, .. } = notification.change;
-    // The reference's names, which the example monitors print too.
-    let phase = match phase {
-        Phase::Start => "START",
-        Phase::Change => "STATECHANGE",
-        Phase::Done => "DONE",
-    };
-    output.say(
-        || {
-            let (from, to) = (style_of(old), style_of(new));
-            let (name, clock) = (shown(&notification.profile), clock(notification.received_at));
-            format!("{clock}  {name}  {phase:11}  {from}{}{from:#} -> {to}{}{to:#}", word(old), word(new))
-        },
-        || {
-            json!({
-                "time": timestamp(notification.received_at),
-                "profile": notification.profile,
-                "phase": phase.to_lowercase(),
-                "old": word(old),
-                "new": word(new),
-            })
-        },
-    );
 }
 
 pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Output) -> Result<ExitCode, Failure> {

@@ -6,6 +6,7 @@ mod doctor;
 mod failure;
 mod output;
 mod run;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -41,7 +42,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         Command::Set { profile, state, wait } => {
             commands::set(&commands::folder(folder)?, &profile, state.into(), wait, output)
         }
-        Command::Watch { profiles, count } => commands::watch(&commands::folder(folder)?, profiles, count, output),
+        Command::Watch { profiles, count } => watch::watch(&commands::folder(folder)?, profiles, count, output),
         Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),
         Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
         Command::Doctor => doctor::doctor(folder, output),

@@ -4,11 +4,30 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::Place;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
+
+const PHASES: [&str; 3] = ["START      ", "STATECHANGE", "DONE       "];
+
+/// Waits for the end of a process, which must come soon.
+fn end_of(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if start.elapsed() > Duration::from_secs(5) {
+            drop(child.kill());
+            panic!("it still runs");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A running `watch`, and its output.
 struct Watch {
@@ -23,10 +42,23 @@ impl Watch {
         Self { child, lines }
     }
 
+    /// The next line, which must come soon.
     fn line(&mut self) -> String {
+        if self.lines.buffer().is_empty() {
+            let mut descriptors = [PollFd::new(self.lines.get_ref(), PollFlags::IN)];
+            let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
+            assert_eq!(poll(&mut descriptors, Some(&limit)), Ok(1), "no line comes");
+        }
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
+    }
+
+    /// Ends it by closing its output.
+    fn end(self) -> ExitStatus {
+        let Self { mut child, lines } = self;
+        drop(lines);
+        end_of(&mut child)
     }
 }
 
@@ -47,24 +79,86 @@ fn watch_prints_each_notification_as_it_comes() {
 }
 
 #[test]
-fn watch_follows_new_profiles_and_ends_when_its_output_is_closed() {
+fn watch_prints_the_first_change_of_a_new_profile() {
     let place = Place::new();
     let mut watch = Watch::begin(&place, &[]);
     assert_eq!(watch.line(), "no profile has been set or added yet; waiting for the first");
     place.text(&["set", "Later", "offline"]);
     let line = watch.line();
-    assert!(line.ends_with("  Later is offline"), "{line}");
+    assert!(line.ends_with("  Later is online"), "not stored until then: {line}");
+    for phase in PHASES {
+        let line = watch.line();
+        assert!(line.ends_with(&format!("  Later  {phase}  online -> offline")), "{line}");
+    }
     place.text(&["set", "later", "online"]);
-    for phase in ["START      ", "STATECHANGE", "DONE       "] {
+    for phase in PHASES {
         let line = watch.line();
         assert!(line.ends_with(&format!("  Later  {phase}  offline -> online")), "{line}");
     }
-    drop(watch.lines);
-    place.text(&["set", "later", "offline"]);
-    let start = Instant::now();
-    while watch.child.try_wait().unwrap().is_none() {
-        assert!(start.elapsed() < Duration::from_secs(5), "watch still runs although its output is closed");
-        std::thread::sleep(Duration::from_millis(5));
+    watch.end();
+}
+
+#[test]
+fn watch_prints_each_of_two_changes_that_follow_one_another() {
+    let place = Place::new();
+    let mut watch = Watch::begin(&place, &[]);
+    assert!(watch.line().ends_with("waiting for the first"));
+    place.text(&["set", "A", "offline"]);
+    place.text(&["set", "A", "online"]);
+    place.text(&["add", "B"]);
+    assert!(watch.line().ends_with("  A is online"));
+    for change in ["online -> offline", "offline -> online"] {
+        for phase in PHASES {
+            let line = watch.line();
+            assert!(line.ends_with(&format!("  A  {phase}  {change}")), "{line}");
+        }
+    }
+    assert!(watch.line().ends_with("  B is online"), "it was added and not changed");
+    place.text(&["set", "B", "offline"]);
+    assert!(watch.line().contains("  B  START"));
+    watch.end();
+}
+
+#[test]
+fn watch_finds_new_profiles_while_another_one_changes_all_the_time() {
+    let place = Place::new();
+    place.text(&["set", "Busy", "offline"]);
+    let mut watch = Watch::begin(&place, &[]);
+    assert!(watch.line().ends_with("  Busy is offline"));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for state in ["online", "offline"] {
+                    place.run(&["set", "Busy", state, "--wait"]);
+                }
+            }
+        });
+        std::thread::sleep(Duration::from_millis(700));
+        place.text(&["set", "New", "offline", "--wait"]);
+        let since = Instant::now();
+        let found = loop {
+            if watch.line().ends_with("  New  DONE         online -> offline") {
+                break true;
+            }
+            if since.elapsed() > Duration::from_secs(5) {
+                break false;
+            }
+        };
+        stop.store(true, Ordering::Relaxed);
+        assert!(found, "a new profile is not seen while another one changes");
+    });
+    watch.end();
+}
+
+#[test]
+fn watch_ends_with_the_reader_of_its_output() {
+    let place = Place::new();
+    place.text(&["set", "Outlook", "offline"]);
+    for arguments in [&[][..], &["Outlook", "--json"]] {
+        let mut watch = Watch::begin(&place, arguments);
+        watch.line();
+        assert_eq!(watch.end().code(), Some(0), "as when it cannot write the next line");
     }
 }
 
@@ -77,7 +171,7 @@ fn set_notifies_a_program_that_has_a_removed_profile_open() {
     place.text(&["remove", "Outlook"]);
     // For this process the profile is online, as it is not stored. For the watcher it is still offline.
     assert_eq!(place.text(&["set", "Outlook", "online"]), "Outlook is online already\n");
-    for phase in ["START      ", "STATECHANGE", "DONE       "] {
+    for phase in PHASES {
         let line = watch.line();
         assert!(
             line.ends_with(&format!("  Outlook  {phase}  offline -> online")),
