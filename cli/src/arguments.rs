@@ -59,12 +59,18 @@ pub(crate) enum Command {
         profile: Option<String>,
     },
     /// Set a profile online or offline, and notify every program that has it open
+    ///
+    /// A profile that is not stored is stored, whatever the state: until then it is online. Only `add` makes it hosted.
     Set {
         /// The profile
         profile: String,
         /// The state
         state: Word,
-        /// Retry while the profile or the state folder is in use, and wait until the change is complete in this process
+        /// Retry while the profile or the state folder is in use; does not wait for the notifications in other programs
+        ///
+        /// Without --wait such a case is a failure with exit code 5. In either case the state is stored when `set` ends.
+        /// Each program runs its own notifications when it notices the change, usually within milliseconds; `watch` shows
+        /// those of its own process.
         #[arg(long)]
         wait: bool,
     },

@@ -160,11 +160,6 @@ pub(crate) fn set(
     {
         return Err(Failure::new(Code::Failed, format!("{profile}: {}", reason(error))));
     }
-    if stored.is_none() && object.state() == state {
-        // If the profile was removed, another program may still have it open in the other state. `global` writes the
-        // file, and that notifies the program.
-        OfflineObject::global(profile).map_err(|error| Failure::of_profile(profile, &error))?;
-    }
     let mut progress = output.progress(&format!("waiting for {}", shown(profile)));
     let old = loop {
         let old = object.state();
@@ -187,13 +182,19 @@ pub(crate) fn set(
         || {
             let (name, from, to) = (shown(&name), style_of(old), style_of(state));
             let state_word = word(state);
-            if old == state {
+            if stored.is_none() && old == state {
+                // A program that has a removed profile open in the other state is notified.
+                format!("{name} is {to}{state_word}{to:#}; no state was stored for it before")
+            } else if old == state {
                 format!("{name} is {to}{state_word}{to:#} already")
             } else {
                 format!("{name}: {from}{}{from:#} -> {to}{state_word}{to:#}", word(old))
             }
         },
-        || json!({ "profile": name, "old": word(old), "new": word(state), "changed": old != state }),
+        || {
+            let changed = stored.is_none() || old != state;
+            json!({ "profile": name, "old": word(old), "new": word(state), "changed": changed })
+        },
     );
     Ok(ExitCode::SUCCESS)
 }

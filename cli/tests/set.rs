@@ -7,6 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 use common::Place;
+use serde_json::json;
 
 #[test]
 fn set_changes_what_status_shows() {
@@ -33,7 +34,8 @@ fn add_stores_capabilities_until_remove() {
     let removed = place.text(&["remove", "Work"]);
     assert!(removed.starts_with("Work removed; "), "{removed}");
     assert_eq!(place.failure(&["remove", "Work"]).0, 3);
-    assert_eq!(place.text(&["set", "Work", "online"]), "Work is online already\n");
+    let stored = "Work is online; no state was stored for it before\n";
+    assert_eq!(place.text(&["set", "Work", "online"]), stored);
 }
 
 #[test]
@@ -64,4 +66,26 @@ fn set_refuses_a_profile_in_a_later_format() {
     }
     let strict = place.command(&["set", "Outlook", "offline"]).env("MAPIOFFLINE_STRICT", "1").status().unwrap();
     assert!(strict.success(), "set ignores MAPIOFFLINE_STRICT");
+}
+
+#[test]
+fn set_stores_a_profile_that_was_not_stored_whatever_the_state() {
+    for state in ["online", "offline"] {
+        let place = Place::new();
+        let set = &place.objects(&["set", "New", state])[0];
+        assert_eq!((&set["old"], &set["new"], &set["changed"]), (&json!("online"), &json!(state), &json!(true)));
+        let stored = &place.objects(&["profiles"])[0];
+        assert_eq!((&stored["state"], &stored["revision"]), (&json!(state), &json!(1)), "{stored}");
+        assert_eq!(stored["hosted"], json!(false), "only `add` makes it hosted: {stored}");
+        assert_eq!(place.objects(&["set", "New", state])[0]["changed"], json!(false));
+        assert_eq!(place.text(&["set", "New", state]), format!("New is {state} already\n"));
+    }
+}
+
+#[test]
+fn the_help_says_what_wait_does_not_wait_for() {
+    let place = Place::new();
+    let help = place.text(&["set", "--help"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("does not wait for the notifications in other programs"), "{help}");
+    assert!(help.contains("A profile that is not stored is stored"), "{help}");
 }
