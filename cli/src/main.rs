@@ -6,6 +6,8 @@ mod doctor;
 mod failure;
 mod output;
 mod run;
+#[cfg(unix)]
+mod signals;
 mod watch;
 
 use std::process::ExitCode;
@@ -24,6 +26,11 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refused(&error),
     };
+    // `run` forwards the signals.
+    #[cfg(unix)]
+    if !matches!(arguments.command, Command::Run { .. }) {
+        signals::end_first_process();
+    }
     let output = Output::new(arguments.json, arguments.color);
     match execute(arguments, &output) {
         Ok(code) => code,

@@ -44,3 +44,110 @@ fn run_forwards_signals_and_removes_the_folder() {
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
 }
+
+/// Reports what it receives as SIGINT: `128` for the kernel, `0` for a process.
+#[cfg(target_os = "linux")]
+const SIGINTS: &str = "
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print('ready', os.getppid(), flush=True)
+codes, info = [], signal.sigtimedwait([signal.SIGINT], 5)
+while info:
+    codes.append(info.si_code)
+    info = signal.sigtimedwait([signal.SIGINT], 0.5)
+print('codes', codes, flush=True)
+";
+
+/// Runs `run` on a terminal of its own, does something to it, and returns the SIGINTs that the program received.
+#[cfg(target_os = "linux")]
+fn sigints_on_a_terminal(redirect: &str, act: impl FnOnce(&mut std::process::ChildStdin, &str)) -> String {
+    let place = Place::new();
+    let program = place.path().join("sigints.py");
+    std::fs::write(&program, SIGINTS).unwrap();
+    let run = format!("exec '{}' run -- python3 '{}' {redirect}", env!("CARGO_BIN_EXE_mapioffline"), program.display());
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &run, "/dev/null"]).env("SHELL", "/bin/sh");
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(script.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let ready = lines.find(|line| line.contains("ready")).unwrap();
+    let run = ready.split_whitespace().last().unwrap();
+    let mut keys = script.stdin.take().unwrap();
+    act(&mut keys, run);
+    let codes = lines.find(|line| line.contains("codes")).unwrap();
+    script.wait().unwrap();
+    codes.trim_end().trim_start_matches("^C").to_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn run_leaves_the_interrupt_key_to_the_terminal() {
+    use std::io::Write as _;
+    for redirect in ["", "</dev/null"] {
+        let codes = sigints_on_a_terminal(redirect, |keys, _| keys.write_all(b"\x03").unwrap());
+        assert_eq!(codes, "codes [128]", "once, from the terminal; stdin {redirect}");
+    }
+    let codes = sigints_on_a_terminal("", |_, run| {
+        assert!(Command::new("kill").args(["-s", "INT", run]).status().unwrap().success());
+    });
+    assert_eq!(codes, "codes [0]", "a signal to `run` alone is forwarded");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn run_passes_the_interrupt_key_on_to_another_process_group() {
+    use std::io::Write as _;
+    let place = Place::new();
+    let run = format!(
+        "exec '{}' run -- setsid sh -c 'trap \"exit 9\" INT; echo ready; for i in $(seq 100); do sleep 0.05; done'",
+        env!("CARGO_BIN_EXE_mapioffline")
+    );
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &run, "/dev/null"]).env("SHELL", "/bin/sh").current_dir(place.path());
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(script.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("ready")));
+    let mut keys = script.stdin.take().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    assert_eq!(script.wait().unwrap().code(), Some(9));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn run_passes_ignored_signals_on() {
+    let program = env!("CARGO_BIN_EXE_mapioffline");
+    let ignored = |script: &str| {
+        let script = format!("{script} exec '{program}' run -- grep SigIgn: /proc/self/status");
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let bits = u64::from_str_radix(text.trim_start_matches("SigIgn:").trim(), 16).unwrap();
+        [1, 2, 13].into_iter().filter(|signal| bits & 1 << (signal - 1) != 0).collect::<Vec<_>>()
+    };
+    let inherited = ignored("");
+    for (name, number) in [("HUP", 1), ("INT", 2), ("PIPE", 13)] {
+        let mut expected = [&inherited[..], &[number]].concat();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(ignored(&format!("trap '' {name};")), expected, "{name}");
+    }
+    for (command, code) in [("false", 1), ("sh -c 'exit 7'", 7), ("no-such-program", 127), ("/", 126)] {
+        let script = format!("trap '' PIPE; exec '{program}' run -- {command}");
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{command}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), usize::from(code > 7), "{command}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn run_returns_the_exit_code_also_where_the_end_of_children_is_ignored() {
+    for (command, code) in [("true", 0), ("sh -c 'exit 7'", 7)] {
+        // A shell that ignores SIGCHLD itself does not always pass that on.
+        let script = format!(
+            "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv('{0}', ['{0}', 'run', 'sh', '-c', \"\"\"{command}\"\"\"])",
+            env!("CARGO_BIN_EXE_mapioffline")
+        );
+        let output = Command::new("python3").args(["-c", &script]).output().unwrap();
+        assert_eq!((output.status.code(), &*output.stderr), (Some(code), &b""[..]), "{command}");
+    }
+}
