@@ -102,6 +102,9 @@ pub(crate) enum Command {
     Doctor,
     /// Run a program with its own temporary state folder, and exit with its exit code
     Run {
+        // Not in the help, as it is refused: replaces the option of all commands.
+        #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
+        _state_dir: Option<PathBuf>,
         /// The program and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
         command: Vec<std::ffi::OsString>,

@@ -53,7 +53,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),
         Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
         Command::Doctor => doctor::doctor(folder, output),
-        Command::Run { command } => run::run(&command, folder.as_deref(), output),
+        Command::Run { command, .. } => run::run(&command, folder.as_deref(), output),
         Command::Completions { shell } => Ok(arguments::completions(shell, output)),
         Command::Man { folder } => arguments::man(folder.as_deref(), output),
     }

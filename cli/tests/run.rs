@@ -151,3 +151,21 @@ fn run_returns_the_exit_code_also_where_the_end_of_children_is_ignored() {
         assert_eq!((output.status.code(), &*output.stderr), (Some(code), &b""[..]), "{command}");
     }
 }
+
+#[test]
+fn the_help_of_run_has_no_option_that_is_refused() {
+    let place = Place::new();
+    for help in ["-h", "--help"] {
+        let help = place.text(&["run", help]);
+        assert!(help.contains("--json") && !help.contains("--state-dir"), "{help}");
+    }
+    assert!(place.text(&["profiles", "--help"]).contains("--state-dir"));
+    for arguments in [["run", "--state-dir", "/tmp", "true"], ["--state-dir", "/tmp", "run", "true"]] {
+        let (code, line) = place.failure(&arguments);
+        assert_eq!((code, line.contains("leave out --state-dir")), (2, true), "{line}");
+    }
+    let environment = place.text(&["run", "--", "printenv", "--", "MAPIOFFLINE_STATE_DIR"]);
+    assert!(environment.contains("mapioffline-"), "what follows the program belongs to it: {environment}");
+    let echo = place.text(&["run", "echo", "--state-dir", "x", "--help"]);
+    assert_eq!(echo, "--state-dir x --help\n");
+}
