@@ -101,6 +101,8 @@ pub(crate) enum Command {
     /// Check for problems: version, folder, permissions, how programs notice changes
     Doctor,
     /// Run a program with its own temporary state folder, and exit with its exit code
+    ///
+    /// The folder is removed when the program and the programs that it started have ended.
     Run {
         // Not in the help, as it is refused: replaces the option of all commands.
         #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
@@ -108,6 +110,12 @@ pub(crate) enum Command {
         /// The program and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
         command: Vec<std::ffi::OsString>,
+    },
+    /// Remove the folder of `run` when no program uses it any more
+    #[command(hide = true)]
+    RemoveUnused {
+        /// The folder
+        folder: PathBuf,
     },
     /// Print the completions of this command line for a shell
     Completions {

@@ -54,6 +54,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
         Command::Doctor => doctor::doctor(folder, output),
         Command::Run { command, .. } => run::run(&command, folder.as_deref(), output),
+        Command::RemoveUnused { folder } => Ok(run::remove_unused(&folder)),
         Command::Completions { shell } => Ok(arguments::completions(shell, output)),
         Command::Man { folder } => arguments::man(folder.as_deref(), output),
     }

@@ -1,20 +1,26 @@
 //! `mapioffline run`: runs a program with its own temporary state folder.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 #[cfg(unix)]
 use crate::signals::{self, Forwarding};
 
+const PREFIX: &str = "mapioffline-";
+const STATE_DIR: &str = "MAPIOFFLINE_STATE_DIR";
+
 pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
     if chosen.is_some() {
         return Err(Failure::new(Code::Usage, "`run` creates a temporary state folder; leave out --state-dir"));
     }
-    let folder = tempfile::Builder::new().prefix("mapioffline-").tempdir();
+    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir();
     let folder =
         folder.map_err(|error| Failure::new(Code::NoFolder, format!("cannot create a temporary folder: {error}")))?;
     let (program, arguments) =
@@ -24,7 +30,7 @@ pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) 
     let forwarding = Forwarding::begin().map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     let mut command = command_of(program, arguments);
     // The library creates this folder, and gives no other user access to it.
-    command.env("MAPIOFFLINE_STATE_DIR", folder.path().join("state")).env_remove("MAPIOFFLINE_STORE");
+    command.env(STATE_DIR, folder.path().join("state")).env_remove("MAPIOFFLINE_STORE");
     let mut child = command.spawn().map_err(|error| {
         let code = if error.kind() == ErrorKind::NotFound { Code::NotFound } else { Code::NotExecutable };
         Failure::new(code, format!("{} cannot be started: {error}", program.display()))
@@ -32,12 +38,13 @@ pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) 
     #[cfg(unix)]
     forwarding.until_end_of(&child);
     let status = child.wait().map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-    match folder.close() {
+    if is_used(folder.path()) && leave_removal(folder.path()).is_ok() {
+        let _ = folder.keep();
+    } else if let Err(error) = folder.close()
         // The program may have removed the folder itself.
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            output.warning(&format!("the temporary folder cannot be removed: {error}"));
-        }
-        _ => {}
+        && error.kind() != ErrorKind::NotFound
+    {
+        output.warning(&format!("the temporary folder cannot be removed: {error}"));
     }
     Ok(code_of(status))
 }
@@ -53,6 +60,40 @@ fn command_of(program: &OsString, arguments: &[OsString]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
+}
+
+/// Whether a process was started with this folder, and has not ended. Without `/proc` this is not known: false.
+fn is_used(folder: &Path) -> bool {
+    let variable = [STATE_DIR.as_bytes(), b"=", folder.join("state").as_os_str().as_encoded_bytes()].concat();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    // The files of other users, and of processes that have ended, cannot be read.
+    let mut environments = processes.filter_map(|process| fs::read(process.path().join("environ")).ok());
+    environments.any(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == variable))
+}
+
+/// Starts a process that removes the folder later. This one must not wait: the program may have started a service.
+fn leave_removal(folder: &Path) -> io::Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("remove-unused").arg(folder).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+}
+
+/// Removes a folder that `run` made when the last program that was started with it has ended.
+pub(crate) fn remove_unused(folder: &Path) -> ExitCode {
+    // Nothing but what `run` made.
+    let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
+    if !name.starts_with(PREFIX.as_bytes()) || !folder.is_absolute() {
+        return ExitCode::FAILURE;
+    }
+    // Keys of the terminal are not for this process.
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
+    let mut pause = Duration::from_millis(50);
+    while is_used(folder) {
+        sleep(pause);
+        pause = (pause * 2).min(Duration::from_secs(10));
+    }
+    fs::remove_dir_all(folder).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 #[cfg(unix)]

@@ -152,6 +152,29 @@ fn run_returns_the_exit_code_also_where_the_end_of_children_is_ignored() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn run_leaves_no_folder_to_a_program_that_outlives_it() {
+    let place = Place::new();
+    let temporary = place.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let program = env!("CARGO_BIN_EXE_mapioffline");
+    let service = format!("sleep 0.6; '{program}' set Inside offline; '{program}' status Inside");
+    let script = format!("'{program}' add Inside; {{ {service}; }} >\"$OUT\" 2>&1 &");
+    let out = place.path().join("out");
+    let mut command = place.command(&["run", "--", "sh", "-c", &script]);
+    let status = command.env("TMPDIR", &temporary).env("OUT", &out).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success());
+    assert!(!out.exists() || std::fs::read(&out).unwrap().is_empty(), "`run` does not wait for it");
+    let start = std::time::Instant::now();
+    while std::fs::read_dir(&temporary).unwrap().count() > 0 {
+        assert!(start.elapsed() < std::time::Duration::from_secs(8), "a folder is left");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let out = std::fs::read_to_string(out).unwrap();
+    assert!(out.contains("hosted"), "until its end it has the folder that it was started with: {out}");
+}
+
 #[test]
 fn the_help_of_run_has_no_option_that_is_refused() {
     let place = Place::new();
@@ -159,6 +182,7 @@ fn the_help_of_run_has_no_option_that_is_refused() {
         let help = place.text(&["run", help]);
         assert!(help.contains("--json") && !help.contains("--state-dir"), "{help}");
     }
+    assert!(!place.text(&["--help"]).contains("remove-unused"));
     assert!(place.text(&["profiles", "--help"]).contains("--state-dir"));
     for arguments in [["run", "--state-dir", "/tmp", "true"], ["--state-dir", "/tmp", "run", "true"]] {
         let (code, line) = place.failure(&arguments);
