@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::Shell;
+use clap_complete::{ArgValueCompleter, Shell};
 
+use crate::completions;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 
@@ -56,6 +57,7 @@ pub(crate) enum Command {
     /// Show the state of a profile, or of all stored profiles
     Status {
         /// The profile; a profile that is not stored is online
+        #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profile: Option<String>,
     },
     /// Set a profile online or offline, and notify every program that has it open
@@ -63,6 +65,7 @@ pub(crate) enum Command {
     /// A profile that is not stored is stored, whatever the state: until then it is online. Only `add` makes it hosted.
     Set {
         /// The profile
+        #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profile: String,
         /// The state
         state: Word,
@@ -80,6 +83,7 @@ pub(crate) enum Command {
     /// if it is stored as offline, that change is printed, too. `watch` ends when the reader of its output has ended.
     Watch {
         /// The profiles; if none is given, all stored profiles and every profile that is stored later
+        #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profiles: Vec<String>,
         /// Stop after this number of notifications
         #[arg(long, value_name = "NUMBER")]
@@ -96,6 +100,7 @@ pub(crate) enum Command {
     /// Remove a profile's stored state; programs that open the profile afterwards find it online
     Remove {
         /// The profile
+        #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profile: String,
     },
     /// Check for problems: version, folder, permissions, how programs notice changes
@@ -108,7 +113,7 @@ pub(crate) enum Command {
         #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
         _state_dir: Option<PathBuf>,
         /// The program and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, add = ArgValueCompleter::new(completions::command))]
         command: Vec<std::ffi::OsString>,
     },
     /// Remove the folder of `run` when no program uses it any more
@@ -117,7 +122,9 @@ pub(crate) enum Command {
         /// The folder
         folder: PathBuf,
     },
-    /// Print the completions of this command line for a shell
+    /// Print the script by which a shell completes this command line
+    ///
+    /// The script asks this program for the names of profiles, among others. bash: `source <(mapioffline completions bash)`.
     Completions {
         /// The shell
         shell: Shell,
@@ -180,13 +187,6 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
             Code::Usage.into()
         }
     }
-}
-
-pub(crate) fn completions(shell: Shell, output: &Output) -> ExitCode {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "mapioffline", &mut text);
-    output.text(&text);
-    ExitCode::SUCCESS
 }
 
 pub(crate) fn man(folder: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod completions;
 mod doctor;
 mod failure;
 mod output;
@@ -12,13 +13,14 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use arguments::{Arguments, Command};
-use failure::Failure;
+use failure::{Code, Failure};
 use output::Output;
 
 fn main() -> ExitCode {
+    completions::answer(Arguments::command);
     failure::install_logger();
     // With strict hosting, only created profiles can be opened. This program must open any profile, and `add` creates them.
     mapioffline::set_strict_hosting(false);
@@ -55,7 +57,11 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         Command::Doctor => doctor::doctor(folder, output),
         Command::Run { command, .. } => run::run(&command, folder.as_deref(), output),
         Command::RemoveUnused { folder } => Ok(run::remove_unused(&folder)),
-        Command::Completions { shell } => Ok(arguments::completions(shell, output)),
+        Command::Completions { shell } => {
+            let script = completions::script(shell);
+            output.text(&script.map_err(|error| Failure::new(Code::Failed, error.to_string()))?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Man { folder } => arguments::man(folder.as_deref(), output),
     }
 }

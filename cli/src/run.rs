@@ -74,7 +74,7 @@ fn is_used(folder: &Path) -> bool {
 /// Starts a process that removes the folder later. This one must not wait: the program may have started a service.
 fn leave_removal(folder: &Path) -> io::Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("remove-unused").arg(folder).current_dir("/");
+    command.arg("remove-unused").arg(folder).current_dir("/").env_remove(STATE_DIR);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
