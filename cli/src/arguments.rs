@@ -71,9 +71,8 @@ pub(crate) enum Command {
         state: Word,
         /// Retry while the profile or the state folder is in use; does not wait for the notifications in other programs
         ///
-        /// Without --wait such a case is a failure with exit code 5. In either case the state is stored when `set` ends.
-        /// Each program runs its own notifications when it notices the change, usually within milliseconds; `watch` shows
-        /// those of its own process.
+        /// Without --wait that is a failure with exit code 5. When `set` succeeds, the state is stored; each program runs
+        /// its own notifications when it notices the change, usually within milliseconds.
         #[arg(long)]
         wait: bool,
     },

@@ -45,6 +45,19 @@ fn run_forwards_signals_and_removes_the_folder() {
     lines.read_to_string(&mut rest).unwrap();
 }
 
+#[test]
+fn run_forwards_each_signal_that_would_end_it() {
+    let place = Place::new();
+    for signal in ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM"] {
+        let script = format!("trap 'exit 9' {signal}; echo ready; for i in $(seq 100); do sleep 0.05; done");
+        let mut child = place.command(&["run", "sh", "-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(9), "{signal}");
+    }
+}
+
 /// Reports what it receives as SIGINT: `128` for the kernel, `0` for a process.
 #[cfg(target_os = "linux")]
 const SIGINTS: &str = "

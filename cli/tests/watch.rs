@@ -165,27 +165,31 @@ fn watch_ends_with_the_reader_of_its_output() {
 /// Default dispositions have no effect on the first process of a container.
 #[cfg(target_os = "linux")]
 #[test]
-fn watch_ends_at_a_signal_as_the_first_process() {
+fn watch_and_run_end_at_a_signal_as_the_first_process() {
     let place = Place::new();
-    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
-        let mut command = std::process::Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
-        command.args([env!("CARGO_BIN_EXE_mapioffline"), "watch"]).env("MAPIOFFLINE_STATE_DIR", place.path());
-        let mut unshare = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        // Kept open: `watch` ends with its reader.
-        let mut output = BufReader::new(unshare.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
-        if line.is_empty() {
-            eprintln!("skipped: no process namespaces here");
-            drop(unshare.wait());
-            return;
+    let run = ["run", "sh", "-c", "echo ready; exec sleep 20"];
+    for arguments in [&["watch"][..], &run] {
+        for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
+            let mut command = std::process::Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
+            command.arg(env!("CARGO_BIN_EXE_mapioffline")).args(arguments);
+            command.env("MAPIOFFLINE_STATE_DIR", place.path());
+            let mut unshare = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut line = String::new();
+            // Kept open: `watch` ends with its reader.
+            let mut output = BufReader::new(unshare.stdout.take().unwrap());
+            output.read_line(&mut line).unwrap();
+            if line.is_empty() {
+                eprintln!("skipped: no process namespaces here");
+                drop(unshare.wait());
+                return;
+            }
+            let children = format!("/proc/{0}/task/{0}/children", unshare.id());
+            let child = std::fs::read_to_string(children).unwrap();
+            let kill = std::process::Command::new("kill").args(["-s", signal, child.trim()]).status().unwrap();
+            assert!(kill.success());
+            assert_eq!(end_of(&mut unshare).code(), Some(code), "{arguments:?} {signal}");
         }
-        let children = format!("/proc/{0}/task/{0}/children", unshare.id());
-        let child = std::fs::read_to_string(children).unwrap();
-        let kill = std::process::Command::new("kill").args(["-s", signal, child.trim()]).status().unwrap();
-        assert!(kill.success());
-        assert_eq!(end_of(&mut unshare).code(), Some(code), "{signal}");
     }
 }
 
