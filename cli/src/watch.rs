@@ -19,6 +19,7 @@ const NEW_PROFILES: Duration = Duration::from_millis(500);
 enum Event {
     Notified(Notification),
     /// A file of that name was not seen before.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux reports new files"))]
     NewFile,
 }
 
