@@ -73,6 +73,7 @@ typedef const WCHAR *LPCWSTR;
 
 #ifndef GUID_DEFINED
 #define GUID_DEFINED
+#define MAPIOFFLINE_DEFINES_GUID
 typedef struct _GUID {
     unsigned int Data1;
     unsigned short Data2;
