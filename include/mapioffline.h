@@ -67,10 +67,12 @@
  *
  * MAPIOFFLINE_NO_PLATFORM_TYPES     another header declares ULONG, HRESULT, BOOL, WCHAR, LPCWSTR, GUID, IID, REFIID and
  *                                   IUnknown. (GUID and IUnknown alone are detected by GUID_DEFINED and
- *                                   __IUnknown_INTERFACE_DEFINED__, Kopano's headers by their guards.)
+ *                                   __IUnknown_INTERFACE_DEFINED__.)
  * MAPIOFFLINE_FOREIGN_IUNKNOWN      the IUnknown of another header is not COM's (another order of slots, a virtual
  *                                   destructor). The interfaces then begin with MAPIOFFLINE_UNKNOWN, which has COM's slots.
- *                                   Off Windows only; Kopano's IUnknown is detected.
+ *                                   Off Windows only. It says nothing of the other types: a header that declares them
+ *                                   too needs MAPIOFFLINE_NO_PLATFORM_TYPES as well. Kopano's headers (8.0.0 and later)
+ *                                   are detected, and need neither.
  * MAPIOFFLINE_WCHAR_BITS            16 off Windows makes WCHAR a UTF-16 unit, as -fshort-wchar does by itself; calls of
  *                                   the exports that take LPCWSTR then go to the UTF-16 extensions.
  * MAPIOFFLINE_NO_MAPI_CODES         another header declares MAPI_E_..., perhaps as enumerators.

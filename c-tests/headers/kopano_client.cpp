@@ -3,6 +3,7 @@
 #include "kopano_like.h"
 
 #include <mapioffline.h>
+#include <mapioffline/windows_compat.h> // adds nothing that they have
 
 #include "neighbours.h"
 
@@ -14,7 +15,7 @@ static_assert(!std::has_virtual_destructor<IMAPIOfflineMgr>::value, "COM's inter
 namespace {
 
 // An object of Kopano, unrelated to the library's objects.
-class folder : public IUnknown {
+class folder : public virtual IUnknown {
 public:
     ULONG AddRef() override {
         return ++references_;
@@ -46,5 +47,6 @@ int main() {
     info.pwszProfileName = L"Kopano";
     info.pParent = reinterpret_cast<IMAPIOfflineMgr *>(&theirs);
     NEIGHBOUR_REQUIRE(HrCreateOfflineObj(0, &info, &child) == E_INVALIDARG && child == nullptr);
+    NEIGHBOUR_REQUIRE(IsEqualIID(IID_IMAPIOffline, IID_IMAPIOffline) && IID_IMAPIOffline != IID_IMAPIOfflineMgr);
     return neighbour_hears_one_change(manager);
 }

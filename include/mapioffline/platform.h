@@ -22,8 +22,9 @@
 
 #include <stddef.h>
 
-/* Kopano's types are used unchanged; its IUnknown is not COM's. */
-#if defined(__M4L_MAPIDEFS_H_) || defined(__MAPI4LINUX_H)
+/* Kopano's types are used unchanged; its IUnknown is not COM's. Its include guards differ (8.7.85 and 10.0.4 changed them);
+ * MAPIDEFS_H with GUID_EXT is in 8.0.0 and in all later versions. Microsoft's headers have only the first of the two. */
+#if (defined(MAPIDEFS_H) && defined(GUID_EXT)) || defined(__M4L_MAPIDEFS_H_) || defined(__MAPI4LINUX_H)
 #ifndef MAPIOFFLINE_NO_PLATFORM_TYPES
 #define MAPIOFFLINE_NO_PLATFORM_TYPES
 #endif
