@@ -15,7 +15,7 @@
     X(MapiOfflineGetGlobalUtf8, "MapiOfflineGetGlobalUtf8@8", HRESULT, (const MAPIOFFLINE_CHAR8 *pszProfileName, IMAPIOfflineMgr **ppOffline)) \
     X(MapiOfflineVersion, "MapiOfflineVersion@0", ULONG, (void)) \
     X(MapiOfflineVersionString, "MapiOfflineVersionString@0", const char *, (void)) \
-    X(MapiOfflineSetStrictHosting, "MapiOfflineSetStrictHosting@4", void, (BOOL fStrict)) \
+    X(MapiOfflineSetStrictHosting, "MapiOfflineSetStrictHosting@4", void, (MAPIOFFLINE_BOOL fStrict)) \
     X(MapiOfflineLiveObjects, "MapiOfflineLiveObjects@0", ULONG, (void)) \
     X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext))
 

@@ -67,7 +67,9 @@
  *
  * MAPIOFFLINE_NO_PLATFORM_TYPES     another header declares ULONG, HRESULT, BOOL, WCHAR, LPCWSTR, GUID, IID, REFIID and
  *                                   IUnknown. (GUID and IUnknown alone are detected by GUID_DEFINED and
- *                                   __IUnknown_INTERFACE_DEFINED__.)
+ *                                   __IUnknown_INTERFACE_DEFINED__, and BOOL if it is a macro.)
+ * GUID_DEFINED                      another header declares GUID alone, without that macro, as gromox does, and Samba and
+ *                                   OpenChange for C++. The names of its members do not matter.
  * MAPIOFFLINE_FOREIGN_IUNKNOWN      the IUnknown of another header is not COM's (another order of slots, a virtual
  *                                   destructor). The interfaces then begin with MAPIOFFLINE_UNKNOWN, which has COM's slots.
  *                                   Off Windows only. It says nothing of the other types: a header that declares them

@@ -173,7 +173,7 @@ CASE(strict_hosting, decision, "D 1") {
     IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
     IMAPIOfflineMgr *made;
     need_extension(MapiOfflineSetStrictHosting);
-    lib.MapiOfflineSetStrictHosting(TRUE);
+    lib.MapiOfflineSetStrictHosting(1);
     check_hr(lib.HrOpenOfflineObj(0, profile(), &GUID_GlobalState, NULL, &object), MAPI_E_NOT_FOUND);
     check(object == NULL);
     made = create_object(profile(), &kind, BOTH, NULL);
@@ -193,7 +193,7 @@ CASE(strict_hosting, decision, "D 1") {
         IMAPIOfflineMgr_Release(object);
         release_last(made);
     }
-    lib.MapiOfflineSetStrictHosting(FALSE);
+    lib.MapiOfflineSetStrictHosting(0);
     object = open_global(L"strict hosting is off again");
     release_last(object);
 }

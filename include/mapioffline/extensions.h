@@ -58,7 +58,7 @@ const char *STDMETHODCALLTYPE MapiOfflineVersionString(void);
 /* Enables (fStrict is not 0) or disables strict hosting for the whole process. While it is enabled, HrOpenOfflineObj finds
  * a profile's global object only after HrCreateOfflineObj or HrGetGlobalOffline created it. While it is disabled, which is
  * the default, every valid profile name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Callable on any thread. */
-void STDMETHODCALLTYPE MapiOfflineSetStrictHosting(BOOL fStrict);
+void STDMETHODCALLTYPE MapiOfflineSetStrictHosting(MAPIOFFLINE_BOOL fStrict);
 
 /* Returns how many objects of the library are in memory in this process, including those that only a running transition
  * still references. For tests that look for leaks. Never fails. Callable on any thread. */

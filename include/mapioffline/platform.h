@@ -60,7 +60,9 @@ void STDMETHODCALLTYPE mapioffline_stdmethodcalltype_is_not_the_c_convention(voi
 /* 32 bits on every platform, also where long has 64. */
 typedef unsigned int ULONG;
 typedef int HRESULT;
+#ifndef BOOL /* a macro in gromox */
 typedef int BOOL;
+#endif
 #if MAPIOFFLINE_WCHAR_BITS == 16 && (!defined(__SIZEOF_WCHAR_T__) || __SIZEOF_WCHAR_T__ != 2)
 #if defined(__cplusplus) && __cplusplus >= 201103L
 typedef char16_t WCHAR;
@@ -103,13 +105,6 @@ typedef GUID IID;
 #define MAPIOFFLINE_DEFINES_IUNKNOWN IUnknown
 #define MAPIOFFLINE_DEFINES_IUNKNOWN_VTBL IUnknownVtbl
 #endif
-#endif
-
-#ifndef TRUE
-#define TRUE 1
-#endif
-#ifndef FALSE
-#define FALSE 0
 #endif
 
 #endif /* MAPIOFFLINE_NO_PLATFORM_TYPES */
@@ -170,6 +165,9 @@ typedef char16_t MAPIOFFLINE_CHAR16;
 typedef unsigned short MAPIOFFLINE_CHAR16;
 #endif
 typedef char MAPIOFFLINE_CHAR8;
+
+/* A truth value of the ABI: 32 bits, whatever another header says that BOOL is. */
+typedef int MAPIOFFLINE_BOOL;
 
 /* Fails to compile where another header's types are not what the ABI needs. */
 typedef char mapioffline_ulong_has_32_bits[sizeof(ULONG) == 4 ? 1 : -1];
