@@ -77,6 +77,8 @@
  *                                   are detected, and need neither.
  * MAPIOFFLINE_WCHAR_BITS            16 off Windows makes WCHAR a UTF-16 unit, as -fshort-wchar does by itself; calls of
  *                                   the exports that take LPCWSTR then go to the UTF-16 extensions.
+ * MAPIOFFLINE_WINELIB               winegcc or wineg++ compiles a program that loads mapioffline.dll; it calls no export
+ *                                   directly.
  * MAPIOFFLINE_NO_MAPI_CODES         another header declares MAPI_E_..., perhaps as enumerators.
  * MAPIOFFLINE_NO_IIDS               IID_... and GUID_GlobalState are only declared; the program defines them. On Windows,
  *                                   a unit with INITGUID does not declare them here either: DEFINE_GUID does that.
@@ -105,6 +107,7 @@
 #include "mapioffline/exports.h"
 #include "mapioffline/extensions.h"
 #include "mapioffline/wide.h"
+#include "mapioffline/winelib.h"
 
 /* Fails to compile where an option (-fshort-enums) or an open #pragma pack changes the layout of the ABI. */
 typedef char mapioffline_enums_are_ints[sizeof(MAPIOFFLINE_NOTIFY_TYPE) == sizeof(int) &&

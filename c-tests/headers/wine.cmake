@@ -1,16 +1,27 @@
-# Compiles a client with Wine's headers. It must fail: with our #error if Wine's headers come first.
+# Compiles a client with Wine's headers. ERROR is a regular expression for the first error, empty for any error, or NONE: it
+# must compile. ONLY: there must be no other error.
 if(NOT EXISTS "${WINE}/windows.h")
     message("SKIPPED: Wine's headers are not installed (Debian: libwine-dev)")
     return() # the test's SKIP_REGULAR_EXPRESSION matches that line
 endif()
-execute_process(COMMAND ${COMPILER} -fsyntax-only -I${WINE} ${ARGUMENTS} "${SOURCE}"
+execute_process(COMMAND ${COMPILER} -isystem ${WINE} ${ARGUMENTS} -c -o "${OUTPUT}" "${SOURCE}"
     RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(ERROR STREQUAL "NONE")
+    if(NOT result EQUAL 0 OR NOT errors STREQUAL "")
+        message(FATAL_ERROR "it does not compile without a warning:\n${errors}")
+    endif()
+    return()
+endif()
 if(result EQUAL 0)
     message(FATAL_ERROR "it compiles")
 endif()
-string(REGEX MATCHALL "error: [^\n]*" lines "${errors}")
+string(REGEX MATCHALL "[Ee]rror: [^\n]*" lines "${errors}")
 list(GET lines 0 first)
 message("${first}")
-if(NOT WORDS STREQUAL "" AND NOT first MATCHES "${WORDS}")
+list(LENGTH lines number)
+if(NOT ERROR STREQUAL "" AND NOT first MATCHES "${ERROR}")
     message(FATAL_ERROR "the first error is not ours:\n${errors}")
+endif()
+if(ONLY AND NOT number EQUAL 1)
+    message(FATAL_ERROR "there are ${number} errors:\n${errors}")
 endif()

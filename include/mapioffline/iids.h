@@ -4,8 +4,12 @@
 #ifndef MAPIOFFLINE_IIDS_H
 #define MAPIOFFLINE_IIDS_H
 
+#if defined(_WIN32) && !defined(__ELF__) && !defined(__MACH__) /* winegcc does not write COFF */
+#define MAPIOFFLINE_COFF
+#endif
+
 /* For ELF and Mach-O the declaration is marked as weak: g++ refuses that on the definition of a constant. */
-#if defined(_WIN32) || defined(MAPIOFFLINE_NO_IIDS)
+#if defined(MAPIOFFLINE_COFF) || defined(MAPIOFFLINE_NO_IIDS)
 #define MAPIOFFLINE_WEAK
 #else
 #define MAPIOFFLINE_WEAK __attribute__((weak))
@@ -28,7 +32,7 @@ extern const GUID GUID_GlobalState MAPIOFFLINE_WEAK;
 
 #ifndef MAPIOFFLINE_NO_IIDS
 
-#if defined(_WIN32) && defined(__GNUC__) && !defined(__clang__)
+#if defined(MAPIOFFLINE_COFF) && defined(__GNUC__) && !defined(__clang__)
 /* In C, gcc for Windows drops selectany after a declaration, and weak constants of several units clash. So these assembler
  * directives emit the COMDAT data that selectany should have produced. */
 #define MAPIOFFLINE_QUOTED_(x) #x
@@ -39,7 +43,7 @@ extern const GUID GUID_GlobalState MAPIOFFLINE_WEAK;
             ",\"dr\"\n\t.linkonce discard\n\t.globl " MAPIOFFLINE_SYMBOL(name) "\n\t.balign 4\n"                       \
             MAPIOFFLINE_SYMBOL(name) ":\n\t.long " #l "\n\t.short " #w1 ", " #w2 "\n\t.byte " #b1 ", " #b2 ", " #b3    \
             ", " #b4 ", " #b5 ", " #b6 ", " #b7 ", " #b8 "\n\t.text\n\t.endif")
-#elif defined(_WIN32)
+#elif defined(MAPIOFFLINE_COFF)
 #define MAPIOFFLINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8)                                              \
     __declspec(selectany) const GUID name = {l, w1, w2, {b1, b2, b3, b4, b5, b6, b7, b8}}
 #else
@@ -66,7 +70,7 @@ MAPIOFFLINE_GUID(GUID_GlobalState, 0xFBEFFD93, 0xB11F, 0x4094, 0x84, 0x2B, 0x96,
 #pragma GCC diagnostic pop
 #endif
 
-#if defined(_WIN32) && defined(__GNUC__) && !defined(__clang__)
+#if defined(MAPIOFFLINE_COFF) && defined(__GNUC__) && !defined(__clang__)
 /* Makes gcc emit the section of what follows: it does not know that the assembler has switched to another one. */
 static const char mapioffline_behind_identifiers[1] __attribute__((section(".rdata$mapioffline"), used, unused)) = {0};
 #endif

@@ -5,6 +5,10 @@
 
 #if defined(_WIN32)
 
+/* winegcc and wineg++ define Windows' macros for the compiler of this platform. */
+#if (defined(__ELF__) || defined(__MACH__)) && !defined(MAPIOFFLINE_WINELIB)
+#error "winegcc would call this platform's mapioffline with the Microsoft convention: build a Windows program with mingw-w64, or load mapioffline.dll with LoadLibrary and define MAPIOFFLINE_WINELIB"
+#endif
 #ifdef MAPIOFFLINE_FOREIGN_IUNKNOWN
 #error "MAPIOFFLINE_FOREIGN_IUNKNOWN is for platforms whose system has no IUnknown; on Windows there is one"
 #endif
