@@ -79,6 +79,9 @@
  *                                   the exports that take LPCWSTR then go to the UTF-16 extensions.
  * MAPIOFFLINE_WINELIB               winegcc or wineg++ compiles a program that loads mapioffline.dll; it calls no export
  *                                   directly.
+ * MAPIOFFLINE_OWN_NAMES             calls of HrOpenOfflineObj, HrCreateOfflineObj and HrGetGlobalOffline go to exports with
+ *                                   the prefix MapiOffline, for a program that also links Microsoft's MAPIStubLibrary, which
+ *                                   defines the first two. For a WCHAR of 16 bits.
  * MAPIOFFLINE_NO_MAPI_CODES         another header declares MAPI_E_..., perhaps as enumerators.
  * MAPIOFFLINE_NO_IIDS               IID_... and GUID_GlobalState are only declared; the program defines them. On Windows,
  *                                   a unit with INITGUID does not declare them here either: DEFINE_GUID does that.
