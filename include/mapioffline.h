@@ -59,6 +59,10 @@
  * Unloading, exit, fork.  From the first open on, the library stays loaded, even if its handle is closed. Once exit
  * handlers run, no notification is delivered any more. In a forked child no transition is under way.
  *
+ * Loading.  A client that loads the library at run time looks up MAPIOFFLINE_OPEN_NAME, MAPIOFFLINE_CREATE_NAME and
+ * MAPIOFFLINE_GLOBAL_NAME: on 32-bit Windows the decorated names (HrOpenOfflineObj@20), elsewhere the plain ones, for a
+ * WCHAR of 16 bits off Windows the UTF-16 extensions.
+ *
  * Errors.  Functions and methods return HRESULTs. Each declaration lists them, in the order in which they are checked.
  * After a failure every out pointer is null.
  *
@@ -110,6 +114,7 @@
 #include "mapioffline/exports.h"
 #include "mapioffline/extensions.h"
 #include "mapioffline/wide.h"
+#include "mapioffline/lookup.h"
 #include "mapioffline/winelib.h"
 
 /* Fails to compile where an option (-fshort-enums) or an open #pragma pack changes the layout of the ABI. */

@@ -18,7 +18,7 @@ int main(void) {
     HRESULT hr = HrOpenOfflineObj(0, name, &GUID_GlobalState, NULL, &manager);
 #else
     HMODULE library = LoadLibraryA("mapioffline.dll");
-    open_function open = (open_function)(void *)GetProcAddress(library, "HrOpenOfflineObj");
+    open_function open = (open_function)(void *)GetProcAddress(library, MAPIOFFLINE_OPEN_NAME);
     HRESULT hr = open(0, name, &GUID_GlobalState, NULL, &manager);
 #endif
     return FAILED(hr) || all[0]->Data1 != 0;
