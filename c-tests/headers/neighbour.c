@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Another header that declares the identifiers and forward-declares the tags, before and after ours. */
+/* Another header that declares the identifiers and forward-declares the tags, before ours and (unless ONLY_BEFORE is
+ * defined) after it. */
 struct IMAPIOfflineMgr;
 struct MAPIOFFLINE_CREATEINFO;
 
@@ -15,6 +16,7 @@ extern const struct _GUID GUID_GlobalState;
 
 #include <mapioffline.h>
 
+#ifndef ONLY_BEFORE
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -36,6 +38,7 @@ struct MAPIOFFLINE_CREATEINFO;
 #define DEFINE_GUID(name, l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8) extern const GUID name
 #endif
 DEFINE_GUID(IID_IMAPIOfflineNotify, 0x0317BDE5, 0xFC29, 0x44CD, 0x8D, 0xCD, 0x36, 0x12, 0x5A, 0x3B, 0xE9, 0xEC);
+#endif
 
 const GUID *uses_them(void);
 

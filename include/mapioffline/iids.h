@@ -15,6 +15,12 @@
 #define MAPIOFFLINE_WEAK __attribute__((weak))
 #endif
 
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wredundant-decls" /* another header may have declared them */
+#pragma GCC diagnostic ignored "-Wmissing-braces"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -52,11 +58,6 @@ extern const GUID GUID_GlobalState MAPIOFFLINE_WEAK;
     const GUID name = {l, w1, w2, b1, b2, b3, b4, b5, b6, b7, b8}
 #endif
 
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmissing-braces"
-#endif
-
 /* MSVC's uuid.lib defines it, with others that a client may need; with INITGUID, mingw-w64's headers define it. */
 #if !defined(_MSC_VER) && !(defined(_WIN32) && defined(INITGUID))
 MAPIOFFLINE_GUID(IID_IUnknown, 0x00000000, 0x0000, 0x0000, 0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46);
@@ -65,10 +66,6 @@ MAPIOFFLINE_GUID(IID_IMAPIOffline, 0x000672B5, 0x0000, 0x0000, 0xC0, 0x00, 0x00,
 MAPIOFFLINE_GUID(IID_IMAPIOfflineMgr, 0x42175607, 0xFF3E, 0x4790, 0xBC, 0x18, 0x66, 0xC8, 0x64, 0x3E, 0x64, 0x24);
 MAPIOFFLINE_GUID(IID_IMAPIOfflineNotify, 0x0317BDE5, 0xFC29, 0x44CD, 0x8D, 0xCD, 0x36, 0x12, 0x5A, 0x3B, 0xE9, 0xEC);
 MAPIOFFLINE_GUID(GUID_GlobalState, 0xFBEFFD93, 0xB11F, 0x4094, 0x84, 0x2B, 0x96, 0xDC, 0xD3, 0x1E, 0x63, 0xD1);
-
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 #if defined(MAPIOFFLINE_COFF) && defined(__GNUC__) && !defined(__clang__)
 /* Makes gcc emit the section of what follows: it does not know that the assembler has switched to another one. */
@@ -79,6 +76,10 @@ static const char mapioffline_behind_identifiers[1] __attribute__((section(".rda
 
 #ifdef __cplusplus
 }
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
 #endif
 
 #endif /* MAPIOFFLINE_IIDS_H */

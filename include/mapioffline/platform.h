@@ -42,6 +42,10 @@
 #endif
 /* Fails to compile ("conflicting types") where another header defines STDMETHODCALLTYPE as a convention other than the
  * platform's C convention. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wredundant-decls"
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -49,6 +53,9 @@ void mapioffline_stdmethodcalltype_is_not_the_c_convention(void);
 void STDMETHODCALLTYPE mapioffline_stdmethodcalltype_is_not_the_c_convention(void);
 #ifdef __cplusplus
 }
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
 #endif
 
 #ifndef MAPIOFFLINE_WCHAR_BITS

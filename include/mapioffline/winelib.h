@@ -10,6 +10,8 @@
     extern __typeof__(name) name                                                                                       \
         __attribute__((error("in a Winelib program, get this export from mapioffline.dll with GetProcAddress")))
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wredundant-decls"
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -26,6 +28,7 @@ MAPIOFFLINE_ONLY_LOADED(MapiOfflineSetLogCallback);
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC diagnostic pop
 
 #endif
 
