@@ -1,4 +1,5 @@
-# Installs headers, libraries, the pkg-config file and the CMake package. They are relocatable: no path is written into them.
+# Installs headers, libraries, the pkg-config file and the CMake package. They are relocatable: no path is written into them,
+# except the prefix into mapioffline.pc if they are staged.
 
 include(CMakePackageConfigHelpers)
 
@@ -41,7 +42,22 @@ foreach(kind LIB INCLUDE)
         set(pc_${kind} "\${prefix}/${CMAKE_INSTALL_${kind}DIR}")
     endif()
 endforeach()
-configure_file(cmake/mapioffline.pc.in mapioffline.pc @ONLY)
+# A prefix relative to the .pc file lets the files be moved. But pkg-config puts the sysroot in front of every path that does
+# not begin with it, letter by letter: where the sysroot is spelled otherwise (a link, a doubled slash), such a path gets it
+# twice. Packages, of which sysroots are made, are not moved: with DESTDIR or CMAKE_STAGING_PREFIX the file has the prefix
+# itself.
+set(pc_prefix "@pc_prefix@")
+configure_file(cmake/mapioffline.pc.in mapioffline.pc.in @ONLY)
+install(CODE "
+    set(pc_prefix \"\\\${pcfiledir}/${pc_to_prefix}\")
+    if(NOT \"${CMAKE_STAGING_PREFIX}\" STREQUAL \"\")
+        set(pc_prefix \"${CMAKE_INSTALL_PREFIX}\")
+    elseif(NOT \"\$ENV{DESTDIR}\" STREQUAL \"\")
+        set(pc_prefix \"\${CMAKE_INSTALL_PREFIX}\")
+    endif()
+    configure_file(\"${CMAKE_CURRENT_BINARY_DIR}/mapioffline.pc.in\"
+        \"${CMAKE_CURRENT_BINARY_DIR}/mapioffline.pc\" @ONLY)
+    " COMPONENT Development)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
     COMPONENT Development)
 
