@@ -27,6 +27,8 @@ else()
         DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development)
 endif()
 
+# For clients that are compiled with a sanitizer; see docs/porting.md.
+install(FILES c-tests/sanitizers/tsan.supp DESTINATION "${CMAKE_INSTALL_DATADIR}/mapioffline" COMPONENT Development)
 install(FILES LICENSE-MIT LICENSE-APACHE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/mapioffline"
     COMPONENT Runtime)
 
