@@ -112,8 +112,17 @@ impl StateFolder {
     ///
     /// # Errors
     /// The system's, or [`ErrorKind::PermissionDenied`] with what is wrong.
-    pub fn check(&self) -> io::Result<()> {
+    pub fn create(&self) -> io::Result<()> {
         self.0.open_or_create().map(drop)
+    }
+
+    /// Checks that the folder is this user's own and that no other user may write to it, or that it could be created if
+    /// there is none. Creates and changes nothing. Returns whether there is one.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    pub fn check(&self) -> io::Result<bool> {
+        self.0.check()
     }
 
     /// The folder's permissions in octal; on Windows what its access list amounts to.

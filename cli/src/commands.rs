@@ -33,9 +33,9 @@ pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
     Ok(folder)
 }
 
-/// Opens a profile. Checks the folder first: the library would keep the state in memory if the folder is unusable.
+/// Opens a profile. Creates and checks the folder first: the library would keep the state in memory if the folder is unusable.
 pub(crate) fn open(folder: &StateFolder, profile: &str) -> Result<OfflineObject, Failure> {
-    folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
+    folder.create().map_err(|error| Failure::of_folder(folder.path(), &error))?;
     OfflineObject::open(profile).map_err(|error| Failure::of_profile(profile, &error))
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
         let line = format!("{profile} exists already; `mapioffline remove` removes it");
         return Err(Failure::new(Code::Exists, line));
     }
-    folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
+    folder.create().map_err(|error| Failure::of_folder(folder.path(), &error))?;
     let bits = can.iter().fold(0, |bits, can| match can {
         Can::Online => bits | Capabilities::ONLINE.bits(),
         Can::Offline => bits | Capabilities::OFFLINE.bits(),

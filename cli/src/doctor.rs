@@ -82,21 +82,15 @@ fn check_environment(findings: &mut Findings) {
 
 fn check_folder(folder: &StateFolder, findings: &mut Findings) {
     let path = folder.path().display();
-    match folder.permissions() {
-        Ok(permissions) => {
+    // Creates nothing: who looks as another user would leave folders behind that the user cannot write to.
+    match folder.check().and_then(|exists| if exists { folder.permissions().map(Some) } else { Ok(None) }) {
+        Ok(Some(permissions)) => {
             findings.add(Verdict::Good, "folder", &format!("{path} belongs to this user (permissions {permissions})"));
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            // Creates the folder, as the first program that opens a profile does: only that shows whether it can be created.
-            match folder.check() {
-                Ok(()) => findings.add(Verdict::Good, "folder", &format!("{path} did not exist and has been created")),
-                Err(error) => {
-                    let text =
-                        format!("{path} cannot be created: {error}; each program keeps the state in its own memory");
-                    findings.add(Verdict::Bad, "folder", &text);
-                    return;
-                }
-            }
+        Ok(None) => {
+            let text = format!("{path} does not exist yet; the first program that opens a profile creates it");
+            findings.add(Verdict::Good, "folder", &text);
+            return;
         }
         Err(error) => {
             let text = format!("{path} cannot be used: {error}; each program keeps the state in its own memory");
@@ -128,8 +122,8 @@ fn check_folder(folder: &StateFolder, findings: &mut Findings) {
             findings.add(Verdict::Good, "watching", "the operating system notifies programs of changes");
         }
         WatchMode::WatchedAndPolled => {
-            let text = "the folder is on a network file system: programs notice the changes of other machines within half a \
-                second";
+            let text = "programs also check for changes twice a second, as the file system is not known to notify them of each \
+                change";
             findings.add(Verdict::Note, "watching", text);
         }
         WatchMode::Polled(why) => {

@@ -39,7 +39,7 @@ pub(crate) fn watch(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     // Creates the folder, as opening a profile does: only a folder that exists can report new files.
-    folder.check().map_err(|error| Failure::of_folder(folder.path(), &error))?;
+    folder.create().map_err(|error| Failure::of_folder(folder.path(), &error))?;
     end_with_reader();
     let (sender, events) = channel();
     let mut watch = Watch { folder, output, sender, watched: Vec::new(), left: count.unwrap_or(u64::MAX) };

@@ -38,3 +38,15 @@ fn doctor_reports_problems() {
     let odd = place.command(&["doctor"]).env("MAPIOFFLINE_STORES", "memory").output().unwrap();
     assert!(String::from_utf8_lossy(&odd.stdout).contains("unknown variable"));
 }
+
+#[test]
+fn looking_creates_nothing() {
+    let place = Place::new();
+    let missing = place.path().join("a/b");
+    for arguments in [&["doctor"][..], &["profiles"], &["status"], &["status", "Profile"], &["remove", "Profile"]] {
+        let output = place.command(arguments).env("MAPIOFFLINE_STATE_DIR", &missing).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(arguments != ["doctor"] || text.contains("does not exist yet"), "{text}");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "{arguments:?}");
+    }
+}

@@ -95,7 +95,7 @@ fn the_folder_name_may_be_invalid_utf8() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     let refused = place.command(&["status"]).env("MAPIOFFLINE_STATE_DIR", &folder).output().unwrap();
     assert_eq!(String::from_utf8(refused.stderr).unwrap().lines().count(), 1);
-    assert_eq!(place.run(&["--state-dir", "/proc/nowhere", "doctor"]).status.code(), Some(1));
+    assert_eq!(place.run(&["--state-dir", "/dev/null/state", "doctor"]).status.code(), Some(1));
 }
 
 #[test]

@@ -70,6 +70,14 @@ impl SharedFolder {
         self.place.open_or_create().map(Self::opened)
     }
 
+    /// Whether the folder is there. An error: it cannot be used, or could not be created.
+    pub(crate) fn check(&self) -> io::Result<bool> {
+        match self.open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => self.place.check_creation().map(|()| false),
+            opened => opened.map(|_| true),
+        }
+    }
+
     fn opened(folder: sys::Folder) -> Opened {
         note_place(folder.id());
         Opened(folder)

@@ -15,7 +15,7 @@ pub(crate) fn folder() -> &'static StateFolder {
         let path = tempfile::tempdir().unwrap();
         let folder = StateFolder::at(path.path().join("state"));
         assert!(folder.use_in_this_process());
-        folder.check().unwrap();
+        folder.create().unwrap();
         (path, folder)
     });
     folder

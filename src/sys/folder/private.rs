@@ -7,18 +7,23 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self as os, AtFlags, Mode, OFlags};
 use rustix::process::geteuid;
 
-/// Creates a folder and its missing parents, for the user alone, whatever the umask is. Refuses to do so in a folder of
-/// another user but root: a program that runs as root with a user's HOME would leave folders there that the user cannot
-/// write to.
-pub(super) fn create_private(folder: &Path) -> io::Result<()> {
+/// The folders that have to be created for `folder`, innermost first, and the one above them. Refuses a folder of another
+/// user but root there: a program that runs as root with a user's HOME would leave folders that the user cannot write to.
+pub(super) fn missing(folder: &Path) -> io::Result<(Vec<&Path>, &Path)> {
     let is_missing = |folder: &&Path| matches!(os::stat(*folder), Err(rustix::io::Errno::NOENT));
     let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
-    let Some(above) = folder.ancestors().nth(missing.len()) else { return Ok(()) };
+    let above = folder.ancestors().nth(missing.len()).unwrap_or(folder);
     let owner = os::stat(above)?.st_uid;
     if owner != geteuid().as_raw() && owner != 0 {
         let above = above.display();
         return Err(refusal(format!("it would be created in {above}, which belongs to another user ({owner})")));
     }
+    Ok((missing, above))
+}
+
+/// Creates a folder and its missing parents, for the user alone, whatever the umask is.
+pub(super) fn create_private(folder: &Path) -> io::Result<()> {
+    let (missing, _) = missing(folder)?;
     for folder in missing.into_iter().rev() {
         match os::mkdir(folder, Mode::RWXU) {
             Ok(()) => set_private_mode(os::CWD, folder, Mode::RWXU)?,

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{self as os, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{self as os, Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::process::{Resource, geteuid, getrlimit};
 
-use super::private::{create_file, create_private, refusal, set_private_mode};
+use super::private::{create_file, create_private, missing, refusal, set_private_mode};
 use crate::sys::Found;
 
 /// The path of the folder.
@@ -78,6 +78,12 @@ impl Place {
             return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
         }
         Ok(Folder { descriptor: folder, owner, id: FolderId::from_stat(&stat) })
+    }
+
+    /// Whether `open_or_create` could create the folder.
+    pub(crate) fn check_creation(&self) -> io::Result<()> {
+        let (_, above) = missing(&self.path)?;
+        Ok(os::access(above, Access::WRITE_OK | Access::EXEC_OK)?)
     }
 
     /// Opens the folder. Creates it and its missing parents if it does not exist.

@@ -87,6 +87,14 @@ impl Place {
         Ok(Folder { path: self.path.clone(), id: FolderId::of_open(&handle)?, handle })
     }
 
+    /// Whether `open_or_create` could create the folder, as far as that can be said without trying.
+    pub(crate) fn check_creation(&self) -> io::Result<()> {
+        match self.path.ancestors().find(|folder| folder.exists()) {
+            Some(above) if above.is_dir() => Ok(()),
+            _ => Err(ErrorKind::NotADirectory.into()),
+        }
+    }
+
     /// Opens the folder. Creates it and its missing parents if it does not exist.
     pub(crate) fn open_or_create(&self) -> io::Result<Folder> {
         match self.open() {
