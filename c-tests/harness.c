@@ -84,6 +84,17 @@ int with_shared_store(void) {
     return store != NULL && strcmp(store, "shared") == 0;
 }
 
+int most_watchers(void) {
+    if (!with_shared_store()) {
+        return 0;
+    }
+#ifdef __linux__
+    return 2; /* one reads what the kernel reports */
+#else
+    return 1;
+#endif
+}
+
 /* Never uses the user's own folder: each program has a folder of its own, which its children share. */
 static void choose_store(void) {
     if (!with_shared_store()) {

@@ -49,6 +49,8 @@ int all_objects_gone(void);
 /* Whether MAPIOFFLINE_TEST_STORE=shared is set: profiles are shared between processes, in a folder that this program creates
  * for itself. */
 int with_shared_store(void);
+/* The most threads that the watcher of the shared store has; 0 without one. */
+int most_watchers(void);
 const char *state_folder_path(void);
 
 /* ---- cases --------------------------------------------------------------------------------------------------------- */

@@ -56,6 +56,9 @@
  * SIGTERM: start it with an empty mask (posix_spawnattr_setsigmask and POSIX_SPAWN_SETSIGMASK, or sigprocmask between
  * fork and exec).
  *
+ * Loader.  While a constructor or DllMain runs, the loader's lock is held, and a thread that is started then does not begin:
+ * a request without MAPIOFFLINE_FLAG_BLOCK is accepted there, but do not wait there for its DONE.
+ *
  * Unloading, exit, fork.  From the first open on, the library stays loaded, even if its handle is closed. Once exit
  * handlers run, no notification is delivered any more. In a forked child no transition is under way.
  *

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::registration::note_ended;
-use crate::sys;
+use crate::{logging, sys};
 
 static EXITING: AtomicBool = AtomicBool::new(false);
 
@@ -17,6 +17,7 @@ pub(crate) fn exiting() -> bool {
 pub(crate) fn deliver_until_exit(done: &AtomicBool) {
     extern "C" fn on_exit() {
         EXITING.store(true, Ordering::SeqCst);
+        logging::end();
         // Delivery threads check again before the next Notify.
         note_ended();
     }

@@ -45,7 +45,10 @@ pub use change::{Change, Phase};
 pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
 pub use error::{Error, ErrorKind};
 pub use state::{Capabilities, State};
-pub use state_folder::{ProfileRecord, ReadError, StateFolder, StoredProfile, WatchMode, keep_state_in_memory};
+pub use state_folder::{
+    ProfileRecord, ReadError, StateFolder, Store, StoreStatus, StoredProfile, WatchMode, keep_state_in_memory,
+    store_status,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use log::{LevelFilter, Log, Metadata, Record};
@@ -29,6 +30,9 @@ static TARGET: Mutex<Target> = Mutex::new(Target { callback: None, installed: No
 /// The logger that `MAPIOFFLINE_LOG` asks for, if it does.
 static STDERR: OnceCell<Option<env_logger::Logger>> = OnceCell::new();
 
+/// The exit handler has run: the host's callback, and what it uses, may be destroyed.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
 thread_local! {
     /// Calls that a log callback makes into the library are not logged. Needs no destructor.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
@@ -48,6 +52,11 @@ pub(crate) fn init_from_environment() {
             install();
         }
     });
+}
+
+/// Ends logging, at the process's exit.
+pub(crate) fn end() {
+    ENDED.store(true, Ordering::SeqCst);
 }
 
 /// Sends all lines up to the level to the host's callback, or to none. Fails if the program has a logger of its own.
@@ -92,7 +101,7 @@ impl Log for Router {
     }
 
     fn log(&self, record: &Record) {
-        if INSIDE.replace(true) {
+        if ENDED.load(Ordering::SeqCst) || INSIDE.replace(true) {
             return;
         }
         // Out of the lock before it is called: it is client code.

@@ -101,9 +101,24 @@ impl Name {
         Ok(())
     }
 
+    /// For log lines.
+    pub(crate) fn shown(&self) -> String {
+        shown(&self.to_string())
+    }
+
     fn finished(self) -> Result<Self, ErrorKind> {
         if self.len == 0 { Err(ErrorKind::InvalidArgument) } else { Ok(self) }
     }
+}
+
+/// A name or a path for log lines and messages. Characters that control a terminal or the direction of text are escaped.
+pub(crate) fn shown(text: &str) -> String {
+    let is_plain = |c| matches!(c, '"' | '\'' | '\\');
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) { shown.push(c) } else { shown.extend(c.escape_debug()) }
+    }
+    shown
 }
 
 impl fmt::Debug for Name {
@@ -163,6 +178,13 @@ mod tests {
 
     fn folded(text: &str) -> String {
         Name::from_utf8(text.bytes()).unwrap().folded().to_string()
+    }
+
+    #[test]
+    fn what_is_shown_controls_no_terminal() {
+        let shown = super::shown;
+        assert_eq!(shown("Zoë \"d'Or\" \\ 日本語"), "Zoë \"d'Or\" \\ 日本語");
+        assert_eq!(shown("\u{1b}[2J\r\n\u{202e}\u{9b}"), "\\u{1b}[2J\\r\\n\\u{202e}\\u{9b}");
     }
 
     #[test]

@@ -73,6 +73,48 @@ pub enum WatchMode {
     Polled(String),
 }
 
+impl From<store::WatchMode> for WatchMode {
+    fn from(mode: store::WatchMode) -> Self {
+        match mode {
+            store::WatchMode::Watched => Self::Watched,
+            store::WatchMode::WatchedAndPolled => Self::WatchedAndPolled,
+            store::WatchMode::Polled(why) => Self::Polled(why),
+        }
+    }
+}
+
+/// Where this process keeps the state of profiles, and how that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// `None` until the first open decides.
+    pub store: Option<Store>,
+    /// How changes of other programs are noticed. `None` while no profile is open, and a moment after the first open.
+    pub watch: Option<WatchMode>,
+    /// What went wrong last, in words. It may have passed since.
+    pub last_error: Option<String>,
+}
+
+/// Where a process keeps the state of profiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Store {
+    /// In its own memory: it was asked to, or there is no folder that it could use.
+    Memory,
+    /// In the folder that it shares with the user's other programs.
+    Shared(PathBuf),
+}
+
+/// Says where this process keeps the state of profiles, how it notices changes of other programs, and what went wrong last.
+///
+/// A program that must not work on its own unawares asks this after its first open.
+#[must_use]
+pub fn store_status() -> StoreStatus {
+    let store::Status { watch, last_error } = store::status();
+    let store = store::chosen().map(|folder| folder.map_or(Store::Memory, |path| Store::Shared(path.to_owned())));
+    StoreStatus { store, watch: watch.map(WatchMode::from), last_error }
+}
+
 impl StateFolder {
     /// The folder that programs of this user share, as `MAPIOFFLINE_STATE_DIR` or the system's convention says.
     ///
@@ -144,11 +186,7 @@ impl StateFolder {
 
     /// Tries how changes are noticed.
     pub fn watch_mode(&self) -> WatchMode {
-        match store::watch_mode(&self.0) {
-            store::WatchMode::Watched => WatchMode::Watched,
-            store::WatchMode::WatchedAndPolled => WatchMode::WatchedAndPolled,
-            store::WatchMode::Polled(error) => WatchMode::Polled(error.to_string()),
-        }
+        store::watch_mode(&self.0).into()
     }
 
     /// All profiles that are stored, sorted by name. Empty if there is no folder.

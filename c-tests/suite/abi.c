@@ -143,3 +143,12 @@ CASE(vtable_slots, reference, "imapiofflineiunknown, imapiofflinemgrimapioffline
     check_eq(CALL(unknown, AddRef), 1);
     check_eq(CALL(unknown, Release), 2);
 }
+
+/* Compilers of C++ keep the type information of a class before its vtable. A COM object has none. */
+CASE(nothing_before_the_vtables, decision, "D 56") {
+    IMAPIOfflineMgr *object = open_global(profile());
+    const size_t *vtable = *(const size_t *const *)(const void *)object;
+    check(vtable[-1] == 0);
+    check(vtable[-2] == 0);
+    release_last(object);
+}

@@ -305,3 +305,34 @@ CASE(log_callback_arguments, decision, "D 14") {
     check_eq(log.lines, 0);
     check_ok(lib.MapiOfflineSetLogCallback(0, NULL, NULL));
 }
+
+CASE(store_status_is_given, decision, "D 57") {
+    IMAPIOfflineMgr *object;
+    ULONG store = POISON;
+    ULONG watch = POISON;
+    char folder[600] = "";
+    char error[600] = "poison";
+    char cut[4] = "xyz";
+    int tries;
+    need_extension(MapiOfflineGetStoreStatus);
+    object = open_global(profile());
+    check_ok(lib.MapiOfflineGetStoreStatus(&store, &watch, folder, sizeof(folder), error, sizeof(error)));
+    check(strlen(error) < sizeof(error));
+    if (with_shared_store()) {
+        check_eq(store, MAPIOFFLINE_STORE_SHARED);
+        check(strlen(folder) > 3);
+        check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, cut, sizeof(cut), NULL, 0));
+        check(memcmp(cut, folder, 3) == 0 && cut[3] == 0);
+        for (tries = 0; tries < 2000 && watch == MAPIOFFLINE_WATCH_NONE; tries++) {
+            nap(5);
+            check_ok(lib.MapiOfflineGetStoreStatus(NULL, &watch, NULL, 0, NULL, 0));
+        }
+        check(watch >= MAPIOFFLINE_WATCH_SYSTEM && watch <= MAPIOFFLINE_WATCH_BOTH);
+    } else {
+        check_eq(store, MAPIOFFLINE_STORE_MEMORY);
+        check_eq(watch, MAPIOFFLINE_WATCH_NONE);
+        check_eq(strlen(folder), 0);
+    }
+    check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, NULL, 0, cut, 0)); /* nothing is written */
+    release_last(object);
+}

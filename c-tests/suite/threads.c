@@ -89,8 +89,8 @@ CASE(profiles_have_no_threads_of_their_own, decision, "D 10") {
         advise(objects[index], &sinks[index], 0);
         check_ok(set_block(objects[index], OFFLINE));
     }
-    /* At most one idle notifier thread, and one watcher thread with the shared store. */
-    check(threads_of_process() <= before + 1 + with_shared_store());
+    /* At most one idle notifier thread, and the watcher with the shared store. */
+    check(threads_of_process() <= before + 1 + most_watchers());
     for (index = 0; index < 8; index++) {
         release_last(objects[index]);
     }
@@ -112,10 +112,10 @@ CASE(at_most_one_idle_library_thread, decision, "D 10") {
         check_received1(&sinks[index], OFFLINE);
     }
     /* Surplus notifier threads end at once, well within the five seconds for which one may be idle. */
-    for (tries = 0; threads_of_process() > before + 1 + with_shared_store() && tries < 400; tries++) {
+    for (tries = 0; threads_of_process() > before + 1 + most_watchers() && tries < 400; tries++) {
         nap(10);
     }
-    check(threads_of_process() <= before + 1 + with_shared_store());
+    check(threads_of_process() <= before + 1 + most_watchers());
     for (index = 0; index < 8; index++) {
         release_last(objects[index]);
         check(sink_released(&sinks[index]));
@@ -416,7 +416,7 @@ static void *work(void *context) {
     struct worker *worker = (struct worker *)context;
     int round;
     /* Fewer rounds where each change is written to a file. */
-    for (round = 0; round < often(with_shared_store() ? 200 : 1500); round++) {
+    for (round = 0; round < often(most_watchers() ? 200 : 1500); round++) {
         IMAPIOfflineMgr *object = open_global(worker->names[draw(worker, 2)]);
         struct ordered_sink *sinks = new_ordered_sinks();
         ULONG tokens[SINKS];
@@ -482,7 +482,7 @@ CASE(many_threads_call_every_method, decision, "D 45") {
 
 static void *open_and_release(void *context) {
     int round;
-    for (round = 0; round < often(with_shared_store() ? 1000 : 5000); round++) {
+    for (round = 0; round < often(most_watchers() ? 1000 : 5000); round++) {
         IMAPIOfflineMgr *object = open_global((const wchar_t *)context);
         struct sink sink;
         sink_init(&sink);

@@ -64,6 +64,24 @@ void STDMETHODCALLTYPE MapiOfflineSetStrictHosting(MAPIOFFLINE_BOOL fStrict);
  * still references. For tests that look for leaks. Never fails. Callable on any thread. */
 ULONG STDMETHODCALLTYPE MapiOfflineLiveObjects(void);
 
+/* Says where this process keeps the state of profiles, how it notices changes of other programs, and what went wrong last. A
+ * program that must not work on its own unawares asks this after its first open.
+ *
+ * pulStore: receives MAPIOFFLINE_STORE_UNDECIDED (nothing has been opened yet), _MEMORY (this process's own) or _SHARED.
+ * pulWatch: receives MAPIOFFLINE_WATCH_NONE (no object is open, or the first was opened a moment ago), _SYSTEM (the system
+ * notifies), _POLLED (twice a second) or _BOTH. pszFolder: receives the shared folder's path, or an empty string.
+ * pszLastError: receives the last error in words, or an empty string; it may have passed since. cbFolder and cbLastError:
+ * the sizes of the buffers in bytes. Texts are UTF-8, end with a zero, and are cut where they do not fit. Each pointer may
+ * be null.
+ *
+ * Returns S_OK. Callable on any thread. */
+HRESULT STDMETHODCALLTYPE MapiOfflineGetStoreStatus(ULONG *pulStore,
+                                                    ULONG *pulWatch,
+                                                    MAPIOFFLINE_CHAR8 *pszFolder,
+                                                    ULONG cbFolder,
+                                                    MAPIOFFLINE_CHAR8 *pszLastError,
+                                                    ULONG cbLastError);
+
 /* Sends log lines to pfnCallback instead of to stderr; a null pfnCallback ends that. After this returns, another thread may
  * still call the previous callback for a line that it had begun.
  *

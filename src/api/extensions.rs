@@ -13,6 +13,7 @@ use super::result::{export, init, trace};
 use crate::abi::*;
 use crate::error::ErrorKind;
 use crate::guard::ends_process_on_unwind;
+use crate::store::{self, WatchMode};
 use crate::{com, logging, profile};
 
 /// HrOpenOfflineObj with the name in UTF-16, whatever wchar_t is.
@@ -132,6 +133,77 @@ pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
     let live = com::live_objects();
     trace("MapiOfflineLiveObjects", [], live);
     live
+}
+
+/// Says where this process keeps the state of profiles, how it notices changes of other programs, and what went wrong last. A
+/// program that must not work on its own unawares asks this after its first open.
+///
+/// pulStore: receives MAPIOFFLINE_STORE_UNDECIDED (nothing has been opened yet), _MEMORY (this process's own) or _SHARED.
+/// pulWatch: receives MAPIOFFLINE_WATCH_NONE (no object is open, or the first was opened a moment ago), _SYSTEM (the system
+/// notifies), _POLLED (twice a second) or _BOTH. pszFolder: receives the shared folder's path, or an empty string.
+/// pszLastError: receives the last error in words, or an empty string; it may have passed since. cbFolder and cbLastError:
+/// the sizes of the buffers in bytes. Texts are UTF-8, end with a zero, and are cut where they do not fit. Each pointer may
+/// be null.
+///
+/// Returns S_OK. Callable on any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
+    pulStore: *mut ULONG,
+    pulWatch: *mut ULONG,
+    pszFolder: *mut MAPIOFFLINE_CHAR8,
+    cbFolder: ULONG,
+    pszLastError: *mut MAPIOFFLINE_CHAR8,
+    cbLastError: ULONG,
+) -> HRESULT {
+    let arguments = [
+        pulStore as usize,
+        pulWatch as usize,
+        pszFolder as usize,
+        cbFolder as usize,
+        pszLastError as usize,
+        cbLastError as usize,
+    ];
+    export("MapiOfflineGetStoreStatus", arguments, || {
+        let chosen = store::chosen();
+        let status = store::status();
+        let kind = match chosen {
+            None => 0,
+            Some(None) => 1,
+            Some(Some(_)) => 2,
+        };
+        let watch = match status.watch {
+            None => 0,
+            Some(WatchMode::Watched) => 1,
+            Some(WatchMode::Polled(_)) => 2,
+            Some(WatchMode::WatchedAndPolled) => 3,
+        };
+        let folder = chosen.flatten().map(|path| path.to_string_lossy()).unwrap_or_default();
+        // SAFETY: C's contract.
+        unsafe {
+            for (out, value) in [(pulStore, kind), (pulWatch, watch)] {
+                if !out.is_null() {
+                    out.write_unaligned(value);
+                }
+            }
+            write_text(pszFolder, cbFolder, &folder);
+            write_text(pszLastError, cbLastError, status.last_error.as_deref().unwrap_or_default());
+        }
+        Ok(())
+    })
+}
+
+/// Writes as many whole characters as fit, and a zero.
+///
+/// # Safety
+/// `buffer` is null or may be written for `size` bytes.
+unsafe fn write_text(buffer: *mut MAPIOFFLINE_CHAR8, size: ULONG, text: &str) {
+    let Some(room) = (size as usize).checked_sub(1).filter(|_| !buffer.is_null()) else { return };
+    let length = (0..=room.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    // SAFETY: as the caller says; the text and the zero fit.
+    unsafe {
+        buffer.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), length);
+        buffer.cast::<u8>().add(length).write(0);
+    }
 }
 
 /// Receives the library's log lines. Called with no lock of the library held, on the thread that logs the line, and on

@@ -15,12 +15,14 @@ use crate::state::State;
 type This = *mut IMAPIOfflineMgr;
 
 /// A plain object.
-static PLAIN: Vtables =
-    Vtables { delegating: (&raw const PLAIN_VTABLE).cast(), non_delegating: (&raw const NON_DELEGATING_VTABLE).cast() };
+static PLAIN: Vtables = Vtables {
+    delegating: (&raw const PLAIN_VTABLE.vtable).cast(),
+    non_delegating: (&raw const NON_DELEGATING_VTABLE.vtable).cast(),
+};
 /// The inner object of an aggregate.
 static AGGREGATE: Vtables = Vtables {
-    delegating: (&raw const DELEGATING_VTABLE).cast(),
-    non_delegating: (&raw const NON_DELEGATING_VTABLE).cast(),
+    delegating: (&raw const DELEGATING_VTABLE.vtable).cast(),
+    non_delegating: (&raw const NON_DELEGATING_VTABLE.vtable).cast(),
 };
 
 impl HasVtables for Offline {
@@ -29,15 +31,30 @@ impl HasVtables for Offline {
     }
 }
 
-static PLAIN_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Plain>::VTABLE;
-static DELEGATING_VTABLE: IMAPIOfflineMgrVtbl = Slots::<Delegating>::VTABLE;
-static NON_DELEGATING_VTABLE: IMAPIOfflineMgrVtbl = Slots::<NonDelegating>::VTABLE;
+/// A vtable with nothing before it. Compilers of C++ keep the type information of a class there, in one or two words, and read
+/// it for `dynamic_cast`, `typeid` and -fsanitize=vptr.
+#[repr(C)]
+struct WithoutType {
+    type_information: [usize; 2],
+    vtable: IMAPIOfflineMgrVtbl,
+}
+
+impl WithoutType {
+    const fn new(vtable: IMAPIOfflineMgrVtbl) -> Self {
+        Self { type_information: [0; 2], vtable }
+    }
+}
+
+static PLAIN_VTABLE: WithoutType = WithoutType::new(Slots::<Plain>::VTABLE);
+static DELEGATING_VTABLE: WithoutType = WithoutType::new(Slots::<Delegating>::VTABLE);
+static NON_DELEGATING_VTABLE: WithoutType = WithoutType::new(Slots::<NonDelegating>::VTABLE);
 
 /// Which unknown of this library's objects has this vtable.
 pub(super) fn unknown_of(vtable: *const IMAPIOfflineMgrVtbl) -> Option<Unknown> {
-    if std::ptr::eq(vtable, &PLAIN_VTABLE) || std::ptr::eq(vtable, &DELEGATING_VTABLE) {
+    if std::ptr::eq(vtable, &raw const PLAIN_VTABLE.vtable) || std::ptr::eq(vtable, &raw const DELEGATING_VTABLE.vtable)
+    {
         Some(Unknown::Delegating)
-    } else if std::ptr::eq(vtable, &NON_DELEGATING_VTABLE) {
+    } else if std::ptr::eq(vtable, &raw const NON_DELEGATING_VTABLE.vtable) {
         Some(Unknown::NonDelegating)
     } else {
         None
@@ -293,7 +310,9 @@ impl<F: Methods> Slots<F> {
             let object = unsafe { F::object(this) }.payload().handle();
             object.unadvise(token);
             Ok(())
-        })
+        });
+        // Also when the process is shutting down.
+        S_OK
     }
 
     unsafe extern "system" fn placeholder(this: This) -> HRESULT {

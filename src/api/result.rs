@@ -3,7 +3,7 @@
 use crate::abi::*;
 use crate::error::{Error, ErrorKind};
 use crate::guard::guard;
-use crate::sys::HostThread;
+use crate::sys::{self, HostThread};
 use crate::{logging, profile};
 
 impl ErrorKind {
@@ -31,6 +31,9 @@ pub(super) fn entry<const N: usize>(
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
     let _host = HostThread::enter();
+    if sys::is_shutting_down() {
+        return E_FAIL;
+    }
     let result = guard(name, body).unwrap_or(Err(ErrorKind::Unexpected.into()));
     let hresult = result.map_or_else(|error| error.kind().hresult(), |()| S_OK);
     trace(name, words, hresult as u32);
@@ -44,6 +47,9 @@ pub(super) fn export<const N: usize>(
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
     let _host = HostThread::enter();
+    if sys::is_shutting_down() {
+        return E_FAIL;
+    }
     init();
     entry(name, words, body)
 }

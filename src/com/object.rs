@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
 use super::foreign::Outer;
 use crate::guard::guard;
-use crate::sys::HostThread;
+use crate::sys::{self, HostThread};
 
 /// The content of an object box.
 pub(crate) trait Payload: HasVtables + Send + Sync + Sized + 'static {
@@ -64,6 +64,11 @@ unsafe impl<T: Payload> Sync for ObjectBox<T> {}
 /// sinks are released) do not end it a second time, and no call gives out the object again.
 const ENDED: u32 = 1 << 31;
 
+/// From this count on an object is never released: a client that leaks a reference with each query would otherwise bring the
+/// count back to zero. The count is then kept in the middle of what is left below `ENDED`.
+const IMMORTAL: u32 = 1 << 30;
+const FOR_EVER: u32 = IMMORTAL + (1 << 29);
+
 static LIVE: AtomicU32 = AtomicU32::new(0);
 
 /// How many objects are in memory, including those that only a running transition still references.
@@ -103,7 +108,19 @@ impl<T: Payload> ObjectBox<T> {
 
     /// Adds a client reference. The caller reached the object through an existing one. Returns the new count.
     pub(crate) fn add_client(&self) -> u32 {
-        self.clients.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & !ENDED
+        let count = self.clients.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & !ENDED;
+        if count >= IMMORTAL {
+            self.keep_for_ever();
+        }
+        count
+    }
+
+    #[cold]
+    fn keep_for_ever(&self) {
+        // Not where the last reference is gone: there the count decides nothing any more.
+        if self.clients.load(Ordering::Relaxed) & ENDED == 0 {
+            self.clients.store(FOR_EVER, Ordering::Relaxed);
+        }
     }
 
     /// Releases a client reference, and returns the new count. The object may be gone when this returns.
@@ -117,6 +134,9 @@ impl<T: Payload> ObjectBox<T> {
             #[cold]
             #[inline(never)]
             fn end<T: Payload>(ended: NonNull<ObjectBox<T>>) {
+                if sys::is_shutting_down() {
+                    return;
+                }
                 let _host = HostThread::enter();
                 // What a panic leaves undone is leaked, not released twice.
                 let _ = guard("Release", || {
@@ -126,6 +146,9 @@ impl<T: Payload> ObjectBox<T> {
             }
             // SAFETY: `this` is not null.
             end(unsafe { NonNull::new_unchecked(this.cast_mut()) });
+        } else if left & !ENDED >= IMMORTAL {
+            // SAFETY: so many references keep the box.
+            unsafe { (*this).keep_for_ever() };
         }
         left & !ENDED
     }
@@ -177,7 +200,7 @@ impl<T: Payload> InternalRef<T> {
         let count = &self.object().clients;
         count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                if n == 0 || n & ENDED != 0 { None } else { Some(n + 1) }
+                if n == 0 || n & ENDED != 0 { None } else { Some(if n < IMMORTAL { n + 1 } else { FOR_EVER }) }
             })
             .ok()
             .map(|_| ClientRef(self.0))
@@ -286,5 +309,48 @@ impl<T: Payload> Drop for ClientRef<T> {
     fn drop(&mut self) {
         // SAFETY: the reference is this value's, and it ends here.
         unsafe { ObjectBox::release_client(self.0.as_ptr()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    static VTABLES: Vtables = Vtables { delegating: std::ptr::null(), non_delegating: std::ptr::null() };
+
+    impl HasVtables for Nothing {
+        fn vtables(_: bool) -> &'static Vtables {
+            &VTABLES
+        }
+    }
+
+    impl Payload for Nothing {
+        fn last_release(_: &InternalRef<Self>) -> Option<ClientRef<Self>> {
+            panic!("the object is kept for ever")
+        }
+    }
+
+    #[test]
+    fn an_object_whose_references_are_leaked_is_kept_for_ever() {
+        let client = ManuallyDrop::new(ClientRef::try_new(Nothing, None).unwrap());
+        let object = client.object();
+        object.clients.store(IMMORTAL - 2, Ordering::Relaxed);
+        for _ in 0..4 {
+            assert_ne!(object.add_client() & !ENDED, 0);
+        }
+        assert_eq!(object.clients.load(Ordering::Relaxed), FOR_EVER);
+        // As a client does that leaks one reference with each of 2^31 queries, or that releases them all.
+        for count in [FOR_EVER, IMMORTAL, ENDED - 2] {
+            object.clients.store(count, Ordering::Relaxed);
+            for _ in 0..4 {
+                // SAFETY: the references are counted.
+                unsafe { ObjectBox::release_client(object) };
+                object.add_client();
+                std::mem::forget(client.internal().try_client());
+            }
+            assert!((IMMORTAL..ENDED).contains(&object.clients.load(Ordering::Relaxed)));
+        }
     }
 }

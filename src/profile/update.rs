@@ -3,7 +3,7 @@
 
 use super::profile::{Damaged, Profile, ProfileState};
 use crate::error::Error;
-use crate::store::{Backend as _, Change, MEMORY, StoreError, StoreWarning};
+use crate::store::{self, Backend as _, Change, MEMORY, StoreError, StoreWarning};
 
 /// Has the store replace the record, with no lock held, and `take` use the result under the lock. Warnings are logged with no
 /// lock held, those of a failed write only if `log_failure`.
@@ -28,10 +28,14 @@ pub(super) fn update<R>(
     if updated.set_aside {
         StoreWarning::SetAside.log(profile.name());
     }
-    if let Err(StoreError::Io(error)) = &updated.result
-        && log_failure
-    {
-        log::warn!("profile {}: its file cannot be written: {error}", profile.name());
+    match &updated.result {
+        Err(StoreError::Io(error)) if log_failure => {
+            store::warn(format!("profile {}: its file cannot be written: {error}", profile.name().shown()));
+        }
+        Err(StoreError::Locked) => {
+            store::note_error(format!("profile {}: another program holds the folder's lock", profile.name().shown()));
+        }
+        _ => {}
     }
     let mut locked = profile.lock();
     let state = &mut *locked;

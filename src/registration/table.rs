@@ -4,20 +4,20 @@
 //! consecutive token values; for each the table knows where its entries begin and which of its tokens have one, so that a
 //! token's entry is found by counting bits. Advise and Unadvise therefore cost the same with any number of registrations,
 //! and the map of pages is small beside the entries. An ended registration leaves a hole. Holes are removed once they are
-//! half as many as the registrations, never while a transition iterates.
+//! half as many as the registrations; while a transition iterates, only those behind the registrations that take part in it.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::mem;
 
+use self::page::{NO_PAGE, PAGE_BITS, Page, PageHasher, page_of};
 use super::batch::{Batch, Recipient};
 use super::sink::Sink;
 use super::tokens::TOKENS;
 use crate::error::ErrorKind;
 use crate::sys;
 
-const PAGE_BITS: u32 = 6;
 /// From this many bytes on, entries ask the system for large pages: otherwise most of the way to a random one of a million
 /// is the page table's.
 const LARGE: usize = 4 << 20;
@@ -27,8 +27,6 @@ const SMALL: usize = 64;
 const SPARE: usize = 8;
 /// The first memory of a table: one registration, and spare capacity.
 const FIRST: usize = 2 * SPARE;
-/// A number that no page has.
-const NO_PAGE: u32 = u32::MAX;
 
 /// The registrations in two parts: what delivery needs, which it copies for many at a time, and their sinks.
 struct Entries<S: Sink> {
@@ -75,10 +73,18 @@ impl<S: Sink> Entries<S> {
         self.sinks[index].take()
     }
 
-    /// Removes the holes.
-    fn close_up(&mut self) {
-        self.recipients.retain(|recipient| recipient.handle.is_some());
-        self.sinks.retain(Option::is_some);
+    /// Removes the holes from the entry `from` on.
+    fn close_up(&mut self, from: usize) {
+        let mut index = 0;
+        self.recipients.retain(|recipient| {
+            index += 1;
+            index <= from || recipient.handle.is_some()
+        });
+        let mut index = 0;
+        self.sinks.retain(|sink| {
+            index += 1;
+            index <= from || sink.is_some()
+        });
     }
 
     /// Moves to memory for `capacity` registrations, if there is some.
@@ -114,28 +120,6 @@ fn reserve<T>(entries: &mut Vec<T>, additional: usize) -> Result<(), ErrorKind> 
     Ok(())
 }
 
-/// Where a page's entries are.
-#[derive(Clone, Copy, Default)]
-struct Page {
-    /// Which of its tokens have an entry, in the order of their values.
-    tokens: u64,
-    /// The first of these entries.
-    first: u32,
-}
-
-impl Page {
-    /// The entry of the token at `offset`, if it has one: as far from the first as there are tokens before it.
-    fn entry(self, offset: u32) -> Option<usize> {
-        let bit = 1 << offset;
-        (self.tokens & bit != 0).then(|| (self.first + (self.tokens & (bit - 1)).count_ones()) as usize)
-    }
-}
-
-/// A token's page, and its place in that.
-const fn page_of(token: u32) -> (u32, u32) {
-    (token >> PAGE_BITS, token & ((1 << PAGE_BITS) - 1))
-}
-
 /// The sinks of a table that ended.
 pub(crate) struct Closed<S>(#[expect(dead_code, reason = "held to be dropped")] Vec<Option<S>>);
 
@@ -150,6 +134,8 @@ pub(crate) struct Table<S: Sink> {
     reserved: usize,
     /// While a transition runs: the entries before this one take part in it.
     running: Option<usize>,
+    /// While a transition runs: how many of the entries behind those are holes.
+    younger_holes: usize,
 }
 
 impl<S: Sink> Table<S> {
@@ -161,6 +147,7 @@ impl<S: Sink> Table<S> {
             last_page: (NO_PAGE, Page::default()),
             reserved: 0,
             running: None,
+            younger_holes: 0,
         }
     }
 
@@ -229,6 +216,7 @@ impl<S: Sink> Table<S> {
         let index = self.find(token)?;
         let sink = self.entries.take(index)?;
         self.live -= 1;
+        self.younger_holes += usize::from(self.running.is_some_and(|fixed| index >= fixed));
         self.remove_holes();
         Some(sink)
     }
@@ -243,6 +231,7 @@ impl<S: Sink> Table<S> {
     /// A transition begins: the registrations of this moment take part in it.
     pub(crate) fn begin(&mut self) {
         self.running = Some(self.entries.len());
+        self.younger_holes = 0;
     }
 
     /// The transition is over.
@@ -307,12 +296,19 @@ impl<S: Sink> Table<S> {
             && let Some((token, _)) = self.entries.pop_if(|last| last.handle.is_none())
         {
             self.unindex_last(token);
+            self.younger_holes = self.younger_holes.saturating_sub(1);
         }
         if self.running.is_some() {
+            // A Notify may take for ever, and its client register and unregister meanwhile.
+            if 2 * self.younger_holes > self.live + SMALL {
+                self.entries.close_up(fixed);
+                self.index_again();
+                self.younger_holes = 0;
+            }
             return;
         }
         if 2 * (self.entries.len() - self.live) > self.live + SMALL {
-            self.entries.close_up();
+            self.entries.close_up(0);
             self.index_again();
         }
         if self.has_much_unused_memory() {
@@ -366,25 +362,6 @@ fn leave_page(number: u32) {
     }
 }
 
-/// Pages are numbers that we give out ourselves: one multiplication spreads them.
-#[derive(Default)]
-struct PageHasher(u64);
-
-impl Hasher for PageHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only u32 is hashed")
-    }
-
-    fn write_u32(&mut self, page: u32) {
-        let spread = u64::from(page).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        // hashbrown takes its tags from the top and its buckets from the bottom.
-        self.0 = spread ^ (spread >> 32);
-    }
-}
-
+mod page;
 #[cfg(test)]
 mod tests;

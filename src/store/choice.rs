@@ -10,6 +10,8 @@ use super::backend::Backend;
 use super::folder::SharedFolder;
 use super::memory::MEMORY;
 use super::program::program;
+use super::status::{note_error, warn};
+use crate::name::shown;
 use crate::sys;
 
 /// `None`: the memory of this process. Not behind a lock or a Once, which a forked child could find locked.
@@ -33,7 +35,13 @@ pub(crate) fn decide() {
     }
     let folder = of_user().and_then(|folder| match folder.open_or_create() {
         Ok(_) => Ok(folder),
-        Err(error) if sys::is_transient(&error) => Ok(folder),
+        Err(error) if sys::is_transient(&error) => {
+            note_error(format!(
+                "the state folder {} could not be opened: {error}",
+                shown(&folder.path().to_string_lossy())
+            ));
+            Ok(folder)
+        }
         Err(error) => Err(Unusable::Folder(folder.path().to_owned(), error)),
     });
     program();
@@ -44,7 +52,7 @@ pub(crate) fn decide() {
     let won = CHOSEN.set(Box::new(folder)).is_ok();
     match unusable {
         Some(unusable @ (Unusable::NoHome | Unusable::Folder(..))) if won => {
-            log::warn!("{unusable}; the state of profiles is kept in this process only");
+            warn(format!("{unusable}; the state of profiles is kept in this process only"));
         }
         _ => {}
     }
@@ -54,6 +62,11 @@ pub(crate) fn decide() {
 pub(crate) fn choose(folder: Option<&Path>) -> bool {
     program();
     CHOSEN.set(Box::new(folder.map(|folder| SharedFolder::new(folder.to_owned())))).is_ok()
+}
+
+/// What was decided, if it was: memory (`None`) or a folder.
+pub(crate) fn chosen() -> Option<Option<&'static Path>> {
+    CHOSEN.get().map(|folder| folder.as_ref().map(SharedFolder::path))
 }
 
 /// The store of every profile.
@@ -76,7 +89,10 @@ pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
     match variable("MAPIOFFLINE_STORE") {
         Some(store) if store == "memory" => return Err(Unusable::Disabled),
         Some(store) if store != "shared" => {
-            log::warn!("MAPIOFFLINE_STORE={} is neither memory nor shared; taken as shared", store.display());
+            log::warn!(
+                "MAPIOFFLINE_STORE={} is neither memory nor shared; taken as shared",
+                shown(&store.to_string_lossy())
+            );
         }
         _ => {}
     }
@@ -103,7 +119,9 @@ impl fmt::Display for Unusable {
             Self::NoHome => {
                 f.write_str("there is no folder for this user's state: neither HOME nor the account names one")
             }
-            Self::Folder(path, error) => write!(f, "the state folder {} cannot be used: {error}", path.display()),
+            Self::Folder(path, error) => {
+                write!(f, "the state folder {} cannot be used: {error}", shown(&path.to_string_lossy()))
+            }
         }
     }
 }

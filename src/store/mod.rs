@@ -10,15 +10,17 @@ mod memory;
 mod profile_record;
 mod program;
 mod record;
+mod status;
 mod watch;
 
 pub(crate) use backend::{Backend, Change, Record, StoreError, Stored};
-pub(crate) use choice::{Unusable, backend, choose, decide, of_user, shared_backend};
+pub(crate) use choice::{Unusable, backend, choose, chosen, decide, of_user, shared_backend};
 pub(crate) use file_name::profile_of;
 pub(crate) use folder::{Opened, SharedFolder, profile_of_set_aside};
 pub(crate) use memory::MEMORY;
 pub(crate) use profile_record::{ProfileRecord, StoreWarning};
 pub(crate) use record::Content;
+pub(crate) use status::{Status, WatchMode, note_error, status, warn};
 pub(crate) use watch::{
-    Changed, Follower, Interest, WatchMode, WatcherForkGuard, ensure_watcher, lock_for_fork, look_again, watch_mode,
+    Changed, Follower, Interest, WatcherForkGuard, ensure_watcher, lock_for_fork, look_again, watch_mode,
 };

@@ -6,6 +6,7 @@ use std::io;
 
 use super::backend::{Backend, Record, Stored};
 use super::memory::MEMORY;
+use super::status::warn;
 use crate::error::ErrorKind;
 use crate::name::Name;
 use crate::state::{Capabilities, State};
@@ -246,13 +247,14 @@ impl ProfileRecord {
 impl StoreWarning {
     /// Logs it. Never called under a lock.
     pub(crate) fn log(&self, profile: &Name) {
-        match self {
-            Self::SetAside => log::warn!("profile {profile}: its file was damaged, and is set aside as .damaged"),
-            Self::LaterFormat(format) => log::warn!(
+        let profile = profile.shown();
+        warn(match self {
+            Self::SetAside => format!("profile {profile}: its file was damaged, and is set aside as .damaged"),
+            Self::LaterFormat(format) => format!(
                 "profile {profile}: its file has format {format}, of a later version; the profile is kept in this process only"
             ),
-            Self::Unreadable(error) => log::warn!("profile {profile}: its file cannot be read: {error}"),
-        }
+            Self::Unreadable(error) => format!("profile {profile}: its file cannot be read: {error}"),
+        });
     }
 }
 

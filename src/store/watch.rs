@@ -3,15 +3,15 @@
 //! It ends a few seconds after the last object did, and begins again with the next.
 #![forbid(unsafe_code)]
 
-use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::backend::Backend;
+use super::status::{self, Status, WatchMode, note_watch, warn};
 use crate::guard::guard;
-use crate::name::Name;
+use crate::name::{Name, shown};
 use crate::sync::lock;
 use crate::sys::{self, Filter, FolderId, FolderWatch as _, Seen, Wake as _, Waker, Watch};
 
@@ -89,7 +89,7 @@ pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follower: Follower) 
     let builder = std::thread::Builder::new().name("mapioffline-watch".into()).stack_size(STACK);
     if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(backend, follower)) {
         lock(&WATCHER).running = false;
-        log::warn!("changes of other programs are not noticed: no thread could be started: {error}");
+        warn(format!("changes of other programs are not noticed: no thread could be started: {error}"));
     }
 }
 
@@ -115,18 +115,10 @@ pub(crate) fn note_place(place: FolderId) {
     }
 }
 
-/// How changes of other processes are noticed.
-pub(crate) enum WatchMode {
-    Watched,
-    Polled(io::Error),
-    /// Watched, for changes on this machine, and polled, for those of others and for what the system does not report.
-    WatchedAndPolled,
-}
-
 /// Tries how changes would be noticed.
 pub(crate) fn watch_mode(backend: &dyn Backend) -> WatchMode {
     match Waker::new().and_then(|waker| backend.watch(&Arc::new(waker), Box::new(|_| true))) {
-        Err(error) => WatchMode::Polled(error),
+        Err(error) => WatchMode::Polled(error.to_string()),
         Ok(_) if is_polled_too(backend) => WatchMode::WatchedAndPolled,
         Ok(_) => WatchMode::Watched,
     }
@@ -143,7 +135,7 @@ struct LogOnce(bool);
 impl LogOnce {
     fn warn(&mut self, line: impl FnOnce() -> String) {
         if !mem::replace(&mut self.0, true) {
-            log::warn!("{}", line());
+            warn(line());
         }
     }
 }
@@ -177,15 +169,20 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
                     watch = Some(begun);
                     last_check = Instant::now();
                     also_polled = is_polled_too(backend);
+                    note_watch(Some(if also_polled { WatchMode::WatchedAndPolled } else { WatchMode::Watched }));
                     not_watched = LogOnce::default();
                     // What changed before the watch began.
                     retry = !(follower.follow)(Changed::Any);
                     last_look = Instant::now();
                 }
-                Err(error) => not_watched.warn(|| {
-                    let folder = backend.describe().folder.unwrap_or(std::path::Path::new("")).display();
-                    format!("{folder} is looked at every {} ms, as it cannot be watched: {error}", POLL.as_millis())
-                }),
+                Err(error) => {
+                    note_watch(Some(WatchMode::Polled(error.to_string())));
+                    not_watched.warn(|| {
+                        let folder = backend.describe().folder.unwrap_or(std::path::Path::new("")).to_string_lossy();
+                        let folder = shown(&folder);
+                        format!("{folder} is looked at every {} ms, as it cannot be watched: {error}", POLL.as_millis())
+                    });
+                }
             }
         }
         let (alone, asked) = {
@@ -266,7 +263,7 @@ fn make_waker() -> Option<Arc<Waker>> {
         }
         Err(error) => {
             lock(&WATCHER).running = false;
-            log::warn!("changes of other programs are not noticed: {error}");
+            warn(format!("changes of other programs are not noticed: {error}"));
             None
         }
     }
@@ -287,6 +284,7 @@ fn end(watch: Option<Watch>, waker: Arc<Waker>) -> Option<(Option<Watch>, Arc<Wa
     watcher.waker = None;
     watcher.watched = None;
     watcher.running = false;
+    note_watch(None);
     drop(watcher);
     drop((watch, waker));
     None
@@ -300,15 +298,16 @@ fn forget(watcher: &mut Watcher) {
 
 /// Locks the watcher around a fork.
 pub(crate) fn lock_for_fork() -> WatcherForkGuard {
-    WatcherForkGuard(lock(&WATCHER))
+    WatcherForkGuard(lock(&WATCHER), status::lock_for_fork())
 }
 
-pub(crate) struct WatcherForkGuard(MutexGuard<'static, Watcher>);
+pub(crate) struct WatcherForkGuard(MutexGuard<'static, Watcher>, MutexGuard<'static, Status>);
 
 impl WatcherForkGuard {
     /// In the child there is no watcher. It gets its own on first use.
     pub(crate) fn abandon(mut self) {
         forget(&mut self.0);
         self.0.running = false;
+        self.1.watch = None;
     }
 }

@@ -158,6 +158,12 @@ impl Drop for HostThread {
     }
 }
 
+/// Whether the process is past its exit handlers, with its other threads killed wherever they were. Only Windows calls a
+/// module then.
+pub(crate) const fn is_shutting_down() -> bool {
+    false
+}
+
 /// Asks for large pages for memory that is about to be filled. The system may ignore it.
 pub(crate) fn prefer_large_pages<T>(memory: &mut [std::mem::MaybeUninit<T>]) {
     #[cfg(target_os = "linux")]

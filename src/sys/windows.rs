@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use windows_sys::Win32::Foundation::{GetLastError, HMODULE, SetLastError, WIN32_ERROR};
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN,
-    GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, GetModuleHandleA, GetModuleHandleExW, GetProcAddress,
+    GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, GetModuleHandleA, GetModuleHandleExA, GetModuleHandleExW,
+    GetProcAddress,
 };
 use windows_sys::Win32::System::Threading::GetCurrentThreadId;
 use windows_sys::core::PCWSTR;
@@ -70,8 +71,9 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
     for (library, function) in RUNTIMES {
         // SAFETY: the names are C strings. Both functions take a function without arguments and ignore its result.
         unsafe {
-            let runtime = GetModuleHandleA(library.as_ptr().cast());
-            if runtime.is_null() {
+            let mut runtime = ptr::null_mut();
+            // Pinned: a runtime that is unloaded, with the plug-in that needed it, would call the handler in a living process.
+            if GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN, library.as_ptr().cast(), &raw mut runtime) == 0 {
                 continue;
             }
             if let Some(register) = GetProcAddress(runtime, function.as_ptr().cast()) {
@@ -118,6 +120,14 @@ impl Drop for HostThread {
         // SAFETY: has no preconditions.
         unsafe { SetLastError(self.0) };
     }
+}
+
+/// Whether the process is past its exit handlers. Its other threads were killed wherever they were, perhaps with a lock, and
+/// modules are called once more (DLL_PROCESS_DETACH): such a call must not lock anything.
+pub(crate) fn is_shutting_down() -> bool {
+    windows_link::link!("ntdll.dll" "system" fn RtlDllShutdownInProgress() -> u8);
+    // SAFETY: has no preconditions.
+    unsafe { RtlDllShutdownInProgress() != 0 }
 }
 
 /// Does nothing: large pages need a privilege on Windows.

@@ -157,3 +157,28 @@ fn a_registration_takes_two_pointers_and_two_tokens() {
     let pointer = size_of::<*const ()>();
     assert_eq!(size_of::<Recipient<ClientSink>>() + size_of::<Option<ClientSink>>(), 2 * pointer + 8);
 }
+
+#[test]
+fn registrations_that_replace_one_another_during_a_transition_need_no_memory() {
+    let mut f = Fixture::new();
+    let taking_part: Vec<u32> = (0..10).map(|_| f.add()).collect();
+    f.table.begin();
+    f.table.remove(taking_part[3]);
+    let mut last = f.add();
+    let stays = f.add();
+    for _ in 0..10_000 {
+        let next = f.add();
+        assert!(f.table.remove(last).is_some());
+        assert!(f.table.is_registered(next) && f.table.is_registered(stays));
+        last = next;
+    }
+    assert!(f.table.entries.len() < 200, "{}", f.table.entries.len());
+    let mut expected = taking_part.clone();
+    expected.remove(3);
+    assert_eq!(f.notified(), expected, "who takes part is as it was");
+    f.table.end();
+    f.table.begin();
+    expected.extend([stays, last]);
+    assert_eq!(f.notified(), expected);
+    assert_eq!(f.alive.get(), 11);
+}
