@@ -11,6 +11,7 @@ use crate::error::ErrorKind;
 use crate::model::Wait;
 use crate::profile::Offline;
 use crate::state::State;
+use crate::sys::Uncancelled;
 
 type This = *mut IMAPIOfflineMgr;
 
@@ -258,7 +259,9 @@ impl<F: Methods> Slots<F> {
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
             // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
             let object = unsafe { F::object(this) }.payload().post_or_handle(state, wait);
-            object.map_or(Ok(()), |object| object.set_state(state, wait))
+            let Some(object) = object else { return Ok(()) };
+            let _uncancelled = Uncancelled::enter();
+            object.set_state(state, wait)
         })
     }
 

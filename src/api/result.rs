@@ -3,7 +3,7 @@
 use crate::abi::*;
 use crate::error::{Error, ErrorKind};
 use crate::guard::guard;
-use crate::sys::{self, HostThread};
+use crate::sys::{self, LastError, Uncancelled};
 use crate::{logging, profile};
 
 impl ErrorKind {
@@ -24,13 +24,13 @@ impl ErrorKind {
     }
 }
 
-/// Runs an entry: no panic leaves it, the thread stays as the host has it, and its trace line, with its arguments as `words`, is written when it returns.
+/// Runs an entry: no panic leaves it, errno stays as it was, and its trace line, with its arguments as `words`, is written when it returns.
 pub(super) fn entry<const N: usize>(
     name: &str,
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
-    let _host = HostThread::enter();
+    let _error = LastError::keep();
     if sys::is_shutting_down() {
         return E_FAIL;
     }
@@ -46,7 +46,8 @@ pub(super) fn export<const N: usize>(
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
-    let _host = HostThread::enter();
+    let _uncancelled = Uncancelled::enter();
+    let _error = LastError::keep();
     if sys::is_shutting_down() {
         return E_FAIL;
     }
@@ -89,7 +90,8 @@ pub(super) fn traced<const N: usize>(name: &'static &'static str, words: [usize;
 #[cold]
 #[inline(never)]
 fn write_trace(name: &str, words: &[usize], result: u32) {
-    let _host = HostThread::enter();
+    let _uncancelled = Uncancelled::enter();
+    let _error = LastError::keep();
     // The logger may be client code; a panic in ours must not leave either.
     let _ = guard(name, || {
         let words: Vec<_> = words.iter().map(|word| format!("{word:#x}")).collect();

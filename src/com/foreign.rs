@@ -6,7 +6,6 @@ use std::ptr::NonNull;
 
 use crate::abi::{GUID, HRESULT, IUnknown, ULONG};
 use crate::guard::ends_process_on_unwind;
-use crate::sys::HostThread;
 
 /// An interface `I` of a client's object, with one reference, which is released on drop.
 pub(crate) struct Foreign<I>(NonNull<I>);
@@ -91,7 +90,6 @@ impl Outer {
     /// # Safety
     /// The outer object is alive: the caller reached the delegating unknown through one of its references.
     pub(crate) unsafe fn query(self, iid: &GUID, out: *mut *mut c_void) -> HRESULT {
-        let _host = HostThread::enter();
         // SAFETY: as the caller says.
         unsafe { query_interface(self.0, iid, out) }
     }
@@ -99,7 +97,6 @@ impl Outer {
     /// # Safety
     /// As for `query`.
     pub(crate) unsafe fn add_ref(self) -> ULONG {
-        let _host = HostThread::enter();
         // SAFETY: as the caller says.
         ends_process_on_unwind(|| unsafe { ((*(*self.0.as_ptr()).lpVtbl).AddRef)(self.0.as_ptr()) })
     }
@@ -107,7 +104,6 @@ impl Outer {
     /// # Safety
     /// As for `query`, and the reference is the caller's to give back.
     pub(crate) unsafe fn release(self) -> ULONG {
-        let _host = HostThread::enter();
         // SAFETY: as the caller says.
         ends_process_on_unwind(|| unsafe { ((*(*self.0.as_ptr()).lpVtbl).Release)(self.0.as_ptr()) })
     }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
 use super::foreign::Outer;
 use crate::guard::guard;
-use crate::sys::{self, HostThread};
+use crate::sys::{self, LastError, Uncancelled};
 
 /// The content of an object box.
 pub(crate) trait Payload: HasVtables + Send + Sync + Sized + 'static {
@@ -137,7 +137,8 @@ impl<T: Payload> ObjectBox<T> {
                 if sys::is_shutting_down() {
                     return;
                 }
-                let _host = HostThread::enter();
+                let _uncancelled = Uncancelled::enter();
+                let _error = LastError::keep();
                 // What a panic leaves undone is leaked, not released twice.
                 let _ = guard("Release", || {
                     // SAFETY: the client references held one internal reference together; it passes to this value.

@@ -22,7 +22,7 @@ pub(crate) use found::Found;
 #[cfg(unix)]
 pub(crate) use os::home_of_account;
 pub(crate) use os::{
-    HostThread, Thread, at_exit, environment, is_shutting_down, pin_module, prefer_large_pages,
+    LastError, Thread, Uncancelled, at_exit, environment, is_shutting_down, pin_module, prefer_large_pages,
     spawn_with_signals_blocked,
 };
 pub(crate) use watch::{Filter, FolderWatch, Seen, Wake, Waker, Watch};

@@ -82,12 +82,12 @@ pub(crate) fn spawn_with_signals_blocked(
     started
 }
 
-/// What belongs to the host on its thread, while the library works there. A cancellation is put off until the value is
-/// dropped: the thread would unwind through frames that nothing can unwind through. `errno` stays as it was.
-pub(crate) struct HostThread {
-    cancel_state: c_int,
-    errno: c_int,
-}
+/// Puts a cancellation of the calling thread off until it is dropped: the thread would unwind through frames that nothing can
+/// unwind through. Costs 10 ns, so that calls that last about as long go without.
+pub(crate) struct Uncancelled(c_int);
+
+/// The host's `errno`, which stays as it was.
+pub(crate) struct LastError(c_int);
 
 #[cfg(not(target_os = "android"))]
 mod cancellation {
@@ -101,7 +101,6 @@ mod cancellation {
     const DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
 
     /// Gives the state from before.
-    #[inline(always)]
     pub(super) fn disable() -> c_int {
         let mut old = DISABLE;
         // SAFETY: the state is a valid one, and `old` is writable.
@@ -109,7 +108,6 @@ mod cancellation {
         old
     }
 
-    #[inline(always)]
     pub(super) fn restore(state: c_int) {
         if state != DISABLE {
             let mut old = state;
@@ -141,20 +139,31 @@ fn errno() -> *mut c_int {
     return unsafe { libc::__errno() };
 }
 
-impl HostThread {
-    #[inline(always)]
+impl Uncancelled {
     pub(crate) fn enter() -> Self {
-        // SAFETY: the system's pointer, which is this thread's own.
-        Self { cancel_state: cancellation::disable(), errno: unsafe { *errno() } }
+        Self(cancellation::disable())
     }
 }
 
-impl Drop for HostThread {
+impl Drop for Uncancelled {
+    fn drop(&mut self) {
+        cancellation::restore(self.0);
+    }
+}
+
+impl LastError {
+    #[inline(always)]
+    pub(crate) fn keep() -> Self {
+        // SAFETY: the system's pointer, which is this thread's own.
+        Self(unsafe { *errno() })
+    }
+}
+
+impl Drop for LastError {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: as above.
-        unsafe { *errno() = self.errno };
-        cancellation::restore(self.cancel_state);
+        unsafe { *errno() = self.0 };
     }
 }
 

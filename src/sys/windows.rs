@@ -103,18 +103,31 @@ pub(crate) fn spawn_with_signals_blocked(
     builder.spawn(body)
 }
 
-/// What belongs to the host on its thread, while the library works there: the last error.
-pub(crate) struct HostThread(WIN32_ERROR);
+/// Windows has no cancellation.
+pub(crate) struct Uncancelled;
 
-impl HostThread {
-    #[inline(always)]
+impl Uncancelled {
     pub(crate) fn enter() -> Self {
+        Self
+    }
+}
+
+impl Drop for Uncancelled {
+    fn drop(&mut self) {}
+}
+
+/// The host's last error, which stays as it was.
+pub(crate) struct LastError(WIN32_ERROR);
+
+impl LastError {
+    #[inline(always)]
+    pub(crate) fn keep() -> Self {
         // SAFETY: has no preconditions.
         Self(unsafe { GetLastError() })
     }
 }
 
-impl Drop for HostThread {
+impl Drop for LastError {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: has no preconditions.
