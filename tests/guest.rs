@@ -142,6 +142,18 @@ fn what_is_created_is_the_users_whatever_the_umask() {
     }
 }
 
+#[test]
+fn what_was_created_under_such_a_umask_is_repaired() {
+    let (_place, folder) = place();
+    fs::create_dir(&folder).unwrap();
+    fs::create_dir(folder.join("pending")).unwrap();
+    for made in [folder.join("pending"), folder.clone()] {
+        fs::set_permissions(made, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    helper("helper_sets_offline", &folder).run();
+    assert_eq!((mode(&folder), mode(folder.join("pending")), stored(&folder)), (0o700, 0o700, Some(State::Offline)));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn helper_may_write_no_byte() {

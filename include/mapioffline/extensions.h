@@ -74,7 +74,7 @@ ULONG STDMETHODCALLTYPE MapiOfflineLiveObjects(void);
  * the sizes of the buffers in bytes. Texts are UTF-8, end with a zero, and are cut where they do not fit. Each pointer may
  * be null.
  *
- * Returns S_OK. Callable on any thread. */
+ * Returns S_OK; E_FAIL, and nothing is written, while a Windows process shuts down. Callable on any thread. */
 HRESULT STDMETHODCALLTYPE MapiOfflineGetStoreStatus(ULONG *pulStore,
                                                     ULONG *pulWatch,
                                                     MAPIOFFLINE_CHAR8 *pszFolder,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::convert::Text;
 use super::objects;
-use super::result::{export, init, trace};
+use super::result::{export, init, trace, unless_shutting_down};
 use crate::abi::*;
 use crate::error::ErrorKind;
 use crate::guard::ends_process_on_unwind;
@@ -121,6 +121,9 @@ pub extern "system" fn MapiOfflineVersionString() -> *const c_char {
 /// the default, every valid profile name has one. Overrides MAPIOFFLINE_STRICT=1 in the environment. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
+    if unless_shutting_down().is_err() {
+        return;
+    }
     init();
     profile::set_strict_hosting(fStrict != 0);
     trace("MapiOfflineSetStrictHosting", [fStrict as u32 as usize], 0);
@@ -145,7 +148,7 @@ pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
 /// the sizes of the buffers in bytes. Texts are UTF-8, end with a zero, and are cut where they do not fit. Each pointer may
 /// be null.
 ///
-/// Returns S_OK. Callable on any thread.
+/// Returns S_OK; E_FAIL, and nothing is written, while a Windows process shuts down. Callable on any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
     pulStore: *mut ULONG,
@@ -164,6 +167,7 @@ pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
         cbLastError as usize,
     ];
     export("MapiOfflineGetStoreStatus", arguments, || {
+        unless_shutting_down()?;
         let chosen = store::chosen();
         let status = store::status();
         let kind = match chosen {
@@ -234,6 +238,7 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
         "MapiOfflineSetLogCallback",
         [ulLevel as usize, pfnCallback.map_or(0, |callback| callback as usize), pContext as usize],
         || {
+            unless_shutting_down()?;
             let Some(callback) = pfnCallback else {
                 return Ok(logging::set_callback(None)?);
             };

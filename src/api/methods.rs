@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use super::convert::{self, Advice};
-use super::result::{entry, traced};
+use super::result::{entry, traced, unless_shutting_down};
 use crate::abi::*;
 use crate::com::{HasVtables, ObjectBox, Unknown, Vtables};
 use crate::error::ErrorKind;
@@ -256,6 +256,7 @@ impl<F: Methods> Slots<F> {
                 return Err(ErrorKind::InvalidArgument.into());
             }
             let state = State::from_bits(state).ok_or(ErrorKind::InvalidArgument)?;
+            unless_shutting_down()?;
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
             // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
             let object = unsafe { F::object(this) }.payload().post_or_handle(state, wait);
@@ -299,6 +300,7 @@ impl<F: Methods> Slots<F> {
             // SAFETY: C's contract for this, info and token. The asked sink may end the object: it is not touched after this.
             unsafe {
                 convert::write_number(token, 0)?;
+                unless_shutting_down()?;
                 let advice = Advice::read(flags, info)?;
                 let object = F::object(this).payload().handle();
                 let given = object.advise(advice.client_token, || advice.ask())?;
@@ -309,6 +311,7 @@ impl<F: Methods> Slots<F> {
 
     unsafe extern "system" fn unadvise(this: This, flags: ULONG, token: ULONG) -> HRESULT {
         entry("Unadvise", [this as usize, flags as usize, token as usize], || {
+            unless_shutting_down()?;
             // SAFETY: C's contract for this. The sink's Release may end the object: it is not touched after this.
             let object = unsafe { F::object(this) }.payload().handle();
             object.unadvise(token);

@@ -5,6 +5,7 @@
 
 use super::convert::{Out, Text, guid, sized};
 use super::methods;
+use super::result::unless_shutting_down;
 use crate::abi::*;
 use crate::com::{InternalRef, ObjectBox, Outer, Unknown};
 use crate::error::{Error, ErrorKind};
@@ -25,6 +26,7 @@ pub(super) unsafe fn open(
     // SAFETY: C's contract.
     unsafe {
         let out = Out::new(ppOffline)?;
+        unless_shutting_down()?;
         if ulReserved != 0 {
             return Err(ErrorKind::UnknownFlags.into());
         }
@@ -44,6 +46,7 @@ pub(super) unsafe fn global(text: Text, ppOffline: *mut *mut IMAPIOfflineMgr) ->
     // SAFETY: C's contract.
     unsafe {
         let out = Out::new(ppOffline)?;
+        unless_shutting_down()?;
         let name = text.name()?;
         out.hand(profile::global(&name)?, Unknown::Delegating);
     }
@@ -63,6 +66,7 @@ pub(super) unsafe fn create(
     // SAFETY: C's contract.
     unsafe {
         let out = Out::new(ppOffline)?;
+        unless_shutting_down()?;
         let info = sized(pInfo)?;
         if ulFlags != 0 || info.ulCreateFlags != 0 {
             return Err(ErrorKind::UnknownFlags.into());

@@ -31,9 +31,6 @@ pub(super) fn entry<const N: usize>(
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
     let _error = LastError::keep();
-    if sys::is_shutting_down() {
-        return E_FAIL;
-    }
     let result = guard(name, body).unwrap_or(Err(ErrorKind::Unexpected.into()));
     let hresult = result.map_or_else(|error| error.kind().hresult(), |()| S_OK);
     trace(name, words, hresult as u32);
@@ -48,11 +45,17 @@ pub(super) fn export<const N: usize>(
 ) -> HRESULT {
     let _uncancelled = Uncancelled::enter();
     let _error = LastError::keep();
-    if sys::is_shutting_down() {
-        return E_FAIL;
+    if !sys::is_shutting_down() {
+        init();
     }
-    init();
     entry(name, words, body)
+}
+
+/// Fails while the process is shutting down. Comes behind the out parameters, which are null after every failure, and before
+/// anything that locks.
+#[inline(always)]
+pub(super) fn unless_shutting_down() -> Result<(), ErrorKind> {
+    if sys::is_shutting_down() { Err(ErrorKind::Failed) } else { Ok(()) }
 }
 
 /// What comes before anything that may log or lock.
@@ -90,6 +93,9 @@ pub(super) fn traced<const N: usize>(name: &'static &'static str, words: [usize;
 #[cold]
 #[inline(never)]
 fn write_trace(name: &str, words: &[usize], result: u32) {
+    if sys::is_shutting_down() {
+        return;
+    }
     let _uncancelled = Uncancelled::enter();
     let _error = LastError::keep();
     // The logger may be client code; a panic in ours must not leave either.

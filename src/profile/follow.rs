@@ -10,6 +10,7 @@ use crate::error::ErrorKind;
 use crate::model::Decision;
 use crate::name::Name;
 use crate::store::{self, Backend, Changed, Follower};
+use crate::sys::Uncancelled;
 
 /// From now on changes of other processes are noticed; after a fork, again.
 #[inline(always)]
@@ -21,6 +22,8 @@ pub(super) fn ensure_watcher() {
 
 #[inline(never)]
 fn ensure_watcher_of(backend: &'static dyn Backend) {
+    // A log line may reach a cancellation point.
+    let _uncancelled = Uncancelled::enter();
     let concerns = |folded: &Name| Registry::find_folded(folded).is_some();
     store::ensure_watcher(backend, Follower { concerns, follow: follow_changes });
 }

@@ -300,7 +300,7 @@ impl<S: Sink> Table<S> {
         }
         if self.running.is_some() {
             // A Notify may take for ever, and its client register and unregister meanwhile.
-            if 2 * self.younger_holes > self.live + SMALL {
+            if 2 * self.younger_holes > self.entries.len() + SMALL {
                 self.entries.close_up(fixed);
                 self.index_again();
                 self.younger_holes = 0;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
 use super::file_name::{FileName, profile_of};
 use super::record::{Content, LARGEST, StoredRecord};
+use super::status::warn;
 use super::watch::{note_own_change, note_place};
 use crate::name::Name;
 use crate::sys::{self, Filter, FolderId, FolderWatch as _, Found, Waker, Watch};
@@ -163,6 +164,15 @@ impl Queue {
         sleep(self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(())
+    }
+}
+
+impl Drop for Opened {
+    /// Behind the unlocking, where it was locked.
+    fn drop(&mut self) {
+        if let Some(line) = self.0.take_warning() {
+            warn(line);
+        }
     }
 }
 

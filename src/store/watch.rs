@@ -243,8 +243,8 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
             let Some(another) = make_waker() else { return };
             waker = another;
         } else if gone {
+            // Tried again at once if it lasted, and otherwise after `CHECK`.
             stop(&mut watch);
-            last_attempt = None;
         }
     }
 }

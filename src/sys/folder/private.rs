@@ -43,10 +43,12 @@ pub(super) fn set_private_mode(folder: impl AsFd, name: &Path, mode: Mode) -> io
     if Mode::from_raw_mode(stat.st_mode).contains(mode) {
         return Ok(());
     }
-    match os::chmodat(&folder, name, mode, AtFlags::SYMLINK_NOFOLLOW) {
-        // Without /proc some C libraries cannot.
-        Err(rustix::io::Errno::OPNOTSUPP) => Ok(os::chmodat(&folder, name, mode, AtFlags::empty())?),
-        other => Ok(other?),
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    match os::openat(&folder, name, flags, Mode::empty()) {
+        Ok(opened) => Ok(os::fchmod(opened, mode)?),
+        // The umask took even the right to read it.
+        Err(rustix::io::Errno::ACCESS) => Ok(os::chmodat(&folder, name, mode, AtFlags::empty())?),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -54,7 +56,10 @@ pub(super) fn set_private_mode(folder: impl AsFd, name: &Path, mode: Mode) -> io
 pub(super) fn create_file(folder: &OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = os::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
-    os::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    // Not where it has that mode: some file systems allow no change of modes.
+    if !Mode::from_raw_mode(os::fstat(&file)?.st_mode).contains(Mode::RUSR | Mode::WUSR) {
+        os::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    }
     Ok(file)
 }
 
@@ -72,11 +77,11 @@ pub(crate) fn user_state_folder() -> Option<PathBuf> {
     xdg.or_else(|| Some(home()?.join(".local/state")))
 }
 
-/// The home folder of the effective user: HOME, unless that belongs to another user, as it does where root has a user's
+/// The home folder of the effective user: HOME, unless that belongs to another user but root, as it does where root has a user's
 /// environment.
 fn home() -> Option<PathBuf> {
     let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
-    let is_own = |home: &PathBuf| os::stat(home).map_or(true, |stat| stat.st_uid == geteuid().as_raw());
+    let is_own = |home: &PathBuf| os::stat(home).map_or(true, |stat| [geteuid().as_raw(), 0].contains(&stat.st_uid));
     let named = crate::sys::environment("HOME").and_then(absolute);
     let account = || crate::sys::home_of_account().and_then(absolute);
     match named {

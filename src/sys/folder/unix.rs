@@ -2,18 +2,22 @@
 //!
 //! No descriptor is kept: programs close descriptors that they do not know, and a folder may be removed and made again.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{self as os, Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::private::{create_file, create_private, missing, refusal, set_private_mode};
 use crate::sys::Found;
+
+/// How long another process may repair the folder.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The path of the folder.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Folder {
     /// The user who owns the folder and must own every file in it.
     owner: u32,
     id: FolderId,
+    /// What was set aside, for the log.
+    warning: Cell<Option<String>>,
 }
 
 /// The file whose lock locks the folder.
@@ -77,7 +83,7 @@ impl Place {
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
         }
-        Ok(Folder { descriptor: folder, owner, id: FolderId::from_stat(&stat) })
+        Ok(Folder { descriptor: folder, owner, id: FolderId::from_stat(&stat), warning: Cell::default() })
     }
 
     /// Whether `open_or_create` could create the folder.
@@ -93,14 +99,29 @@ impl Place {
                 Err(error) if error.kind() == ErrorKind::NotFound => create_private(&self.path)?,
                 // Another process creates it, under a umask that takes the owner's permissions.
                 Err(error) if error.raw_os_error() == Some(libc::EACCES) => sleep(Duration::from_millis(2)),
-                other => return other,
+                other => return other.and_then(Folder::passable),
             }
         }
-        self.open()
+        self.open().and_then(Folder::passable)
     }
 }
 
 impl Folder {
+    /// A folder without the right to pass through it is none that a user made: it was created under such a umask, perhaps by
+    /// a process that was killed.
+    fn passable(self) -> io::Result<Self> {
+        let mode = Mode::from_raw_mode(os::fstat(&self.descriptor)?.st_mode);
+        if !mode.contains(Mode::XUSR) {
+            os::fchmod(&self.descriptor, mode | Mode::RWXU)?;
+        }
+        Ok(self)
+    }
+
+    /// What was set aside, once. To be logged with no lock held, that of the folder included.
+    pub(crate) fn take_warning(&self) -> Option<String> {
+        self.warning.take()
+    }
+
     pub(crate) fn id(&self) -> FolderId {
         self.id
     }
@@ -186,16 +207,18 @@ impl Folder {
     pub(crate) fn open_lock(&self, name: &str, for_writing: bool) -> io::Result<LockFile> {
         let access = if for_writing { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let open = || match os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Ok(Some(file).filter(|file| os::fstat(file).is_ok_and(|stat| self.owns(&stat)))),
-            Err(error) if is_in_the_way(error) => Ok(None),
-            Err(error) => Err(error),
-        };
-        let file = match open()? {
-            Some(file) => file,
-            None => {
+        let open = || os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR);
+        let is_own = |file: &OwnedFd| os::fstat(file).is_ok_and(|stat| self.owns(&stat));
+        let file = match open() {
+            Ok(file) if is_own(&file) => file,
+            Err(error) if !is_in_the_way(error) => return Err(error.into()),
+            _ => {
                 self.repair_lock(name)?;
-                open()?.ok_or_else(|| refusal(format!("its file {name} is not this user's")))?
+                let file = open()?;
+                if !is_own(&file) {
+                    return Err(refusal(format!("its file {name} is not this user's")));
+                }
+                file
             }
         };
         let stat = os::fstat(&file)?;
@@ -208,7 +231,13 @@ impl Folder {
     /// Something that is no lock file has the name of the lock file, or this user may not open it. One process at a time:
     /// another one may have put a lock file there meanwhile.
     fn repair_lock(&self, name: &str) -> io::Result<()> {
-        os::flock(&self.descriptor, FlockOperation::NonBlockingLockExclusive)?;
+        let start = Instant::now();
+        while let Err(error) = os::flock(&self.descriptor, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK || start.elapsed() >= PATIENCE {
+                return Err(error.into());
+            }
+            sleep(Duration::from_millis(2));
+        }
         let repair = || match os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if self.owns(&stat) => {
                 set_private_mode(&self.descriptor, Path::new(name), Mode::RUSR | Mode::WUSR)
@@ -228,7 +257,7 @@ impl Folder {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let aside = format!("{name}.damaged-{now:013}");
         os::renameat(&self.descriptor, name, &self.descriptor, &aside)?;
-        log::warn!("{name} in the state folder was not this user's, or not what it has to be; it is {aside} now");
+        self.warning.set(Some(format!("{name} in the state folder was not the library's; it is {aside} now")));
         Ok(())
     }
 
@@ -267,6 +296,9 @@ impl Folder {
                 let stat = os::fstat(&opened)?;
                 let mode = Mode::from_raw_mode(stat.st_mode);
                 if stat.st_uid == self.owner && !mode.intersects(Mode::WGRP | Mode::WOTH) {
+                    if !mode.contains(Mode::RWXU) {
+                        os::fchmod(&opened, mode | Mode::RWXU)?;
+                    }
                     return Ok(opened);
                 }
                 self.set_aside(below)?;

@@ -1,6 +1,7 @@
 //! A folder that belongs to the user, which its access list decides. While it is open here, no process can rename or remove
 //! it, so that a path below it leads into it.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -37,6 +38,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     handle: File,
     id: FolderId,
+    /// What was set aside, for the log.
+    warning: Cell<Option<String>>,
 }
 
 /// Identifies a folder: the volume's serial number and the file's index in it.
@@ -84,7 +87,7 @@ impl Place {
             return Err(refusal("it is a link or not a folder, or something on the way to it is no folder"));
         }
         Access::of(&handle)?.check()?;
-        Ok(Folder { path: self.path.clone(), id: FolderId::of_open(&handle)?, handle })
+        Ok(Folder { path: self.path.clone(), id: FolderId::of_open(&handle)?, handle, warning: Cell::default() })
     }
 
     /// Whether `open_or_create` could create the folder, as far as that can be said without trying.
@@ -111,6 +114,11 @@ impl Place {
 }
 
 impl Folder {
+    /// What was set aside, once. To be logged with no lock held, that of the folder included.
+    pub(crate) fn take_warning(&self) -> Option<String> {
+        self.warning.take()
+    }
+
     pub(crate) fn id(&self) -> FolderId {
         self.id
     }
@@ -192,7 +200,7 @@ impl Folder {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let aside = format!("{name}.damaged-{now:013}");
         self.rename(name, &aside)?;
-        log::warn!("{name} in the state folder was not what it has to be; it is {aside} now");
+        self.warning.set(Some(format!("{name} in the state folder was not the library's; it is {aside} now")));
         Ok(())
     }
 

@@ -27,6 +27,8 @@ use crate::sys::{self, FolderId};
 const TICK: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 /// How many names are kept for the waiting thread. With more it has to look at all files.
 const MOST_NAMES: usize = 64;
+/// How long the thread may take to begin: a file system may hang.
+const PATIENCE: Duration = Duration::from_secs(5);
 const STACK: usize = 64 * 1024;
 
 pub(crate) struct Waker {
@@ -184,16 +186,23 @@ impl FolderWatch for Watch {
             let (folder, waker): (PathBuf, _) = (folder.into(), waker.clone());
             let (dropped, begun) = (dropped.clone(), begun.clone());
             move || {
-                let _ = catch_unwind(AssertUnwindSafe(|| read_events(&folder, &waker, &filter, &dropped, &begun)));
-                // After a panic: `new` still waits, or has taken it.
-                lock(&begun.0).get_or_insert_with(|| Err(io::ErrorKind::Other.into()));
-                begun.1.notify_one();
+                let read = AssertUnwindSafe(|| read_events(&folder, &waker, &filter, &dropped, &begun));
+                if catch_unwind(read).is_err() {
+                    // `new` still waits, or the watcher has to begin again.
+                    lock(&begun.0).get_or_insert_with(|| Err(io::ErrorKind::Other.into()));
+                    begun.1.notify_one();
+                    waker.note(|state| state.gone |= !dropped.load(Ordering::Relaxed));
+                }
             }
         };
         sys::spawn_with_signals_blocked(builder, body)?;
-        let began = begun.1.wait_while(lock(&begun.0), |begun: &mut Option<_>| begun.is_none());
-        let began = began.unwrap_or_else(PoisonError::into_inner).take();
-        began.unwrap_or_else(|| Err(io::ErrorKind::Other.into())).map(|id| Self { id, dropped })
+        let watch = |id| Self { id, dropped: dropped.clone() };
+        let began = begun.1.wait_timeout_while(lock(&begun.0), PATIENCE, |begun: &mut Option<_>| begun.is_none());
+        let began = began.unwrap_or_else(PoisonError::into_inner).0.take();
+        began.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(watch).inspect_err(|_| {
+            // If the thread begins after all, it ends again.
+            dropped.store(true, Ordering::Relaxed);
+        })
     }
 
     fn id(&self) -> FolderId {
