@@ -2,10 +2,6 @@
 /* Exit, exceptions, environment: what the library does to its process. */
 #include "../harness.h"
 
-#ifdef _WIN32
-#include <windows.h>
-#endif
-
 /* ---- exit: the client never calls Unadvise, and its sink is destroyed while the library still runs ----------------- */
 
 static int sink_is_dead;
@@ -109,72 +105,6 @@ CASE(nothing_is_logged_after_exit, decision, "D 12") {
     skip_under_valgrind("the child would be another program under valgrind");
     need_extension(MapiOfflineSetLogCallback);
     check_eq(run_case_as_process("process.helper_logs_at_exit", NULL, NULL), 19);
-}
-
-/* ---- the end of a Windows process: other threads are killed wherever they are, and modules are called once more ---- */
-
-#ifdef _WIN32
-static IMAPIOfflineMgr *object_at_detach;
-static ULONG token_at_detach;
-
-static void NTAPI at_detach(PVOID module, DWORD reason, PVOID reserved) {
-    (void)module;
-    (void)reserved;
-    if (reason == DLL_PROCESS_DETACH && object_at_detach != NULL) {
-        IMAPIOfflineMgr_Unadvise(object_at_detach, 0, token_at_detach);
-        IMAPIOfflineMgr_SetCurrentState(object_at_detach, MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, OFFLINE,
-                                        NULL);
-        IMAPIOfflineMgr_Release(object_at_detach);
-        TerminateProcess(GetCurrentProcess(), 20);
-    }
-}
-
-/* The linker collects these pointers; the loader calls them as it calls DllMain. */
-#ifdef __cplusplus
-extern "C" {
-extern const PIMAGE_TLS_CALLBACK call_at_detach;
-}
-#endif
-const PIMAGE_TLS_CALLBACK call_at_detach __attribute__((section(".CRT$XLY"), used)) = at_detach;
-
-static void *lock_for_ever(void *context) {
-    struct sink sink;
-    sink_init(&sink);
-    for (;;) {
-        ULONG token = advise((IMAPIOfflineMgr *)context, &sink, 0);
-        IMAPIOfflineMgr_Unadvise((IMAPIOfflineMgr *)context, 0, token);
-    }
-    return NULL;
-}
-#endif
-
-CASE(helper_is_killed_in_a_call, helper, "") {
-#ifdef _WIN32
-    pthread_t threads[4];
-    int index;
-    if (is_child_case()) {
-        IMAPIOfflineMgr *object = open_global(profile());
-        sink_init(&dying_sink);
-        token_at_detach = advise(object, &dying_sink, 0);
-        for (index = 0; index < 4; index++) {
-            pthread_create(&threads[index], NULL, lock_for_ever, object);
-        }
-        nap(50);
-        object_at_detach = object;
-        ExitProcess(21);
-    }
-#endif
-}
-
-CASE(calls_while_the_process_ends_return, decision, "D 55") {
-#ifdef _WIN32
-    int round;
-    for (round = 0; round < 8; round++) {
-        check_eq(run_case_as_process("process.helper_is_killed_in_a_call", "MAPIOFFLINE_STORE=memory", NULL), 20);
-    }
-#else
-    skip_case("only Windows calls modules after it has killed threads");
-#endif
 }
 
 /* A client that opens per query, leaks, and never calls Unadvise. */

@@ -28,8 +28,7 @@ const NO_EXTENSIONS: &str = "the library under test has no extension exports";
 const IN_MEMORY: &str = "profiles are kept in memory";
 const NO_GLOBAL: &str = "the library under test does not export HrGetGlobalOffline";
 const NO_SHORTAGE: &str = "the allocations of the library under test cannot be made to fail";
-const NO_DETACH: &str = "only Windows calls modules after it has killed threads";
-const LINUX_SKIPS: [&str; 6] = [NO_EXCEPTIONS, NO_EXTENSIONS, NO_GLOBAL, IN_MEMORY, NO_SHORTAGE, NO_DETACH];
+const LINUX_SKIPS: [&str; 5] = [NO_EXCEPTIONS, NO_EXTENSIONS, NO_GLOBAL, IN_MEMORY, NO_SHORTAGE];
 const WINDOWS_SKIPS: [&str; 8] = [
     NO_EXCEPTIONS,
     NO_EXTENSIONS,
@@ -72,7 +71,6 @@ pub(super) const LINUX_ARM64: Abi = Abi {
         NO_GLOBAL,
         IN_MEMORY,
         NO_SHORTAGE,
-        NO_DETACH,
         "qemu-user cannot start a thread in a child that was forked beside other threads",
     ],
 };
