@@ -14,13 +14,12 @@ use super::record::{Content, LARGEST, StoredRecord};
 use super::status::warn;
 use super::watch::{note_own_change, note_place};
 use crate::name::Name;
-use crate::sys::{self, Filter, FolderId, FolderWatch as _, Found, Waker, Watch};
+use crate::sys::{self, Filter, FolderId, FolderWatch as _, Found, SET_ASIDE, Waker, Watch};
 
 const LOCK: &str = "lock";
 /// The name of a new file until it replaces the old one, in a folder that is not watched.
 const SPARE: &str = "new";
 const SPARES_FOLDER: &str = "pending";
-const SET_ASIDE: &str = ".damaged-";
 /// How long one process may hold the lock before another gives up.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long a process waits in a queue in which the lock changes hands.
@@ -245,13 +244,7 @@ impl Locked {
 
     /// Gives a damaged file a name of its own.
     pub(super) fn set_aside(&self, profile: &Name) -> io::Result<()> {
-        let file = FileName::of(profile);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let free = (now..).map(|stamp| format!("{}{SET_ASIDE}{stamp:013}", file.as_str()));
-        match free.take(100_000).find(|name| !self.folder.0.exists(name)) {
-            Some(name) => self.folder.0.rename(file.as_str(), &name),
-            None => Err(ErrorKind::AlreadyExists.into()),
-        }
+        self.folder.0.set_aside(FileName::of(profile).as_str()).map(drop)
     }
 
     /// Removes a profile's file, and those of it that were set aside. Whether there were any.
@@ -291,8 +284,7 @@ impl Reading {
     /// Whether this is the beginning of what a program is writing.
     fn may_be_unfinished(&self, profile: &Name) -> bool {
         // A time that has not come yet is a recent one: clocks differ between machines.
-        let is_recent =
-            |modified: &SystemTime| modified.elapsed().is_ok_and(|age| age < WRITING) || modified.elapsed().is_err();
+        let is_recent = |modified: &SystemTime| modified.elapsed().map_or(true, |age| age < WRITING);
         matches!(self, Self::Text(_, modified) if is_recent(modified))
             && matches!(self.content(profile), Some(Content::Damaged))
     }

@@ -16,7 +16,7 @@ use unix as os;
 use windows as os;
 
 pub(crate) use errors::is_transient;
-pub(crate) use folder::{Folder, FolderId, LockFile, Place, user_state_folder};
+pub(crate) use folder::{Folder, FolderId, LockFile, Place, SET_ASIDE, user_state_folder};
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};
 pub(crate) use found::Found;
 #[cfg(unix)]

@@ -19,6 +19,9 @@
 //!
 //! [`Found::NotOurs`]: super::Found::NotOurs
 
+use std::io::{self, ErrorKind};
+use std::time::SystemTime;
+
 #[cfg(windows)]
 mod access;
 #[cfg(unix)]
@@ -38,3 +41,33 @@ pub(crate) use private::user_state_folder;
 pub(crate) use system::{Folder, FolderId, LockFile, Place};
 #[cfg(windows)]
 pub(crate) use windows::user_state_folder;
+
+/// What the name of something that was set aside has behind its old name, before the time.
+pub(crate) const SET_ASIDE: &str = ".damaged-";
+
+impl Folder {
+    pub(crate) fn id(&self) -> FolderId {
+        self.id
+    }
+
+    /// Gives an entry a name of its own, which is returned. The caller ensures that there is one writer at a time.
+    pub(crate) fn set_aside(&self, name: &str) -> io::Result<String> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let free = (now..).map(|stamp| format!("{name}{SET_ASIDE}{stamp:013}"));
+        let aside = free.take(100_000).find(|aside| !self.exists(aside)).ok_or(ErrorKind::AlreadyExists)?;
+        self.rename(name, &aside)?;
+        Ok(aside)
+    }
+
+    /// Sets aside what has the name of a file of the library's, and notes that for the log.
+    fn clear_the_way(&self, name: &str) -> io::Result<()> {
+        let aside = self.set_aside(name)?;
+        self.warning.set(Some(format!("{name} in the state folder was not the library's; it is {aside} now")));
+        Ok(())
+    }
+
+    /// What was set aside, once. To be logged with no lock held, that of the folder included.
+    pub(crate) fn take_warning(&self) -> Option<String> {
+        self.warning.take()
+    }
+}

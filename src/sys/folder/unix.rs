@@ -30,9 +30,10 @@ pub(crate) struct Folder {
     descriptor: OwnedFd,
     /// The user who owns the folder and must own every file in it.
     owner: u32,
-    id: FolderId,
+    mode: Mode,
+    pub(super) id: FolderId,
     /// What was set aside, for the log.
-    warning: Cell<Option<String>>,
+    pub(super) warning: Cell<Option<String>>,
 }
 
 /// The file whose lock locks the folder.
@@ -83,7 +84,7 @@ impl Place {
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
         }
-        Ok(Folder { descriptor: folder, owner, id: FolderId::from_stat(&stat), warning: Cell::default() })
+        Ok(Folder { descriptor: folder, owner, mode, id: FolderId::from_stat(&stat), warning: Cell::default() })
     }
 
     /// Whether `open_or_create` could create the folder.
@@ -110,25 +111,15 @@ impl Folder {
     /// A folder without the right to pass through it is none that a user made: it was created under such a umask, perhaps by
     /// a process that was killed.
     fn passable(self) -> io::Result<Self> {
-        let mode = Mode::from_raw_mode(os::fstat(&self.descriptor)?.st_mode);
-        if !mode.contains(Mode::XUSR) {
-            os::fchmod(&self.descriptor, mode | Mode::RWXU)?;
+        if !self.mode.contains(Mode::XUSR) {
+            os::fchmod(&self.descriptor, self.mode | Mode::RWXU)?;
         }
         Ok(self)
     }
 
-    /// What was set aside, once. To be logged with no lock held, that of the folder included.
-    pub(crate) fn take_warning(&self) -> Option<String> {
-        self.warning.take()
-    }
-
-    pub(crate) fn id(&self) -> FolderId {
-        self.id
-    }
-
     /// The permission bits as four octal digits.
     pub(crate) fn permissions(&self) -> io::Result<String> {
-        Ok(format!("{:04o}", Mode::from_raw_mode(os::fstat(&self.descriptor)?.st_mode).bits() & 0o7777))
+        Ok(format!("{:04o}", self.mode.bits() & 0o7777))
     }
 
     /// Whether something may change in the folder without a change notification: another machine's work, or any on a file
@@ -242,7 +233,7 @@ impl Folder {
             Ok(stat) if self.owns(&stat) => {
                 set_private_mode(&self.descriptor, Path::new(name), Mode::RUSR | Mode::WUSR)
             }
-            Ok(_) => self.set_aside(name),
+            Ok(_) => self.clear_the_way(name),
             Err(rustix::io::Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         };
@@ -250,15 +241,6 @@ impl Folder {
         // Not by closing alone: a forked child may have the descriptor too.
         os::flock(&self.descriptor, FlockOperation::Unlock)?;
         repaired
-    }
-
-    /// Gives what is in the way a name of its own.
-    fn set_aside(&self, name: &str) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let aside = format!("{name}.damaged-{now:013}");
-        os::renameat(&self.descriptor, name, &self.descriptor, &aside)?;
-        self.warning.set(Some(format!("{name} in the state folder was not the library's; it is {aside} now")));
-        Ok(())
     }
 
     /// Whether `name` still refers to the file `lock`.
@@ -301,10 +283,10 @@ impl Folder {
                     }
                     return Ok(opened);
                 }
-                self.set_aside(below)?;
+                self.clear_the_way(below)?;
             }
             Err(rustix::io::Errno::NOENT) => {}
-            Err(error) if is_in_the_way(error) => self.set_aside(below)?,
+            Err(error) if is_in_the_way(error) => self.clear_the_way(below)?,
             Err(error) => return Err(error.into()),
         }
         os::mkdirat(&self.descriptor, below, Mode::RWXU)?;

@@ -37,9 +37,9 @@ pub(crate) struct LockFile {
 pub(crate) struct Folder {
     path: PathBuf,
     handle: File,
-    id: FolderId,
+    pub(super) id: FolderId,
     /// What was set aside, for the log.
-    warning: Cell<Option<String>>,
+    pub(super) warning: Cell<Option<String>>,
 }
 
 /// Identifies a folder: the volume's serial number and the file's index in it.
@@ -114,15 +114,6 @@ impl Place {
 }
 
 impl Folder {
-    /// What was set aside, once. To be logged with no lock held, that of the folder included.
-    pub(crate) fn take_warning(&self) -> Option<String> {
-        self.warning.take()
-    }
-
-    pub(crate) fn id(&self) -> FolderId {
-        self.id
-    }
-
     /// The owner and the access list, in SDDL.
     pub(crate) fn permissions(&self) -> io::Result<String> {
         Access::of(&self.handle)?.text()
@@ -179,7 +170,7 @@ impl Folder {
         let path = self.path.join(name);
         let is_in_the_way = |found: &fs::Metadata| is_link(found) || !found.is_file();
         if fs::symlink_metadata(&path).is_ok_and(|found| is_in_the_way(&found)) {
-            self.set_aside(name)?;
+            self.clear_the_way(name)?;
         }
         let file = OpenOptions::new()
             .read(true)
@@ -193,15 +184,6 @@ impl Folder {
             return Err(refusal(format!("its file {name} is a link")));
         }
         Ok(LockFile { file })
-    }
-
-    /// Gives what is in the way a name of its own.
-    fn set_aside(&self, name: &str) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let aside = format!("{name}.damaged-{now:013}");
-        self.rename(name, &aside)?;
-        self.warning.set(Some(format!("{name} in the state folder was not the library's; it is {aside} now")));
-        Ok(())
     }
 
     /// Whether the name still refers to the lock file. Always, as an open lock file cannot be removed.
@@ -218,7 +200,7 @@ impl Folder {
         match fs::symlink_metadata(&folder) {
             Ok(found) if found.is_dir() && !is_link(&found) => {}
             Ok(_) => {
-                self.set_aside(below)?;
+                self.clear_the_way(below)?;
                 fs::create_dir(&folder)?;
             }
             Err(_) => fs::create_dir(&folder)?,
