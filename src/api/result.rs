@@ -24,7 +24,8 @@ impl ErrorKind {
     }
 }
 
-/// Runs an entry: no panic leaves it, errno stays as it was, and its trace line, with its arguments as `words`, is written when it returns.
+/// Runs an entry: no panic leaves it, errno stays as it was, and its trace line, with its arguments as `words`, is written when
+/// it returns.
 pub(super) fn entry<const N: usize>(
     name: &str,
     words: [usize; N],
@@ -44,11 +45,12 @@ pub(super) fn export<const N: usize>(
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
     let _uncancelled = Uncancelled::enter();
-    let _error = LastError::keep();
-    if !sys::is_shutting_down() {
-        init();
-    }
-    entry(name, words, body)
+    entry(name, words, || {
+        if !sys::is_shutting_down() {
+            init();
+        }
+        body()
+    })
 }
 
 /// Fails while the process is shutting down. Comes behind the out parameters, which are null after every failure, and before

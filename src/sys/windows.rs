@@ -112,10 +112,6 @@ impl Uncancelled {
     }
 }
 
-impl Drop for Uncancelled {
-    fn drop(&mut self) {}
-}
-
 /// The host's last error, which stays as it was.
 pub(crate) struct LastError(WIN32_ERROR);
 
