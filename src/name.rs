@@ -3,6 +3,7 @@
 //! A scan runs from the left and stops at the first fault, so it reads no more of a name than it needs.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::fmt;
 
 use crate::abi::cchProfileNameMax;
@@ -119,6 +120,11 @@ pub(crate) fn shown(text: &str) -> String {
         if is_plain(c) { shown.push(c) } else { shown.extend(c.escape_debug()) }
     }
     shown
+}
+
+/// As `shown`, for what may not be text.
+pub(crate) fn shown_os(text: impl AsRef<OsStr>) -> String {
+    shown(&text.as_ref().to_string_lossy())
 }
 
 impl fmt::Debug for Name {

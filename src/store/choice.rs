@@ -11,7 +11,7 @@ use super::folder::SharedFolder;
 use super::memory::MEMORY;
 use super::program::program;
 use super::status::{note_error, warn};
-use crate::name::shown;
+use crate::name::shown_os;
 use crate::sys;
 
 /// `None`: the memory of this process. Not behind a lock or a Once, which a forked child could find locked.
@@ -36,10 +36,7 @@ pub(crate) fn decide() {
     let folder = of_user().and_then(|folder| match folder.open_or_create() {
         Ok(_) => Ok(folder),
         Err(error) if sys::is_transient(&error) => {
-            note_error(format!(
-                "the state folder {} could not be opened: {error}",
-                shown(&folder.path().to_string_lossy())
-            ));
+            note_error(format!("the state folder {} could not be opened: {error}", shown_os(folder.path())));
             Ok(folder)
         }
         Err(error) => Err(Unusable::Folder(folder.path().to_owned(), error)),
@@ -89,10 +86,7 @@ pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
     match variable("MAPIOFFLINE_STORE") {
         Some(store) if store == "memory" => return Err(Unusable::Disabled),
         Some(store) if store != "shared" => {
-            log::warn!(
-                "MAPIOFFLINE_STORE={} is neither memory nor shared; taken as shared",
-                shown(&store.to_string_lossy())
-            );
+            log::warn!("MAPIOFFLINE_STORE={} is neither memory nor shared; taken as shared", shown_os(&store));
         }
         _ => {}
     }
@@ -120,7 +114,7 @@ impl fmt::Display for Unusable {
                 f.write_str("there is no folder for this user's state: neither HOME nor the account names one")
             }
             Self::Folder(path, error) => {
-                write!(f, "the state folder {} cannot be used: {error}", shown(&path.to_string_lossy()))
+                write!(f, "the state folder {} cannot be used: {error}", shown_os(path))
             }
         }
     }

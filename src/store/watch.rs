@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::backend::Backend;
 use super::status::{self, Status, WatchMode, note_watch, warn};
 use crate::guard::guard;
-use crate::name::{Name, shown};
+use crate::name::{Name, shown_os};
 use crate::sync::lock;
 use crate::sys::{self, Filter, FolderId, FolderWatch as _, Seen, Wake as _, Waker, Watch};
 
@@ -178,8 +178,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
                 Err(error) => {
                     note_watch(Some(WatchMode::Polled(error.to_string())));
                     not_watched.warn(|| {
-                        let folder = backend.describe().folder.unwrap_or(std::path::Path::new("")).to_string_lossy();
-                        let folder = shown(&folder);
+                        let folder = shown_os(backend.describe().folder.unwrap_or(std::path::Path::new("")));
                         format!("{folder} is looked at every {} ms, as it cannot be watched: {error}", POLL.as_millis())
                     });
                 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self as os, AtFlags, Mode, OFlags};
 use rustix::process::geteuid;
 
-use crate::name::shown;
+use crate::name::shown_os;
 
 /// The folders that have to be created for `folder`, innermost first, and the one above them. Refuses a folder of another
 /// user but root there: a program that runs as root with a user's HOME would leave folders that the user cannot write to.
@@ -17,7 +17,7 @@ pub(super) fn missing(folder: &Path) -> io::Result<(Vec<&Path>, &Path)> {
     let above = folder.ancestors().nth(missing.len()).unwrap_or(folder);
     let owner = os::stat(above)?.st_uid;
     if owner != geteuid().as_raw() && owner != 0 {
-        let above = shown(&above.to_string_lossy());
+        let above = shown_os(above);
         return Err(refusal(format!("it would be created in {above}, which belongs to another user ({owner})")));
     }
     Ok((missing, above))
