@@ -71,7 +71,7 @@ fn folder() -> Option<StateFolder> {
         }
     });
     match named {
-        Some(path) => Some(StateFolder::at(std::path::absolute(path).ok()?)),
+        Some(path) => Some(StateFolder::at(path)),
         None => StateFolder::of_user().ok(),
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn doctor(chosen: Option<PathBuf>, output: &Output) -> Result<ExitCod
     findings.add(Verdict::Good, "version", &format!("mapioffline {}", env!("CARGO_PKG_VERSION")));
     check_environment(&mut findings);
     let folder = match chosen {
-        Some(path) => Ok(StateFolder::at(std::path::absolute(&path).unwrap_or(path))),
+        Some(path) => Ok(StateFolder::at(path)),
         None => StateFolder::of_user(),
     };
     match folder {
