@@ -10,17 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{LOGGED, begin, helper, is_root, logged, place, wait_for};
-use mapioffline::{ErrorKind, OfflineObject, State, StateFolder};
-
-fn open() -> OfflineObject {
-    OfflineObject::open("Profile").unwrap()
-}
-
-fn stored(folder: &Path) -> Option<State> {
-    let stored = StateFolder::at(folder).profile("Profile").unwrap()?;
-    Some(stored.record.unwrap().state)
-}
+use common::{LOGGED, begin, helper, is_root, logged, open, place, stored, wait_for};
+use mapioffline::{ErrorKind, State, StateFolder};
 
 fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
@@ -151,7 +142,10 @@ fn what_was_created_under_such_a_umask_is_repaired() {
         fs::set_permissions(made, fs::Permissions::from_mode(0o600)).unwrap();
     }
     helper("helper_sets_offline", &folder).run();
-    assert_eq!((mode(&folder), mode(folder.join("pending")), stored(&folder)), (0o700, 0o700, Some(State::Offline)));
+    assert_eq!(
+        (mode(&folder), mode(folder.join("pending")), stored(&folder, "Profile")),
+        (0o700, 0o700, Some(State::Offline))
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -165,10 +159,10 @@ fn helper_may_write_no_byte() {
         setrlimit(Resource::Fsize, Rlimit { current: Some(limit), maximum: None }).unwrap();
         assert_eq!(object.set_state(State::Online), Err(ErrorKind::Disk.into()));
     }
-    assert_eq!((object.state(), stored(&folder)), (State::Offline, Some(State::Offline)));
+    assert_eq!((object.state(), stored(&folder, "Profile")), (State::Offline, Some(State::Offline)));
     setrlimit(Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
     object.set_state_and_wait(State::Online).unwrap();
-    assert_eq!(stored(&folder), Some(State::Online));
+    assert_eq!(stored(&folder, "Profile"), Some(State::Online));
 }
 
 #[cfg(target_os = "linux")]
@@ -270,12 +264,12 @@ fn written_beside(what: &str, make: impl FnOnce(&Path), kept: &str) {
     helper("helper_sets_offline", &folder).run();
     make(&folder);
     helper("helper_sets_online", &folder).run();
-    assert_eq!(stored(&folder), Some(State::Online), "{what}");
+    assert_eq!(stored(&folder, "Profile"), Some(State::Online), "{what}");
     let aside = names(&folder).into_iter().find(|name| name.starts_with(&format!("{kept}.damaged-")));
     assert!(aside.is_some(), "{what}: {:?}", names(&folder));
     // And the next one without more ado.
     helper("helper_sets_offline", &folder).run();
-    assert_eq!(stored(&folder), Some(State::Offline), "{what}");
+    assert_eq!(stored(&folder, "Profile"), Some(State::Offline), "{what}");
 }
 
 fn replace(path: &Path, make: impl FnOnce(&Path)) {
@@ -335,7 +329,7 @@ fn no_file_behind_a_link_is_written() {
     fs::write(users.join("new"), "the user's").unwrap();
     replace(&folder.join("pending"), |path| symlink(&users, path).unwrap());
     helper("helper_sets_online", &folder).run();
-    assert_eq!((stored(&folder), names(&users)), (Some(State::Online), vec!["new".to_owned()]));
+    assert_eq!((stored(&folder, "Profile"), names(&users)), (Some(State::Online), vec!["new".to_owned()]));
     assert_eq!(fs::read_to_string(users.join("new")).unwrap(), "the user's");
 }
 
@@ -352,7 +346,7 @@ fn a_file_with_a_second_name_is_not_written_in_place() {
         replace(&spare, make);
         helper("helper_sets_offline", &folder).run();
         helper("helper_sets_online", &folder).run();
-        assert_eq!(stored(&folder), Some(State::Online));
+        assert_eq!(stored(&folder, "Profile"), Some(State::Online));
     }
 }
 

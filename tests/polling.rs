@@ -7,12 +7,8 @@ mod common;
 use std::fs;
 use std::time::Duration;
 
-use common::{LOGGED, begin, helper, logged, place, wait_for};
-use mapioffline::{OfflineObject, State};
-
-fn open() -> OfflineObject {
-    OfflineObject::open("Profile").unwrap()
-}
+use common::{LOGGED, begin, helper, logged, open, place, wait_for};
+use mapioffline::State;
 
 #[test]
 fn helper_sets_offline() {

@@ -10,17 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use common::{LOGGED, begin, helper, helpers_folder, is_root, logged, place, wait_for};
+use common::{LOGGED, begin, helper, helpers_folder, is_root, logged, open, place, stored, wait_for};
 use mapioffline::{ErrorKind, OfflineObject, Phase, State, StateFolder};
-
-fn open() -> OfflineObject {
-    OfflineObject::open("Profile").unwrap()
-}
-
-fn state_in(folder: &Path) -> Option<State> {
-    let stored = StateFolder::at(folder).profile("Profile").unwrap()?;
-    Some(stored.record.unwrap().state)
-}
 
 // ---- helpers -------------------------------------------------------------------------------------------------------
 
@@ -57,7 +48,7 @@ fn helper_cannot_write() {
     assert_eq!(object.set_state(other), Err(ErrorKind::Disk.into()));
     assert_eq!(object.set_state_and_wait(other), Err(ErrorKind::Disk.into()));
     assert_eq!(OfflineObject::global("Another").map(drop), Err(ErrorKind::Disk.into()));
-    assert_eq!((object.state(), state_in(&folder)), (before, Some(before)));
+    assert_eq!((object.state(), stored(&folder, "Profile")), (before, Some(before)));
     assert_eq!(logged("cannot be written"), 3, "{:?}", LOGGED.lock().unwrap());
     println!("{}", LOGGED.lock().unwrap()[0]);
     drop(subscription);
@@ -81,7 +72,7 @@ fn helper_sees_the_folder_vanish() {
     // A change of this process creates it, too.
     fs::remove_dir_all(&folder).unwrap();
     while object.set_state_and_wait(State::Offline) == Err(ErrorKind::Pending.into()) {}
-    assert_eq!(state_in(&folder), Some(State::Offline));
+    assert_eq!(stored(&folder, "Profile"), Some(State::Offline));
     drop(subscription);
 }
 
@@ -193,13 +184,13 @@ fn a_full_disk_keeps_the_old_state() {
     assert!(fs::write(&hog, vec![0; 1 << 20]).is_err(), "it is full now");
     let text = helper("helper_cannot_write", &folder).run();
     assert!(text.contains("No space left on device"), "{text}");
-    assert_eq!(state_in(&folder), Some(State::Offline));
+    assert_eq!(stored(&folder, "Profile"), Some(State::Offline));
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 4, "nothing is left behind: {names:?}");
     assert!(spares(&folder).iter().all(|spare| spare.len() == 0 && spare.is_file()));
     fs::remove_file(hog).unwrap();
     helper("helper_sets_online_again", &folder).run();
-    assert_eq!(state_in(&folder), Some(State::Online));
+    assert_eq!(stored(&folder, "Profile"), Some(State::Online));
 }
 
 #[test]

@@ -6,20 +6,15 @@ mod common;
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{begin, helper, place};
+use common::{begin, helper, place, stored};
 use mapioffline::{ErrorKind, OfflineObject, State, StateFolder, set_strict_hosting};
 
 fn open(name: &str) -> OfflineObject {
     OfflineObject::open(name).unwrap()
-}
-
-fn stored(folder: &Path, name: &str) -> Option<State> {
-    StateFolder::at(folder).profile(name).unwrap().map(|profile| profile.record.unwrap().state)
 }
 
 // ---- not stored ----------------------------------------------------------------------------------------------------

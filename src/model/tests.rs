@@ -420,14 +420,20 @@ fn another_processs_change_is_followed_and_the_last_one_counts() {
     assert_eq!(notified().len(), 6, "coalesced to the last");
 }
 
-#[test]
-fn what_is_queued_and_overtaken_does_not_begin() {
+/// A shared global object that goes offline, with DONE delivered.
+fn shared_in_done() -> (Fixture, Made, TransitionKey) {
     let mut f = fixture();
     f.shared = true;
     let root = f.global();
     let (_, _) = f.advise(&root, 1);
     let key = f.begin(&root, Offline);
     f.run_up_to(key, Runner::Caller, Phase::Done);
+    (f, root, key)
+}
+
+#[test]
+fn what_is_queued_and_overtaken_does_not_begin() {
+    let (mut f, root, key) = shared_in_done();
     f.queue(&root, Online, Some("second"));
     // Another process sets it offline again, before this one comes to online.
     f.model.set_recorded(Offline);
@@ -440,12 +446,7 @@ fn what_is_queued_and_overtaken_does_not_begin() {
 fn what_waits_for_the_end_goes_by_what_is_stored_then() {
     // Another process's change, and this one's own.
     for own in [false, true] {
-        let mut f = fixture();
-        f.shared = true;
-        let root = f.global();
-        let (_, _) = f.advise(&root, 1);
-        let key = f.begin(&root, Offline);
-        f.run_up_to(key, Runner::Caller, Phase::Done);
+        let (mut f, root, key) = shared_in_done();
         if own {
             f.queue(&root, Online, Some("second"));
         } else {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use mapioffline::StateFolder;
+use mapioffline::{OfflineObject, State, StateFolder};
 
 /// The folder of this test program: all tests of a program share one process, and the process has one store.
 pub(crate) fn folder() -> &'static StateFolder {
@@ -70,6 +70,16 @@ pub(crate) fn is_root() -> bool {
         println!("SKIPPED: this needs root");
     }
     id
+}
+
+/// The profile that most tests use.
+pub(crate) fn open() -> OfflineObject {
+    OfflineObject::open("Profile").unwrap()
+}
+
+/// What is stored of a profile.
+pub(crate) fn stored(folder: &Path, name: &str) -> Option<State> {
+    StateFolder::at(folder).profile(name).unwrap().map(|profile| profile.record.unwrap().state)
 }
 
 /// The path of a new state folder, in a temporary folder that is removed when the value is dropped.
