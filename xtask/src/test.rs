@@ -131,8 +131,7 @@ fn build(tools: &Tools) -> Result<()> {
 }
 
 fn conformance(tools: &Tools) -> Result<()> {
-    let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "-j", "2", "--test-dir"]);
-    ctest.arg(build_folder());
+    let mut ctest = tools.suite(&build_folder());
     let log = target().join("conformance.log");
     // A thousand lines that say "Passed" would hide the others. Every hundredth shows progress.
     run_filtered(&mut ctest, &log, |line| {

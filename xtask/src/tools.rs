@@ -64,6 +64,14 @@ impl Tools {
         }
         run(&mut cmake)
     }
+
+    /// ctest for the tests below `build`. Most of them wait most of the time, so more run at once than there are processors.
+    pub(crate) fn suite(&self, build: &Path) -> Command {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut ctest = command(&self.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
+        ctest.arg(build).arg("-j").arg((3 * processors).to_string());
+        ctest
+    }
 }
 
 fn cmake_is_new_enough(cmake: &str) -> bool {

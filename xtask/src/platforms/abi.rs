@@ -117,8 +117,8 @@ impl Abi {
         tools::debian_packages(self.packages, self.target)?;
         self.build(tools, &root(), &self.build_folder(), &[])?;
         let _running = self.wine().map(Wine::start).transpose()?;
-        let mut ctest = command(&tools.ctest, ["--no-tests=error", "-j", "2", "--output-on-failure", "-LE", "abort"]);
-        ctest.arg("--test-dir").arg(self.build_folder());
+        let mut ctest = tools.suite(&self.build_folder());
+        ctest.args(["-LE", "abort"]);
         let log = folder().join(format!("{}.log", self.toolchain.unwrap_or("linux-x64")));
         // Failures are in the counts. The output of the failed cases is in the log.
         let result = run_filtered(&mut ctest, &log, |line| line.contains("tests passed"));
@@ -136,8 +136,8 @@ impl Abi {
         if self.wine().is_some() && died > 0 && died == row.failed {
             // Wine 8 may fault or hang in its own code when a process ends while it has other threads.
             println!("{died} programs passed, and died in Wine's exit: they are run once more");
-            let mut again = command(&tools.ctest, ["--rerun-failed", "--output-on-failure", "-j", "2", "--test-dir"]);
-            again.arg(self.build_folder());
+            let mut again = tools.suite(&self.build_folder());
+            again.arg("--rerun-failed");
             let log = log.with_extension("again.log");
             let result = run_filtered(&mut again, &log, |line| line.contains("tests passed"));
             let second = count(&fs::read_to_string(&log)?);
