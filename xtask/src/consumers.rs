@@ -57,9 +57,7 @@ fn find_package(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
             [format!("-DCMAKE_PREFIX_PATH={}", prefix.display()), format!("-DBUILD_SHARED_LIBS={shared}")];
         tools.configure(&root().join("c-tests/consumer/find_package"), &build, &definitions)?;
         tools.build(&build, &[])?;
-        run(command(&tools.ctest, ["--output-on-failure", "--test-dir"])
-            .arg(&build)
-            .env("MAPIOFFLINE_STORE", "memory"))?;
+        run(tools.ctest(&build).env("MAPIOFFLINE_STORE", "memory"))?;
     }
     Ok(())
 }
@@ -141,7 +139,7 @@ fn subdirectory(tools: &Tools, work: &Path) -> Result<()> {
     let build = work.join("subdirectory");
     tools.configure(&root().join("c-tests/consumer/subdirectory"), &build, &crate::definitions())?;
     tools.build(&build, &[])?;
-    run(command(&tools.ctest, ["--output-on-failure", "--test-dir"]).arg(&build).env("MAPIOFFLINE_STORE", "memory"))
+    run(tools.ctest(&build).env("MAPIOFFLINE_STORE", "memory"))
 }
 
 /// lib, lib64 or Debian's lib/TRIPLET.

@@ -10,7 +10,7 @@ use crate::{Result, target};
 /// The build tools.
 pub(crate) struct Tools {
     pub(crate) cmake: PathBuf,
-    pub(crate) ctest: PathBuf,
+    ctest: PathBuf,
     pub(crate) ninja: PathBuf,
     pub(crate) pkg_config: PathBuf,
 }
@@ -65,11 +65,18 @@ impl Tools {
         run(&mut cmake)
     }
 
-    /// ctest for the tests below `build`. Most of them wait most of the time, so more run at once than there are processors.
+    /// ctest for the tests below `build`.
+    pub(crate) fn ctest(&self, build: &Path) -> Command {
+        let mut ctest = command(&self.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
+        ctest.arg(build);
+        ctest
+    }
+
+    /// ctest for the suite below `build`. Most cases wait most of the time, so more run at once than there are processors.
     pub(crate) fn suite(&self, build: &Path) -> Command {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut ctest = command(&self.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
-        ctest.arg(build).arg("-j").arg((3 * processors).to_string());
+        let mut ctest = self.ctest(build);
+        ctest.arg("-j").arg((3 * processors).to_string());
         ctest
     }
 }

@@ -158,7 +158,6 @@ fn subdirectory(tools: &Tools, abi: &Abi, cpu: &str) -> Result<()> {
 
 /// Windows would look for the DLL beside the programs. WINEPATH names its folder for Wine.
 fn run_consumers(tools: &Tools, build: &Path, library: &Path) -> Result<()> {
-    let mut ctest = command(&tools.ctest, ["--output-on-failure", "--no-tests=error", "--test-dir"]);
-    output(ctest.arg(build).env("WINEPATH", library).env("MAPIOFFLINE_STORE", "memory"))?;
+    output(tools.ctest(build).env("WINEPATH", library).env("MAPIOFFLINE_STORE", "memory"))?;
     Ok(())
 }
