@@ -110,9 +110,10 @@ impl Place {
 impl Folder {
     /// A folder without the right to pass through it is none that a user made: it was created under such a umask, perhaps by
     /// a process that was killed.
-    fn passable(self) -> io::Result<Self> {
+    fn passable(mut self) -> io::Result<Self> {
         if !self.mode.contains(Mode::XUSR) {
-            os::fchmod(&self.descriptor, self.mode | Mode::RWXU)?;
+            self.mode |= Mode::RWXU;
+            os::fchmod(&self.descriptor, self.mode)?;
         }
         Ok(self)
     }
