@@ -77,7 +77,11 @@ fn sigints_on_a_terminal(redirect: &str, act: impl FnOnce(&mut std::process::Chi
     let place = Place::new();
     let program = place.path().join("sigints.py");
     std::fs::write(&program, SIGINTS).unwrap();
-    let run = format!("exec '{}' run -- python3 '{}' {redirect}", env!("CARGO_BIN_EXE_mapioffline"), program.display());
+    let run = format!(
+        "exec env --default-signal '{}' run -- python3 '{}' {redirect}",
+        env!("CARGO_BIN_EXE_mapioffline"),
+        program.display()
+    );
     let mut script = Command::new("script");
     script.args(["-q", "-e", "-c", &run, "/dev/null"]).env("SHELL", "/bin/sh");
     let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -111,7 +115,7 @@ fn run_passes_the_interrupt_key_on_to_another_process_group() {
     use std::io::Write as _;
     let place = Place::new();
     let run = format!(
-        "exec '{}' run -- setsid sh -c 'trap \"exit 9\" INT; echo ready; for i in $(seq 100); do sleep 0.05; done'",
+        "exec env --default-signal '{}' run -- setsid sh -c 'trap \"exit 9\" INT; echo ready; for i in $(seq 100); do sleep 0.05; done'",
         env!("CARGO_BIN_EXE_mapioffline")
     );
     let mut script = Command::new("script");

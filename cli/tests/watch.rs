@@ -172,7 +172,7 @@ fn watch_and_run_end_at_a_signal_as_the_first_process() {
         for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
             let mut command = std::process::Command::new("unshare");
             command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]);
-            command.arg(env!("CARGO_BIN_EXE_mapioffline")).args(arguments);
+            command.args(["env", "--default-signal", env!("CARGO_BIN_EXE_mapioffline")]).args(arguments);
             command.env("MAPIOFFLINE_STATE_DIR", place.path());
             let mut unshare = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             let mut line = String::new();

@@ -23,7 +23,15 @@ impl Place {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mapioffline"));
+        let program = env!("CARGO_BIN_EXE_mapioffline");
+        let mut command = if cfg!(target_os = "linux") {
+            // `nohup`, or a shell's `&`, may have started the tests with signals ignored, which children inherit.
+            let mut command = Command::new("env");
+            command.args(["--default-signal", program]);
+            command
+        } else {
+            Command::new(program)
+        };
         command.args(arguments).env("MAPIOFFLINE_STATE_DIR", self.path()).env_remove("MAPIOFFLINE_STORE");
         command
     }
