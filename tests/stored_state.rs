@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{begin, helper, place, stored};
+use common::{begin, helper, place, place_in_memory, stored};
 use mapioffline::{ErrorKind, OfflineObject, State, StateFolder, set_strict_hosting};
 
 fn open(name: &str) -> OfflineObject {
@@ -176,7 +176,7 @@ fn helper_runs_while_the_store_is_locked() {
 
 #[test]
 fn a_locked_store_delays_the_change_that_writes_and_nothing_else() {
-    let (_place, folder) = place();
+    let (_place, folder) = place_in_memory();
     print!("{}", helper("helper_runs_while_the_store_is_locked", &folder).run());
 }
 
@@ -199,7 +199,7 @@ fn helper_changes_as_fast_as_it_can() {
 
 #[test]
 fn a_queue_of_writers_causes_no_timeout() {
-    let (_place, folder) = place();
+    let (_place, folder) = place_in_memory();
     let helpers: Vec<_> = (0..32)
         .map(|index| {
             let helper =

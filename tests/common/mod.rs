@@ -84,7 +84,17 @@ pub(crate) fn stored(folder: &Path, name: &str) -> Option<State> {
 
 /// The path of a new state folder, in a temporary folder that is removed when the value is dropped.
 pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
-    let place = tempfile::tempdir().unwrap();
+    place_in(&std::env::temp_dir())
+}
+
+/// The same in memory where there is such a file system: what is timed does not wait for what others write to the disk.
+pub(crate) fn place_in_memory() -> (tempfile::TempDir, PathBuf) {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { place_in(memory) } else { place() }
+}
+
+fn place_in(parent: &Path) -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir_in(parent).unwrap();
     let folder = place.path().join("state");
     (place, folder)
 }
