@@ -33,6 +33,17 @@ impl<T: Types> Model<T> {
         Self { trees: Slab::new(), global: None, recorded, objects: 0, transitions: 0, inherited: Vec::new() }
     }
 
+    /// Whether there is no object and no transition.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.trees.len() == 0 && self.inherited.is_empty()
+    }
+
+    /// An empty model becomes that of another profile. The numbers of objects and transitions go on: an old key finds nothing.
+    pub(crate) fn forget(&mut self, recorded: State) {
+        self.trees = Slab::new();
+        self.recorded = recorded;
+    }
+
     pub(crate) fn recorded(&self) -> State {
         self.recorded
     }

@@ -31,11 +31,11 @@ fn ensure_watcher_of(backend: &'static dyn Backend) {
 /// Follows what other processes changed.
 fn follow_changes(changed: Changed) -> bool {
     match changed {
-        Changed::Profile(folded) => Registry::find_folded(folded).is_none_or(follow),
+        Changed::Profile(folded) => Registry::find_folded(folded).is_none_or(|found| follow(found.profile())),
         Changed::Any => {
             let mut followed = true;
             // Every profile, whatever comes of one.
-            Registry::each(|profile| followed &= follow(profile));
+            Registry::each(|found| followed &= follow(found.profile()));
             followed
         }
     }
@@ -43,9 +43,14 @@ fn follow_changes(changed: Changed) -> bool {
 
 /// Goes where the store says, which another process may have changed. False: that has to be tried again.
 pub(super) fn follow(profile: &'static Profile) -> bool {
-    if !profile.lock().invalidate_readings_unless_open() {
-        return true;
-    }
+    // A damaged record is restored with no lock held: until then the profile must not become another one.
+    let _use = {
+        let mut state = profile.lock();
+        if !state.invalidate_readings_unless_open() {
+            return true;
+        }
+        profile.use_it()
+    };
     let is_idle = |state: &mut ProfileState| {
         let written = state.model.is_global_written();
         // Noted under the lock under which the reading is skipped: the writer looks when it locks again.

@@ -54,6 +54,7 @@ extern "C" fn child() {
         locks.notifiers.abandon_idle();
         locks.registry.fork_guards.each(|state| state.after_fork_in_child());
         locks.registry.fork_guards.release();
+        locks.registry.abandon_forgotten();
         drop(ManuallyDrop::into_inner(locks));
     }
 }

@@ -10,6 +10,7 @@ mod open;
 mod profile;
 mod profiles;
 mod registry;
+mod release;
 mod run;
 mod set_state;
 #[cfg(test)]

@@ -24,14 +24,15 @@ pub(crate) fn open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline
 
 fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
     if *identity != Identity::GLOBAL {
-        let profile = Registry::find(name).ok_or(ErrorKind::NotFound)?;
-        let client = profile.lock().find(identity).and_then(InternalRef::try_client);
+        let found = Registry::find(name).ok_or(ErrorKind::NotFound)?;
+        let client = found.profile().lock().find(identity).and_then(InternalRef::try_client);
         return Ok(client.ok_or(ErrorKind::NotFound)?);
     }
     if hosting::is_strict() && !is_hosted(name) {
         return Err(ErrorKind::NotFound.into());
     }
-    let profile = Registry::find_or_add(name)?;
+    let found = Registry::find_or_add(name)?;
+    let profile = found.profile();
     let client = open_global(profile, |state, profile| {
         let opened = state.open_global(profile)?;
         // A fresh opener does not know what a damaged record said: the watcher must not write it anew either.
@@ -46,8 +47,8 @@ fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, 
 
 /// Whether a process made the profile's global object. The answer does not add the profile.
 fn is_hosted(name: &Name) -> bool {
-    let (is_current, was_hosted) = Registry::find(name).map_or((false, false), |profile| {
-        let state = profile.lock();
+    let (is_current, was_hosted) = Registry::find(name).map_or((false, false), |found| {
+        let state = found.profile().lock();
         // What this process knows of a profile that it does not have open may be out of date.
         (state.model.has_global() || !state.record.is_shared(), state.record.hosted())
     });
@@ -94,14 +95,15 @@ fn find_or_create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>
         return Err(ErrorKind::InvalidArgument.into());
     }
     if let Some(parent) = parent
-        && Registry::find(name).is_none_or(|profile| !std::ptr::eq(parent.profile(), profile))
+        && Registry::find(name).is_none_or(|found| !std::ptr::eq(parent.profile(), found.profile()))
     {
         return Err(ErrorKind::InvalidArgument.into());
     }
     if identity == Some(Identity::GLOBAL) {
         return host(name, capabilities);
     }
-    let profile = Registry::find_or_add(name)?;
+    let found = Registry::find_or_add(name)?;
+    let profile = found.profile();
     // Before the lock, and so released after it if it is not used.
     let mut parent_ref = parent.map(|parent| parent.try_client().ok_or(ErrorKind::InvalidArgument)).transpose()?;
     let mut state = profile.lock();
@@ -141,7 +143,7 @@ fn open_global(
         );
         if let Some((opened, damaged, warning)) = read {
             if let Some(warning) = warning {
-                warning.log(profile.name());
+                warning.log(&profile.name());
             }
             if let Some(damaged) = damaged {
                 restore(profile, damaged);
@@ -172,7 +174,8 @@ fn finish(opened: Opened) -> Result<ClientRef<Offline>, Error> {
 
 /// The object is made before anything is written that other processes see.
 fn host(name: &Name, capabilities: Capabilities) -> Result<ClientRef<Offline>, Error> {
-    let profile = Registry::find_or_add(name)?;
+    let found = Registry::find_or_add(name)?;
+    let profile = found.profile();
     let mut is_hosted = false;
     let client = open_global(profile, |state, profile| {
         let opened = state.open_global(profile)?;

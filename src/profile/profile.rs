@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use once_cell::race::OnceRef;
 
 use crate::abi::{GUID, GUID_GlobalState};
-use crate::com::{ClientRef, InternalRef, Payload};
+use crate::com::{ClientRef, InternalRef};
 use crate::deliver::Reservation;
 use crate::error::ErrorKind;
 use crate::exit;
@@ -33,12 +33,27 @@ impl Identity {
     pub(crate) const GLOBAL: Self = Self { kind: GUID_GlobalState, instance: None };
 }
 
-/// A profile. It is never freed: its state outlives the handles.
+/// A profile. Its memory is never freed, as object handles are no references; it serves for another profile when nothing
+/// needs this one any more (`Registry::forget_idle`). Keys of objects stay unique meanwhile.
 pub(crate) struct Profile {
-    name: Name,
-    /// The folded name. No longer than it has to be, as there may be many profiles.
-    folded: Vec<u16>,
+    /// Who uses it without an object. Incremented under the registry's lock, or under this profile's while it has objects.
+    users: AtomicU32,
     state: Mutex<ProfileState>,
+}
+
+/// Keeps a profile from being forgotten.
+pub(super) struct ProfileUse(&'static Profile);
+
+impl ProfileUse {
+    pub(super) fn profile(&self) -> &'static Profile {
+        self.0
+    }
+}
+
+impl Drop for ProfileUse {
+    fn drop(&mut self) {
+        self.0.users.fetch_sub(1, Ordering::Release);
+    }
 }
 
 /// What runs on an executor.
@@ -52,6 +67,8 @@ type Identities = HashMap<Identity, ObjectKey, BuildHasherDefault<DefaultHasher>
 pub(super) struct Damaged(pub(super) Option<Record>);
 
 pub(crate) struct ProfileState {
+    /// As it was first spelled.
+    name: Name,
     pub(super) model: Model<OfflineTypes>,
     pub(super) record: ProfileRecord,
     /// Named objects, the global one excepted.
@@ -123,7 +140,7 @@ impl Offline {
     }
 
     /// The profile's name as it was first spelled.
-    pub(crate) fn profile_name(&self) -> &Name {
+    pub(crate) fn profile_name(&self) -> Name {
         self.profile.name()
     }
 
@@ -176,17 +193,6 @@ impl Object for InternalRef<Offline> {
     }
 }
 
-impl Payload for Offline {
-    fn last_release(this: &InternalRef<Self>) -> Option<ClientRef<Self>> {
-        let mut state = this.profile.lock();
-        let ended = state.end(this.key, Thread::current());
-        drop(state);
-        // The reference on the parent is released by the caller, in a loop: chains of parents may be long.
-        drop((ended.sinks, ended.object));
-        ended.parent
-    }
-}
-
 /// The model of offline objects.
 pub(super) enum OfflineTypes {}
 
@@ -206,25 +212,46 @@ impl Types for OfflineTypes {
 }
 
 impl Profile {
-    pub(super) fn new(name: Name, folded: Vec<u16>) -> Self {
+    pub(super) fn new(name: Name) -> Self {
         let state = ProfileState {
+            name,
             model: Model::new(Record::NEW.state),
             record: ProfileRecord::new(store::backend()),
             identities: Identities::default(),
             interest: None,
             follow_after_write: false,
         };
-        Self { name, folded, state: Mutex::new(state) }
+        Self { users: AtomicU32::new(0), state: Mutex::new(state) }
+    }
+
+    /// Called under the registry's lock, or under the profile's while it has objects.
+    pub(super) fn use_it(&'static self) -> ProfileUse {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        ProfileUse(self)
+    }
+
+    /// Forgets the profile if nothing needs it: it has no object and no transition, and what is known of it is in the store,
+    /// or is what is known of a new profile. Called under the registry's lock.
+    pub(super) fn forget(&self) -> bool {
+        let mut state = self.lock();
+        let forgotten = self.users.load(Ordering::Acquire) == 0 && state.is_idle();
+        if forgotten {
+            state.model.forget(Record::NEW.state);
+        }
+        forgotten
+    }
+
+    /// Makes a forgotten profile another one.
+    pub(super) fn become_new(&self, name: Name) {
+        let mut state = self.lock();
+        state.name = name;
+        state.record.become_new(store::backend());
+        state.follow_after_write = false;
     }
 
     /// The profile's name as it was first spelled.
-    pub(crate) fn name(&self) -> &Name {
-        &self.name
-    }
-
-    /// The folded name.
-    pub(super) fn key(&self) -> &[u16] {
-        &self.folded
+    pub(crate) fn name(&self) -> Name {
+        self.lock().name
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, ProfileState> {
@@ -243,10 +270,10 @@ impl Profile {
             if !state.record.is_shared() || !needs(&mut state) {
                 return None;
             }
-            let (version, backend) = (state.record.version(), state.record.backend());
+            let (name, version, backend) = (state.name, state.record.version(), state.record.backend());
             let look_for_damage = state.record.looks_for_damage(state.model.has_global());
             drop(state);
-            let stored = backend.read(&self.name, look_for_damage);
+            let stored = backend.read(&name, look_for_damage);
             let mut state = self.lock();
             if state.record.version() == version {
                 return Some(take(&mut state, stored));
@@ -256,9 +283,18 @@ impl Profile {
 }
 
 impl ProfileState {
+    pub(super) fn name(&self) -> Name {
+        self.name
+    }
+
     /// What the model's decisions depend on.
     pub(super) fn conditions(&self, has_executor: bool) -> Conditions {
         Conditions { exiting: exit::exiting(), shared: self.record.is_shared(), has_executor }
+    }
+
+    /// Whether nothing would be lost if this process knew nothing of the profile.
+    pub(super) fn is_idle(&self) -> bool {
+        self.model.is_empty() && (self.record.is_shared() || self.record.is_new(self.model.recorded()))
     }
 
     /// The record of the profile as this process knows it.

@@ -92,7 +92,7 @@ fn confirm(profile: &'static Profile, key: ObjectKey, to: State) -> Result<bool,
     );
     let Some((agrees, warning)) = read else { return Ok(true) };
     if let Some(warning) = warning {
-        warning.log(profile.name());
+        warning.log(&profile.name());
     }
     if agrees {
         return Ok(true);

@@ -13,27 +13,27 @@ pub(super) fn update<R>(
     change: Change,
     take: impl FnOnce(&mut ProfileState, Result<(), Error>) -> R,
 ) -> R {
-    let backend = {
+    let (name, backend) = {
         let mut state = profile.lock();
         state.record.invalidate_readings();
-        state.record.backend()
+        (state.name(), state.record.backend())
     };
-    let mut updated = backend.update(profile.name(), change);
+    let mut updated = backend.update(&name, change);
     let mut later_format = None;
     if let Err(StoreError::LaterFormat(format)) = updated.result {
         // The profile is this process's own from now on.
         later_format = Some(format);
-        updated.result = MEMORY.update(profile.name(), change).result;
+        updated.result = MEMORY.update(&name, change).result;
     }
     if updated.set_aside {
-        StoreWarning::SetAside.log(profile.name());
+        StoreWarning::SetAside.log(&name);
     }
     match &updated.result {
         Err(StoreError::Io(error)) if log_failure => {
-            store::warn(format!("profile {}: its file cannot be written: {error}", profile.name().shown()));
+            store::warn(format!("profile {}: its file cannot be written: {error}", name.shown()));
         }
         Err(StoreError::Locked) => {
-            store::note_error(format!("profile {}: another program holds the folder's lock", profile.name().shown()));
+            store::note_error(format!("profile {}: another program holds the folder's lock", name.shown()));
         }
         _ => {}
     }
@@ -56,7 +56,7 @@ pub(super) fn update<R>(
     let taken = take(state, result);
     drop(locked);
     if let Some(warning) = warning {
-        warning.log(profile.name());
+        warning.log(&name);
     }
     taken
 }
@@ -75,7 +75,7 @@ pub(super) fn restore(profile: &'static Profile, Damaged(known): Damaged) {
 pub(super) fn read_stored(profile: &'static Profile, needs: impl Fn(&mut ProfileState) -> bool) {
     let Some((damaged, warning)) = profile.read(needs, ProfileState::adopt) else { return };
     if let Some(warning) = warning {
-        warning.log(profile.name());
+        warning.log(&profile.name());
     }
     if let Some(damaged) = damaged {
         restore(profile, damaged);

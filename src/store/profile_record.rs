@@ -70,6 +70,16 @@ impl ProfileRecord {
         }
     }
 
+    /// The record of another profile from now on. Readings that are under way are out of date.
+    pub(crate) fn become_new(&mut self, backend: &'static dyn Backend) {
+        *self = Self { version: self.version.wrapping_add(1), ..Self::new(backend) };
+    }
+
+    /// Whether this profile, which is in `state`, is as a new one.
+    pub(crate) fn is_new(&self, state: State) -> bool {
+        self.with_state(state) == Record::NEW
+    }
+
     pub(crate) fn backend(&self) -> &'static dyn Backend {
         self.backend
     }
