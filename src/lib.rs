@@ -40,6 +40,7 @@ mod state_folder;
 mod store;
 mod sync;
 mod sys;
+mod trace;
 
 pub use change::{Change, Phase};
 pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};

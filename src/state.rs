@@ -27,6 +27,14 @@ impl State {
         self as u32
     }
 
+    /// For log lines.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Online => "online",
+        }
+    }
+
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::Offline => Self::Online,

@@ -215,6 +215,7 @@ CASE(live_objects_are_counted, decision, "D 14") {
 struct log {
     pthread_t thread; /* the thread whose lines count */
     char last[512];
+    char before[512]; /* the line before it */
     ULONG level;
     int lines;
     IMAPIOfflineMgr *object;
@@ -226,6 +227,7 @@ static void STDMETHODCALLTYPE take_line(void *context, ULONG level, const MAPIOF
     if (level != MAPIOFFLINE_LOG_TRACE || !pthread_equal(log->thread, pthread_self())) {
         return; /* not the trace line of an entry of the case */
     }
+    memcpy(log->before, log->last, sizeof(log->before));
     snprintf(log->last, sizeof(log->last), "%s", message);
     log->level = level;
     log->lines++;
@@ -267,6 +269,82 @@ CASE(log_callback_gets_one_line_for_each_entry, decision, "D 15") {
     log.object = NULL;
     check_state(object, OFFLINE);
     check_eq(log.lines, 0);
+    release_last(object);
+}
+
+/* Whether the last line says each E_INVALIDARG's reason. */
+#define check_reason(call, reason)                                                                                     \
+    do {                                                                                                               \
+        check_hr(call, E_INVALIDARG);                                                                                  \
+        check(strstr(log.last, "E_INVALIDARG: " reason) != NULL);                                                      \
+    } while (0)
+
+CASE(trace_gives_names_and_reasons, decision, "D 15") {
+    IMAPIOfflineMgr *object = NULL;
+    MAPIOFFLINE_ADVISEINFO info;
+    MAPIOFFLINE_CREATEINFO create;
+    struct sink sink;
+    struct log log;
+    void *found = NULL;
+    ULONG token = 0;
+    ULONG state = 0;
+    need_extension(MapiOfflineSetLogCallback);
+    memset(&log, 0, sizeof(log));
+    log.thread = pthread_self();
+    check_ok(lib.MapiOfflineSetLogCallback(MAPIOFFLINE_LOG_TRACE, take_line, &log));
+    check_ok(lib.HrOpenOfflineObj(0, L"Traced \"one\"", &GUID_GlobalState, NULL, &object));
+    check(strstr(log.last, "S_OK, profile Traced \"one\", object ") != NULL);
+    if (!check(object != NULL)) {
+        return;
+    }
+    check_reason(lib.HrOpenOfflineObj(0, profile(), &GUID_GlobalState, NULL, NULL), "ppOffline");
+    check_reason(lib.HrOpenOfflineObj(0, NULL, &GUID_GlobalState, NULL, (IMAPIOfflineMgr **)&found), "the profile's name");
+    check_reason(lib.HrOpenOfflineObj(0, L"", &GUID_GlobalState, NULL, (IMAPIOfflineMgr **)&found), "the profile's name");
+    check_reason(lib.HrOpenOfflineObj(0, profile(), NULL, NULL, (IMAPIOfflineMgr **)&found), "pGUID");
+    check_reason(lib.HrCreateOfflineObj(0, NULL, (IMAPIOfflineMgr **)&found), "the pointer to the structure");
+    memset(&create, 0, sizeof(create));
+    create.ulSize = sizeof(create) - 1;
+    check_reason(lib.HrCreateOfflineObj(0, &create, (IMAPIOfflineMgr **)&found), "ulSize");
+    create.ulSize = sizeof(create);
+    create.pwszProfileName = profile();
+    create.ulCapabilities = 4;
+    check_reason(lib.HrCreateOfflineObj(0, &create, (IMAPIOfflineMgr **)&found), "ulCapabilities");
+    create.ulCapabilities = BOTH;
+    create.pInstance = &kind;
+    check_reason(lib.HrCreateOfflineObj(0, &create, (IMAPIOfflineMgr **)&found), "pInstance");
+    create.pInstance = NULL;
+    create.pParent = object;
+    check_reason(lib.HrCreateOfflineObj(0, &create, (IMAPIOfflineMgr **)&found), "the parent");
+    check_reason(IMAPIOfflineMgr_SetCurrentState(object, 0, 1, OFFLINE, NULL), "ulMask");
+    check_reason(set_state(object, 0, 3), "ulState");
+    check_reason(IMAPIOfflineMgr_SetCurrentState(object, 0, MAPIOFFLINE_STATE_OFFLINE_MASK, OFFLINE, &log), "pReserved");
+    check_reason(IMAPIOfflineMgr_GetCurrentState(object, NULL), "the pointer to the result");
+    check_reason(IMAPIOfflineMgr_GetCapabilities(object, NULL), "the pointer to the result");
+    check_reason(IMAPIOfflineMgr_QueryInterface(object, REF(IID_IUnknown), NULL), "ppvObj");
+#ifndef __cplusplus
+    check_reason(IMAPIOfflineMgr_QueryInterface(object, NULL, &found), "riid");
+#endif
+    sink_init(&sink);
+    info = advise_info(&sink, 7);
+    check_reason(IMAPIOfflineMgr_Advise(object, 0, &info, NULL), "pulAdviseToken");
+    info.ulStateMask = 0x10;
+    check_reason(IMAPIOfflineMgr_Advise(object, 0, &info, &token), "ulStateMask");
+    check(strstr(log.last, "profile Traced") != NULL);
+    info = advise_info(&sink, 7);
+    check_ok(IMAPIOfflineMgr_Advise(object, 0, &info, &token));
+    check_ok(IMAPIOfflineMgr_GetCurrentState(object, &state));
+    check(strstr(log.last, "S_OK (online)") != NULL);
+    /* A line for each Notify, on the thread that calls it. */
+    log.lines = 0;
+    check_ok(IMAPIOfflineMgr_SetCurrentState(object, MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, OFFLINE, NULL));
+    check_eq(log.lines, 4);
+    check(strstr(log.last, "SetCurrentState") != NULL && strstr(log.last, "profile Traced \"one\", to offline") != NULL);
+    check(strstr(log.before, "Notify(") != NULL && strstr(log.before, "0x7): DONE, online to offline, profile Traced") != NULL);
+    check(strstr(log.before, ", took ") != NULL);
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check(sink_released(&sink));
+    check_ok(lib.MapiOfflineSetLogCallback(0, NULL, NULL));
+    set_when_idle(object, ONLINE);
     release_last(object);
 }
 

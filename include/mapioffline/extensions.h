@@ -86,8 +86,8 @@ HRESULT STDMETHODCALLTYPE MapiOfflineGetStoreStatus(ULONG *pulStore,
  * still call the previous callback for a line that it had begun.
  *
  * ulLevel: the most verbose level wanted, from MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line for each call into
- * the library); ignored without a callback. pfnCallback: see MAPIOFFLINE_LOG_CALLBACK. pContext: passed to the callback
- * unchanged.
+ * the library, and for each Notify); ignored without a callback. pfnCallback: see MAPIOFFLINE_LOG_CALLBACK. pContext:
+ * passed to the callback unchanged.
  *
  * Returns, in the order of the checks: E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust
  * program with a logger of its own, which gets the lines); S_OK. Callable on any thread. */

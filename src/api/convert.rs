@@ -14,6 +14,7 @@ use crate::error::ErrorKind;
 use crate::name::Name;
 use crate::profile::Offline;
 use crate::sink::ClientSink;
+use crate::trace::{self, invalid};
 
 /// Where an interface pointer goes. Null until then, and after every failure.
 pub(super) struct Out<I>(NonNull<*mut I>);
@@ -22,7 +23,7 @@ impl<I> Out<I> {
     /// # Safety
     /// C's contract for `out`.
     pub(super) unsafe fn new(out: *mut *mut I) -> Result<Self, ErrorKind> {
-        let out = NonNull::new(out).ok_or(ErrorKind::InvalidArgument)?;
+        let out = NonNull::new(out).ok_or_else(|| invalid("ppOffline is null"))?;
         // SAFETY: C's contract.
         unsafe { out.write_unaligned(std::ptr::null_mut()) };
         Ok(Self(out))
@@ -37,16 +38,18 @@ impl<I> Out<I> {
 impl Out<IMAPIOfflineMgr> {
     /// Hands an object to the client.
     pub(super) fn hand(self, object: ClientRef<Offline>, which: Unknown) {
-        self.set(object.into_raw(which));
+        let object = object.into_raw(which);
+        trace::note(|notes| notes.object = Some(object as usize));
+        self.set(object);
     }
 }
 
-/// A number that C wants to know.
+/// The token of a registration.
 ///
 /// # Safety
 /// C's contract for `out`.
 pub(super) unsafe fn write_number(out: *mut ULONG, value: ULONG) -> Result<(), ErrorKind> {
-    let out = NonNull::new(out).ok_or(ErrorKind::InvalidArgument)?;
+    let out = NonNull::new(out).ok_or_else(|| invalid("pulAdviseToken is null"))?;
     // SAFETY: C's contract.
     unsafe { out.write_unaligned(value) };
     Ok(())
@@ -65,12 +68,12 @@ pub(super) unsafe fn guid(guid: *const GUID) -> Option<GUID> {
 /// C's contract for `info`; `T` begins with `ulSize`.
 pub(super) unsafe fn sized<T: Copy>(info: *const T) -> Result<T, ErrorKind> {
     if info.is_null() {
-        return Err(ErrorKind::InvalidArgument);
+        return Err(invalid("the pointer to the structure is null"));
     }
     // SAFETY: C's contract: a size is there, and as much as the size says.
     unsafe {
         if (info.cast::<ULONG>().read_unaligned() as usize) < size_of::<T>() {
-            return Err(ErrorKind::InvalidArgument);
+            return Err(invalid("ulSize is smaller than the structure"));
         }
         Ok(info.read_unaligned())
     }
@@ -94,13 +97,13 @@ impl Text {
         /// `text` may be read up to the item that ends the iteration.
         unsafe fn items<T: Copy>(text: *const T) -> Result<impl Iterator<Item = T>, ErrorKind> {
             if text.is_null() {
-                return Err(ErrorKind::InvalidArgument);
+                return Err(invalid("the profile's name is null"));
             }
             // SAFETY: as the caller says; `Name` stops at zero, and at what makes a name too long.
             Ok((0..).map(move |index| unsafe { text.add(index).read_unaligned() }))
         }
         // SAFETY: C's contract.
-        unsafe {
+        let name = unsafe {
             match self {
                 #[cfg(windows)]
                 Self::Wide(text) => Name::from_utf16(items(text)?),
@@ -109,7 +112,14 @@ impl Text {
                 Self::Utf16(text) => Name::from_utf16(items(text)?),
                 Self::Utf8(text) => Name::from_utf8(items(text.cast::<u8>())?),
             }
+        };
+        if let Ok(name) = &name {
+            trace::note(|notes| notes.profile = Some(*name));
         }
+        name.map_err(|kind| match kind {
+            ErrorKind::InvalidArgument => invalid("the profile's name is empty, or not well-formed"),
+            _ => kind,
+        })
     }
 }
 
@@ -125,14 +135,26 @@ impl Advice {
     pub(super) unsafe fn read(ulFlags: ULONG, info: *const MAPIOFFLINE_ADVISEINFO) -> Result<Self, ErrorKind> {
         // SAFETY: C's contract.
         let info = unsafe { sized(info) }?;
-        let valid = ulFlags == MAPIOFFLINE_ADVISE_DEFAULT
-            && info.CallbackType == MAPIOFFLINE_CALLBACK_TYPE_NOTIFY
-            && info.ulAdviseTypes == MAPIOFFLINE_ADVISE_TYPE_STATECHANGE
-            && info.ulStateMask & MAPIOFFLINE_STATE_OFFLINE_MASK != 0;
-        match NonNull::new(info.pCallback) {
-            Some(callback) if valid => Ok(Self { callback, client_token: info.ulClientToken }),
-            _ => Err(ErrorKind::InvalidArgument),
+        let checks = [
+            (ulFlags == MAPIOFFLINE_ADVISE_DEFAULT, "ulFlags is not MAPIOFFLINE_ADVISE_DEFAULT"),
+            (
+                info.CallbackType == MAPIOFFLINE_CALLBACK_TYPE_NOTIFY,
+                "CallbackType is not MAPIOFFLINE_CALLBACK_TYPE_NOTIFY",
+            ),
+            (
+                info.ulAdviseTypes == MAPIOFFLINE_ADVISE_TYPE_STATECHANGE,
+                "ulAdviseTypes is not MAPIOFFLINE_ADVISE_TYPE_STATECHANGE",
+            ),
+            (
+                info.ulStateMask & MAPIOFFLINE_STATE_OFFLINE_MASK != 0,
+                "ulStateMask lacks the bits of MAPIOFFLINE_STATE_OFFLINE_MASK",
+            ),
+        ];
+        if let Some((_, reason)) = checks.iter().find(|(valid, _)| !valid) {
+            return Err(invalid(reason));
         }
+        let callback = NonNull::new(info.pCallback).ok_or_else(|| invalid("pCallback is null"))?;
+        Ok(Self { callback, client_token: info.ulClientToken })
     }
 
     /// Asks the client's object for its sink.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::convert::Text;
 use super::objects;
-use super::result::{export, init, trace, unless_shutting_down};
+use super::result::{export, init, trace_number, unless_shutting_down};
 use crate::abi::*;
-use crate::error::ErrorKind;
 use crate::guard::ends_process_on_unwind;
 use crate::store::{self, WatchMode};
+use crate::trace::invalid;
 use crate::{com, logging, profile};
 
 /// HrOpenOfflineObj with the name in UTF-16, whatever wchar_t is.
@@ -104,7 +104,7 @@ pub unsafe extern "system" fn MapiOfflineGetGlobalUtf8(
 /// major << 24 | minor << 16 | patch. Never fails. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineVersion() -> ULONG {
-    trace("MapiOfflineVersion", [], VERSION);
+    trace_number("MapiOfflineVersion", [], VERSION);
     VERSION
 }
 
@@ -112,7 +112,7 @@ pub extern "system" fn MapiOfflineVersion() -> ULONG {
 /// freed. Never fails. Callable on any thread.
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineVersionString() -> *const c_char {
-    trace("MapiOfflineVersionString", [], VERSION);
+    trace_number("MapiOfflineVersionString", [], VERSION);
     VERSION_STRING.as_ptr().cast()
 }
 
@@ -126,7 +126,7 @@ pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
     }
     init();
     profile::set_strict_hosting(fStrict != 0);
-    trace("MapiOfflineSetStrictHosting", [fStrict as u32 as usize], 0);
+    trace_number("MapiOfflineSetStrictHosting", [fStrict as u32 as usize], 0);
 }
 
 /// Returns how many objects of the library are in memory in this process, including those that only a running transition
@@ -134,7 +134,7 @@ pub extern "system" fn MapiOfflineSetStrictHosting(fStrict: BOOL) {
 #[unsafe(no_mangle)]
 pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
     let live = com::live_objects();
-    trace("MapiOfflineLiveObjects", [], live);
+    trace_number("MapiOfflineLiveObjects", [], live);
     live
 }
 
@@ -223,8 +223,8 @@ pub type MAPIOFFLINE_LOG_CALLBACK = Option<
 /// still call the previous callback for a line that it had begun.
 ///
 /// ulLevel: the most verbose level wanted, from MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE (one line for each call into
-/// the library); ignored without a callback. pfnCallback: see MAPIOFFLINE_LOG_CALLBACK. pContext: passed to the callback
-/// unchanged.
+/// the library, and for each Notify); ignored without a callback. pfnCallback: see MAPIOFFLINE_LOG_CALLBACK. pContext:
+/// passed to the callback unchanged.
 ///
 /// Returns, in the order of the checks: E_INVALIDARG (a callback with a level outside 1 to 5); E_FAIL (this is a Rust
 /// program with a logger of its own, which gets the lines); S_OK. Callable on any thread.
@@ -248,7 +248,7 @@ pub unsafe extern "system" fn MapiOfflineSetLogCallback(
                 3 => log::LevelFilter::Info,
                 4 => log::LevelFilter::Debug,
                 5 => log::LevelFilter::Trace,
-                _ => return Err(ErrorKind::InvalidArgument.into()),
+                _ => return Err(invalid("ulLevel is none of MAPIOFFLINE_LOG_ERROR to MAPIOFFLINE_LOG_TRACE").into()),
             };
             let context = Context(pContext);
             let forward = move |level: log::Level, message: &str| {

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use super::convert::{self, Advice};
-use super::result::{entry, traced, unless_shutting_down};
+use super::result::{Returned, entry, refused, traced, traced_bits, unless_shutting_down};
 use crate::abi::*;
 use crate::com::{HasVtables, ObjectBox, Unknown, Vtables};
 use crate::error::ErrorKind;
@@ -12,6 +12,7 @@ use crate::model::Wait;
 use crate::profile::Offline;
 use crate::state::State;
 use crate::sys::Uncancelled;
+use crate::trace::{self, invalid};
 
 type This = *mut IMAPIOfflineMgr;
 
@@ -216,28 +217,29 @@ impl<F: Methods> Slots<F> {
     };
 
     unsafe extern "system" fn query_interface(this: This, riid: REFIID, out: *mut *mut c_void) -> HRESULT {
+        let (name, arguments) = (&"QueryInterface", [this as usize, riid as usize, out as usize]);
+        if out.is_null() {
+            return refused(name, arguments, "ppvObj is null");
+        }
         // SAFETY: C's contract for this, riid and out.
         let result = unsafe {
-            if out.is_null() {
-                E_INVALIDARG
-            } else if let Some(iid) = convert::guid(riid) {
-                F::query(this, &iid, out)
-            } else {
+            let Some(iid) = convert::guid(riid) else {
                 out.write_unaligned(std::ptr::null_mut());
-                E_INVALIDARG
-            }
+                return refused(name, arguments, "riid is null");
+            };
+            F::query(this, &iid, out)
         };
-        traced(&"QueryInterface", [this as usize, riid as usize, out as usize], result as u32) as HRESULT
+        traced(name, arguments, Returned::Hresult, result as u32) as HRESULT
     }
 
     unsafe extern "system" fn add_ref(this: This) -> ULONG {
         // SAFETY: C's contract for this.
-        traced(&"AddRef", [this as usize], unsafe { F::add_ref(this) })
+        traced(&"AddRef", [this as usize], Returned::Number, unsafe { F::add_ref(this) })
     }
 
     unsafe extern "system" fn release(this: This) -> ULONG {
         // SAFETY: C's contract for this, and the reference is the caller's.
-        traced(&"Release", [this as usize], unsafe { F::release(this) })
+        traced(&"Release", [this as usize], Returned::Number, unsafe { F::release(this) })
     }
 
     unsafe extern "system" fn set_current_state(
@@ -252,11 +254,18 @@ impl<F: Methods> Slots<F> {
             if flags & !MAPIOFFLINE_FLAG_BLOCK != 0 {
                 return Err(ErrorKind::UnknownFlags.into());
             }
-            if mask != MAPIOFFLINE_STATE_OFFLINE_MASK || !reserved.is_null() {
-                return Err(ErrorKind::InvalidArgument.into());
+            if mask != MAPIOFFLINE_STATE_OFFLINE_MASK {
+                return Err(invalid("ulMask is not MAPIOFFLINE_STATE_OFFLINE_MASK").into());
             }
-            let state = State::from_bits(state).ok_or(ErrorKind::InvalidArgument)?;
+            if !reserved.is_null() {
+                return Err(invalid("pReserved is not null").into());
+            }
+            let invalid_state = || invalid("ulState is neither MAPIOFFLINE_STATE_OFFLINE nor MAPIOFFLINE_STATE_ONLINE");
+            let state = State::from_bits(state).ok_or_else(invalid_state)?;
             unless_shutting_down()?;
+            // SAFETY: C's contract for this.
+            unsafe { Self::note(this) };
+            trace::note(|notes| notes.state = Some(state));
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
             // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
             let object = unsafe { F::object(this) }.payload().post_or_handle(state, wait);
@@ -264,6 +273,16 @@ impl<F: Methods> Slots<F> {
             let _uncancelled = Uncancelled::enter();
             object.set_state(state, wait)
         })
+    }
+
+    /// For the trace line: whose object it is.
+    ///
+    /// # Safety
+    /// C's contract for `this`.
+    #[inline(always)]
+    unsafe fn note(this: This) {
+        // SAFETY: as the caller says.
+        trace::note(|notes| notes.profile = Some(unsafe { F::object(this) }.payload().profile_name()));
     }
 
     unsafe extern "system" fn get_capabilities(this: This, out: *mut ULONG) -> HRESULT {
@@ -283,11 +302,11 @@ impl<F: Methods> Slots<F> {
     #[inline(always)]
     unsafe fn get(name: &'static &'static str, this: This, out: *mut ULONG, bits: u32) -> HRESULT {
         if out.is_null() {
-            return traced(name, [this as usize, 0], E_INVALIDARG as u32) as HRESULT;
+            return refused(name, [this as usize, 0], "the pointer to the result is null");
         }
         // SAFETY: as the caller says, and not null.
         unsafe { out.write_unaligned(bits) };
-        traced(name, [this as usize, out as usize], S_OK as u32) as HRESULT
+        traced_bits(name, this as usize, out as usize, bits)
     }
 
     unsafe extern "system" fn advise(
@@ -301,6 +320,7 @@ impl<F: Methods> Slots<F> {
             unsafe {
                 convert::write_number(token, 0)?;
                 unless_shutting_down()?;
+                Self::note(this);
                 let advice = Advice::read(flags, info)?;
                 let object = F::object(this).payload().handle();
                 let given = object.advise(advice.client_token, || advice.ask())?;
@@ -312,6 +332,8 @@ impl<F: Methods> Slots<F> {
     unsafe extern "system" fn unadvise(this: This, flags: ULONG, token: ULONG) -> HRESULT {
         entry("Unadvise", [this as usize, flags as usize, token as usize], || {
             unless_shutting_down()?;
+            // SAFETY: C's contract for this.
+            unsafe { Self::note(this) };
             // SAFETY: C's contract for this. The sink's Release may end the object: it is not touched after this.
             let object = unsafe { F::object(this) }.payload().handle();
             object.unadvise(token);
@@ -322,6 +344,6 @@ impl<F: Methods> Slots<F> {
     }
 
     unsafe extern "system" fn placeholder(this: This) -> HRESULT {
-        traced(&"Placeholder", [this as usize], MAPI_E_NO_SUPPORT as u32) as HRESULT
+        traced(&"Placeholder", [this as usize], Returned::Hresult, MAPI_E_NO_SUPPORT as u32) as HRESULT
     }
 }

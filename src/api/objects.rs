@@ -11,6 +11,7 @@ use crate::com::{InternalRef, ObjectBox, Outer, Unknown};
 use crate::error::{Error, ErrorKind};
 use crate::profile::{self, Creation, Identity, Offline};
 use crate::state::Capabilities;
+use crate::trace::invalid;
 
 /// `HrOpenOfflineObj`, however the name is spelled.
 ///
@@ -31,7 +32,7 @@ pub(super) unsafe fn open(
             return Err(ErrorKind::UnknownFlags.into());
         }
         let name = text.name()?;
-        let kind = guid(pGUID).ok_or(ErrorKind::InvalidArgument)?;
+        let kind = guid(pGUID).ok_or_else(|| invalid("pGUID is null"))?;
         let identity = Identity { kind, instance: guid(pInstance) };
         out.hand(profile::open(&name, &identity)?, Unknown::Delegating);
     }
@@ -73,11 +74,12 @@ pub(super) unsafe fn create(
         }
         let name = text.unwrap_or(Text::Wide(info.pwszProfileName)).name()?;
         if !info.pConnectInfo.is_null() {
-            return Err(ErrorKind::InvalidArgument.into());
+            return Err(invalid("pConnectInfo is not null").into());
         }
-        let capabilities = Capabilities::from_bits(info.ulCapabilities).ok_or(ErrorKind::InvalidArgument)?;
+        let capabilities = Capabilities::from_bits(info.ulCapabilities)
+            .ok_or_else(|| invalid("ulCapabilities has bits that are no capability"))?;
         let identity = match (guid(info.pGUID), guid(info.pInstance)) {
-            (None, Some(_)) => return Err(ErrorKind::InvalidArgument.into()),
+            (None, Some(_)) => return Err(invalid("pInstance is not null, and pGUID is").into()),
             (kind, instance) => kind.map(|kind| Identity { kind, instance }),
         };
         let parent = parent(info.pParent)?;
@@ -99,7 +101,7 @@ unsafe fn parent(object: *mut IMAPIOfflineMgr) -> Result<Option<InternalRef<Offl
     }
     // SAFETY: a COM object begins with its vtable pointer.
     let vtable = unsafe { object.cast::<*const IMAPIOfflineMgrVtbl>().read_unaligned() };
-    let which = methods::unknown_of(vtable).ok_or(ErrorKind::InvalidArgument)?;
+    let which = methods::unknown_of(vtable).ok_or_else(|| invalid("pParent is no object of this library"))?;
     // SAFETY: only objects of this library have this vtable, and the caller holds a reference.
     Ok(Some(unsafe { ObjectBox::from_unknown(object.cast(), which) }.internal()))
 }
@@ -115,7 +117,7 @@ unsafe fn outer(info: *const MAPIOFFLINE_AGGREGATEINFO) -> Result<Option<Outer>,
     // SAFETY: C's contract.
     let info = unsafe { sized(info) }?;
     if !info.pRefTrackRoot.is_null() {
-        return Err(ErrorKind::InvalidArgument);
+        return Err(invalid("pRefTrackRoot is not null"));
     }
-    Outer::new(info.pOuterObj).map(Some).ok_or(ErrorKind::InvalidArgument)
+    Outer::new(info.pOuterObj).map(Some).ok_or_else(|| invalid("pOuterObj is null"))
 }

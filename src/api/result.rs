@@ -1,9 +1,13 @@
 //! The one place where results become HRESULTs, and the frame around every entry.
 
+use std::error::Error as _;
+use std::fmt;
+
 use crate::abi::*;
 use crate::error::{Error, ErrorKind};
 use crate::guard::guard;
 use crate::sys::{self, LastError, Uncancelled};
+use crate::trace::{self, Notes};
 use crate::{logging, profile};
 
 impl ErrorKind {
@@ -32,9 +36,12 @@ pub(super) fn entry<const N: usize>(
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
     let _error = LastError::keep();
+    let outer = logging::tracing().then(trace::begin);
     let result = guard(name, body).unwrap_or(Err(ErrorKind::Unexpected.into()));
-    let hresult = result.map_or_else(|error| error.kind().hresult(), |()| S_OK);
-    trace(name, words, hresult as u32);
+    let hresult = result.as_ref().map_or_else(|error| error.kind().hresult(), |()| S_OK);
+    if let Some(outer) = outer {
+        write_entry(name, &words, hresult, result.err(), &trace::end(outer));
+    }
     hresult
 }
 
@@ -45,12 +52,12 @@ pub(super) fn export<const N: usize>(
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
     let _uncancelled = Uncancelled::enter();
-    entry(name, words, || {
-        if !sys::is_shutting_down() {
-            init();
-        }
-        body()
-    })
+    let _error = LastError::keep();
+    // Before the entry, whose line is written if that is asked for when it begins.
+    if !sys::is_shutting_down() && guard(name, init).is_none() {
+        return E_UNEXPECTED;
+    }
+    entry(name, words, body)
 }
 
 /// Fails while the process is shutting down. Comes behind the out parameters, which are null after every failure, and before
@@ -66,21 +73,32 @@ pub(super) fn init() {
     logging::init_from_environment();
 }
 
-/// One line an entry: reporters cannot say what their application did. Off, it is one branch; all else is out of its way.
+/// The trace line of an entry that returns a number. One line an entry: reporters cannot say what their application did. Off, it
+/// is one branch; all else is out of its way.
 #[inline]
-pub(super) fn trace<const N: usize>(name: &str, words: [usize; N], result: u32) {
+pub(super) fn trace_number<const N: usize>(name: &str, words: [usize; N], result: u32) {
     if logging::tracing() {
-        write_trace(name, &words, result);
+        write_trace(name, &words, &format_args!("{result:#x}"));
     }
 }
 
 /// The same for methods that do next to nothing else, with up to three words: the result goes through, and nothing can unwind,
-/// so that such a method keeps nothing and needs no frame.
+/// so that such a method keeps nothing and needs no frame. `what` writes the line.
 #[inline(always)]
-pub(super) fn traced<const N: usize>(name: &'static &'static str, words: [usize; N], result: u32) -> u32 {
+pub(super) fn traced<const N: usize>(
+    name: &'static &'static str,
+    words: [usize; N],
+    what: Returned,
+    result: u32,
+) -> u32 {
     #[cold]
     extern "C" fn pass(name: &&'static str, count: usize, a: usize, b: usize, c: usize, result: u32) -> u32 {
-        write_trace(name, &[a, b, c][..count], result);
+        write_trace(name, &[a, b, c][..count], &Hresult(result));
+        result
+    }
+    #[cold]
+    extern "C" fn pass_number(name: &&'static str, count: usize, a: usize, b: usize, c: usize, result: u32) -> u32 {
+        write_trace(name, &[a, b, c][..count], &format_args!("{result}"));
         result
     }
     const { assert!(N <= 3) };
@@ -89,12 +107,110 @@ pub(super) fn traced<const N: usize>(name: &'static &'static str, words: [usize;
     }
     let mut all = [0; 3];
     all[..N].copy_from_slice(&words);
-    pass(name, N, all[0], all[1], all[2], result)
+    match what {
+        Returned::Hresult => pass(name, N, all[0], all[1], all[2], result),
+        Returned::Number => pass_number(name, N, all[0], all[1], all[2], result),
+    }
+}
+
+/// Such a method has an argument that is not valid, for this reason.
+#[cold]
+#[inline(never)]
+pub(super) fn refused<const N: usize>(name: &str, words: [usize; N], reason: &str) -> HRESULT {
+    if logging::tracing() {
+        write_trace(name, &words, &format_args!("{}: {reason}", Hresult(E_INVALIDARG as u32)));
+    }
+    E_INVALIDARG
+}
+
+/// What a method returns.
+#[derive(Clone, Copy)]
+pub(super) enum Returned {
+    Hresult,
+    Number,
+}
+
+/// A method has read a state or capabilities: S_OK, without a frame as in `traced`.
+#[inline(always)]
+pub(super) fn traced_bits(name: &'static &'static str, this: usize, out: usize, bits: u32) -> HRESULT {
+    #[cold]
+    extern "C" fn pass(name: &&'static str, this: usize, out: usize, bits: u32) -> HRESULT {
+        let words = match bits {
+            1 => "offline",
+            2 => "online",
+            _ => "offline and online",
+        };
+        write_trace(name, &[this, out], &format_args!("{} ({words})", Hresult(S_OK as u32)));
+        S_OK
+    }
+    if logging::tracing() { pass(name, this, out, bits) } else { S_OK }
+}
+
+/// An HRESULT in hexadecimal digits and by its name.
+struct Hresult(u32);
+
+impl fmt::Display for Hresult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(HRESULT, &str); 12] = [
+            (S_OK, "S_OK"),
+            (E_INVALIDARG, "E_INVALIDARG"),
+            (E_NOINTERFACE, "E_NOINTERFACE"),
+            (E_PENDING, "E_PENDING"),
+            (E_OUTOFMEMORY, "E_OUTOFMEMORY"),
+            (E_FAIL, "E_FAIL"),
+            (E_UNEXPECTED, "E_UNEXPECTED"),
+            (MAPI_E_UNKNOWN_FLAGS, "MAPI_E_UNKNOWN_FLAGS"),
+            (MAPI_E_NOT_FOUND, "MAPI_E_NOT_FOUND"),
+            (MAPI_E_NO_SUPPORT, "MAPI_E_NO_SUPPORT"),
+            (MAPI_E_DISK_ERROR, "MAPI_E_DISK_ERROR"),
+            (MAPI_E_TIMEOUT, "MAPI_E_TIMEOUT"),
+        ];
+        write!(f, "{:#x}", self.0)?;
+        // Others come from the outer objects of aggregates.
+        let name = NAMES.iter().find(|(value, _)| *value as u32 == self.0);
+        name.map_or(Ok(()), |(_, name)| write!(f, " {name}"))
+    }
 }
 
 #[cold]
 #[inline(never)]
-fn write_trace(name: &str, words: &[usize], result: u32) {
+fn write_entry(name: &str, words: &[usize], hresult: HRESULT, error: Option<Error>, notes: &Notes) {
+    write_trace(name, words, &Outcome { hresult, error, notes });
+}
+
+/// What an entry returned, and the notes of it.
+struct Outcome<'a> {
+    hresult: HRESULT,
+    error: Option<Error>,
+    notes: &'a Notes,
+}
+
+impl fmt::Display for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hresult, error, notes } = self;
+        write!(f, "{}", Hresult(*hresult as u32))?;
+        if let Some(error) = error {
+            match notes.reason.filter(|_| error.kind() == ErrorKind::InvalidArgument) {
+                Some(reason) => write!(f, ": {reason}")?,
+                None => write!(f, ": {error}")?,
+            }
+            if let Some(cause) = error.source() {
+                write!(f, ": {cause}")?;
+            }
+        }
+        if let Some(profile) = &notes.profile {
+            write!(f, ", profile {}", profile.shown())?;
+        }
+        if let Some(state) = notes.state {
+            write!(f, ", to {}", state.word())?;
+        }
+        notes.object.map_or(Ok(()), |object| write!(f, ", object {object:#x}"))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn write_trace(name: &str, words: &[usize], result: &dyn fmt::Display) {
     if sys::is_shutting_down() {
         return;
     }
@@ -103,6 +219,6 @@ fn write_trace(name: &str, words: &[usize], result: u32) {
     // The logger may be client code; a panic in ours must not leave either.
     let _ = guard(name, || {
         let words: Vec<_> = words.iter().map(|word| format!("{word:#x}")).collect();
-        log::trace!("{name}({}) -> {result:#x}", words.join(", "));
+        log::trace!("{name}({}) -> {result}", words.join(", "));
     });
 }

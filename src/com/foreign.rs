@@ -1,6 +1,7 @@
 //! Pointers to objects that clients implement.
 
 use std::ffi::c_void;
+use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -61,6 +62,13 @@ impl<I> Copy for Borrowed<I> {}
 
 // SAFETY: as for `Foreign`.
 unsafe impl<I> Send for Borrowed<I> {}
+
+/// The address of the object.
+impl<I> fmt::Debug for Borrowed<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl<I> Borrowed<I> {
     /// Calls client code on the object.

@@ -46,14 +46,11 @@ impl Drop for FakeSink {
 
 impl Sink for FakeSink {
     type Handle = ();
-    type Message = Change;
     fn handle(&self) {}
-    fn message(change: &Change) -> Change {
-        *change
-    }
-    fn notify((): (), client_token: u32, change: &mut Change) {
-        NOTIFIED.with_borrow_mut(|notified| notified.push((client_token, change.phase, change.new)));
-    }
+}
+
+fn notify(client_token: u32, change: &Change) {
+    NOTIFIED.with_borrow_mut(|notified| notified.push((client_token, change.phase, change.new)));
 }
 
 enum Fakes {}
@@ -183,7 +180,7 @@ impl Fixture {
                         last = next;
                         advanced
                     };
-                    batch.deliver(&mut FakeSink::message(&change), advance, |_, _| true);
+                    batch.deliver(|(), client_token| notify(client_token, &change), advance, |_, _| true);
                     visit(self, change.phase);
                 }
                 Step::Release(sink) => drop(sink),
@@ -212,7 +209,7 @@ impl Fixture {
                 last = next;
                 advanced
             };
-            batch.deliver(&mut FakeSink::message(&change), advance, |_, _| true);
+            batch.deliver(|(), client_token| notify(client_token, &change), advance, |_, _| true);
             if change.phase == phase {
                 return;
             }

@@ -13,6 +13,7 @@ use crate::model::Ended;
 use crate::name::Name;
 use crate::state::{Capabilities, State};
 use crate::store::{self, ProfileRecord, Record, Stored};
+use crate::trace::invalid;
 
 /// Opens the global object, or a named one that is alive.
 pub(crate) fn open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
@@ -91,13 +92,16 @@ pub(crate) fn create(name: &Name, creation: &Creation) -> Result<ClientRef<Offli
 fn find_or_create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>, Error> {
     let Creation { identity, capabilities, parent, outer } = *creation;
     let is_global_kind = identity.is_some_and(|identity| identity.kind == GUID_GlobalState);
-    if parent.is_some() && is_global_kind || outer.is_some() && identity.is_some() {
-        return Err(ErrorKind::InvalidArgument.into());
+    if parent.is_some() && is_global_kind {
+        return Err(invalid("an object of kind GUID_GlobalState has no parent").into());
+    }
+    if outer.is_some() && identity.is_some() {
+        return Err(invalid("an aggregate has no pGUID").into());
     }
     if let Some(parent) = parent
         && Registry::find(name).is_none_or(|found| !std::ptr::eq(parent.profile(), found.profile()))
     {
-        return Err(ErrorKind::InvalidArgument.into());
+        return Err(invalid("the parent is an object of another profile").into());
     }
     if identity == Some(Identity::GLOBAL) {
         return host(name, capabilities);
@@ -105,7 +109,8 @@ fn find_or_create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>
     let found = Registry::find_or_add(name)?;
     let profile = found.profile();
     // Before the lock, and so released after it if it is not used.
-    let mut parent_ref = parent.map(|parent| parent.try_client().ok_or(ErrorKind::InvalidArgument)).transpose()?;
+    let mut parent_ref =
+        parent.map(|parent| parent.try_client().ok_or_else(|| invalid("the parent has ended"))).transpose()?;
     let mut state = profile.lock();
     if let Some(client) = identity.and_then(|identity| state.find(&identity)).and_then(InternalRef::try_client) {
         return Ok(client);

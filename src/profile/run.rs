@@ -8,10 +8,10 @@ use crate::deliver::{NotifierPool, PoolForkGuard};
 use crate::exit;
 use crate::guard::guard;
 use crate::model::{Accepted, Next, Runner, Step, TransitionKey};
-use crate::registration::{Batch, NO_TOKEN, Sink as _};
-use crate::sink::ClientSink;
-use crate::store;
+use crate::registration::{Batch, NO_TOKEN};
+use crate::sink::{ClientSink, Message};
 use crate::sys::Thread;
+use crate::{logging, store};
 
 pub(super) static NOTIFIERS: NotifierPool<Job> = NotifierPool::new(|(profile, key)| {
     run(profile, key, Runner::Executor);
@@ -82,7 +82,14 @@ fn run_one(
                 };
                 let is_registered =
                     |node, token| profile.lock().model.is_registered(key, node, token) && !exit::exiting();
-                batch.deliver(&mut ClientSink::message(&change), advance, is_registered);
+                let mut message = Message::new(&change);
+                if logging::tracing() {
+                    let name = profile.name();
+                    let send = |sink, client_token| message.send_traced(sink, client_token, &change, &name);
+                    batch.deliver(send, advance, is_registered);
+                } else {
+                    batch.deliver(|sink, client_token| message.send(sink, client_token), advance, is_registered);
+                }
             }
             Step::Release(sink) => {
                 in_flight_token = NO_TOKEN;

@@ -74,12 +74,12 @@ impl<S: Sink> Batch<S> {
         copied
     }
 
-    /// Notifies each registration of the batch. `advance` makes its token the one in flight; when it gives false, delivery
+    /// Has `notify` call the client of each registration of the batch, with its client token. `advance` makes its token the one in flight; when it gives false, delivery
     /// ends here. `is_registered` is asked about an object's token if any registration has ended since the batch was filled.
     #[inline]
     pub(crate) fn deliver(
         &self,
-        message: &mut S::Message,
+        mut notify: impl FnMut(S::Handle, u32),
         mut advance: impl FnMut(u32) -> bool,
         is_registered: impl Fn(u32, u32) -> bool,
     ) {
@@ -89,7 +89,7 @@ impl<S: Sink> Batch<S> {
                 return;
             }
             if self.ended == ended() || is_registered(self.object_of(recipient), recipient.token) {
-                S::notify(handle, recipient.client_token, message);
+                notify(handle, recipient.client_token);
             }
         }
     }

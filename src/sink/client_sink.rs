@@ -1,10 +1,13 @@
 //! A registered sink as the rest of the library sees it, and the message that it receives.
 
 use std::ptr::NonNull;
+use std::time::Instant;
 
 use super::notify::{NotifyHandle, NotifySink};
 use crate::abi;
 use crate::change::{Change, Phase};
+use crate::guard::guard;
+use crate::name::Name;
 use crate::registration::Sink;
 use crate::state::State;
 
@@ -33,14 +36,18 @@ impl ClientSink {
 
 impl Sink for ClientSink {
     type Handle = NotifyHandle;
-    type Message = abi::MAPIOFFLINE_NOTIFY;
 
     fn handle(&self) -> NotifyHandle {
         self.0.handle()
     }
+}
 
-    fn message(change: &Change) -> abi::MAPIOFFLINE_NOTIFY {
-        abi::MAPIOFFLINE_NOTIFY {
+/// What all sinks receive in a phase, but for their client tokens.
+pub(crate) struct Message(abi::MAPIOFFLINE_NOTIFY);
+
+impl Message {
+    pub(crate) fn new(change: &Change) -> Self {
+        Self(abi::MAPIOFFLINE_NOTIFY {
             ulSize: size_of::<abi::MAPIOFFLINE_NOTIFY>() as u32,
             NotifyType: match change.phase {
                 Phase::Start => abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START,
@@ -55,13 +62,38 @@ impl Sink for ClientSink {
                     ulStateNew: change.new.bits(),
                 },
             },
-        }
+        })
     }
 
-    #[inline]
-    fn notify(sink: NotifyHandle, client_token: u32, message: &mut abi::MAPIOFFLINE_NOTIFY) {
-        message.ulClientToken = client_token;
-        sink.notify(message);
+    /// Calls the client. No lock is held.
+    #[inline(always)]
+    pub(crate) fn send(&mut self, sink: NotifyHandle, client_token: u32) {
+        self.0.ulClientToken = client_token;
+        sink.notify(&self.0);
+    }
+
+    /// The same, and writes the trace line of it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn send_traced(&mut self, sink: NotifyHandle, client_token: u32, change: &Change, profile: &Name) {
+        let begun = Instant::now();
+        self.send(sink, client_token);
+        let taken = begun.elapsed();
+        // The logger may be client code; a panic in ours must not reach the delivery.
+        let _ = guard("Notify", || {
+            let phase = match change.phase {
+                Phase::Start => "START",
+                Phase::Change => "CHANGE",
+                Phase::Done => "DONE",
+            };
+            log::trace!(
+                "Notify({sink:?}, {client_token:#x}): {phase}, {} to {}, profile {}, took {} us",
+                change.old.word(),
+                change.new.word(),
+                profile.shown(),
+                taken.as_micros()
+            );
+        });
     }
 }
 

@@ -4,4 +4,4 @@ mod client_sink;
 mod closure;
 mod notify;
 
-pub(crate) use client_sink::ClientSink;
+pub(crate) use client_sink::{ClientSink, Message};

@@ -1,5 +1,6 @@
 //! The interface of a client's sink.
 
+use std::fmt;
 use std::ptr::NonNull;
 
 use crate::abi::{IID_IMAPIOfflineNotify, IMAPIOfflineNotify, IUnknown, MAPIOFFLINE_NOTIFY};
@@ -28,6 +29,13 @@ impl NotifySink {
 
     pub(super) fn handle(&self) -> NotifyHandle {
         NotifyHandle(self.0.borrow())
+    }
+}
+
+/// The address of the client's object.
+impl fmt::Debug for NotifyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 6] = [
     &["profile"],
     &["model", "store", "deliver", "sink", "exit"],
     &["registration"],
-    &["com", "sys", "logging"],
+    &["com", "sys", "logging", "trace"],
     &["abi", "error", "state", "name", "change", "sync", "guard"],
 ];
 

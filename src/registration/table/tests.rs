@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::change::Change;
 
 /// Counts how many are alive.
 struct Counted(Rc<Cell<usize>>);
@@ -24,10 +23,7 @@ impl Drop for Counted {
 
 impl Sink for Counted {
     type Handle = ();
-    type Message = ();
     fn handle(&self) {}
-    fn message(_: &Change) {}
-    fn notify((): (), _: u32, (): &mut ()) {}
 }
 
 struct Fixture {
@@ -57,7 +53,7 @@ impl Fixture {
                 notified.push(token);
                 true
             };
-            batch.deliver(&mut (), advance, |_, _| true);
+            batch.deliver(|(), _| {}, advance, |_, _| true);
         }
     }
 }
