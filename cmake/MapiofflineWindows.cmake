@@ -31,6 +31,8 @@ file(STRINGS "${windows_def}" def_names REGEX "^    [A-Za-z0-9@]+$")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${windows_def}")
 list(TRANSFORM def_names STRIP)
 list(TRANSFORM def_names PREPEND "LINKER:--undefined=${symbol_prefix}" OUTPUT_VARIABLE wanted_symbols)
+# Wanted from the start, the linker takes the library's own definition: see src/sys/wine.rs.
+list(APPEND wanted_symbols "LINKER:--undefined=ProcessPrng")
 
 add_library(mapioffline_shared SHARED "${windows_def}" "${CMAKE_CURRENT_BINARY_DIR}/mapioffline.rc")
 set_target_properties(mapioffline_shared PROPERTIES

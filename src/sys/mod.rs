@@ -9,6 +9,8 @@ mod unix;
 mod watch;
 #[cfg(windows)]
 mod windows;
+#[cfg(all(windows, target_env = "gnu", any(target_arch = "x86_64", target_arch = "x86")))]
+mod wine;
 
 #[cfg(unix)]
 use unix as os;

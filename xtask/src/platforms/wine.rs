@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use super::foreign;
 use super::row::folder;
-use crate::run::{command, run, succeeds};
-use crate::{Result, root, tools};
+use crate::run::{run, succeeds};
+use crate::{Result, tools};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wine {
@@ -76,8 +76,8 @@ impl Wine {
             ("WINEPREFIX", prefix),
             ("WINESERVER", self.server().display().to_string()),
             ("WINEDEBUG", "-all".into()),
-            // No offers to install things, no debugger on a crash; the stub of a DLL that Wine lacks.
-            ("WINEDLLOVERRIDES", "mscoree,mshtml=;winedbg.exe=d;bcryptprimitives=n".into()),
+            // No offers to install things, no debugger on a crash.
+            ("WINEDLLOVERRIDES", "mscoree,mshtml=;winedbg.exe=d".into()),
         ];
         match self {
             Self::Bits32 => {
@@ -138,16 +138,9 @@ impl Wine {
             fs::remove_dir_all(self.prefix())?;
         }
         fs::create_dir_all(&system)?;
-        let compiler = match self {
-            Self::Bits32 => "i686-w64-mingw32-gcc",
-            Self::Bits64 => "x86_64-w64-mingw32-gcc",
-        };
         if self == Self::Bits32 {
             fs::copy("/usr/i686-w64-mingw32/lib/zlib1.dll", system.join("zlib1.dll"))?;
         }
-        let mut stub = command(compiler, ["-shared", "-s", "-Wl,--kill-at", "-o"]);
-        stub.arg(system.join("bcryptprimitives.dll")).arg(root().join("c-tests/windows/bcryptprimitives.c"));
-        run(stub.arg("-ladvapi32"))?;
         let log = folder().join(format!("{}.log", self.name()));
         let file = fs::File::create(&log)?;
         let mut boot = Command::new("timeout");
