@@ -25,12 +25,34 @@ if(NOT default_target STREQUAL "")
 endif()
 set(MAPIOFFLINE_CARGO_TARGET "${default_target}" CACHE STRING "Rust target triple to build for; empty for cargo's default")
 
-# What rustc prints for --print native-static-libs; on Linux `cargo xtask test` compares the two.
-set(native_libraries_Linux gcc_s util rt pthread m dl c)
+# What rustc prints for --print native-static-libs; on Linux `cargo xtask test` compares the two. Not gcc_s: the compiler links
+# the unwinder by itself, as gcc_eh where all is static.
+set(native_libraries_Linux util rt pthread m dl c)
 set(native_libraries_Windows kernel32 advapi32 ntdll userenv ws2_32 dbghelp)
 set(MAPIOFFLINE_NATIVE_LIBRARIES ${native_libraries_${CMAKE_SYSTEM_NAME}})
 # As flags: in a project that includes this one, CMake would take a bare name for a target of that name.
 list(TRANSFORM MAPIOFFLINE_NATIVE_LIBRARIES PREPEND "-l" OUTPUT_VARIABLE MAPIOFFLINE_NATIVE_FLAGS)
+
+# Messages of panics name source files: not by the path of the builder's home. RUSTFLAGS in the environment replaces this.
+set(cargo_home "$ENV{CARGO_HOME}")
+if(cargo_home STREQUAL "")
+    set(cargo_home "$ENV{HOME}$ENV{USERPROFILE}/.cargo")
+endif()
+file(TO_CMAKE_PATH "${cargo_home}" cargo_home)
+set(MAPIOFFLINE_CARGO_CONFIG --config "build.rustflags=['--remap-path-prefix=${cargo_home}=cargo']")
+
+# Other linkers lack what MapiofflineOneObject.cmake needs.
+set(one_object OFF)
+if(NOT WIN32 AND CMAKE_OBJCOPY AND CMAKE_AR)
+    separate_arguments(c_flags NATIVE_COMMAND "${CMAKE_C_FLAGS}")
+    execute_process(COMMAND "${CMAKE_C_COMPILER}" ${c_flags} -Wl,--version OUTPUT_VARIABLE linker ERROR_QUIET)
+    if(linker MATCHES "GNU ld")
+        set(one_object ON)
+    endif()
+endif()
+if(NOT WIN32 AND NOT one_object)
+    message(STATUS "libmapioffline.a cannot be linked beside another static library in Rust: that takes GNU ld and objcopy")
+endif()
 
 # Adds a target mapioffline_cargo_PROFILE that builds the static library and, except on Windows, the shared one. Every build
 # runs cargo, which itself decides what to rebuild; the libraries are copied only if they changed.
@@ -65,11 +87,21 @@ function(mapioffline_cargo_build profile)
             COMMAND "${CMAKE_COMMAND}" -E create_symlink
                 "libmapioffline.so.${MAPIOFFLINE_SOVERSION}" "${out}/libmapioffline.so")
     endif()
+    if(one_object)
+        set(static_command "${CMAKE_COMMAND}" "-DINPUT=${built}/libmapioffline.a" "-DOUTPUT=${out}/libmapioffline.a"
+            "-DNAMES=${PROJECT_SOURCE_DIR}/abi/exports.txt" "-DCOMPILER=${CMAKE_C_COMPILER}" "-DFLAGS=${CMAKE_C_FLAGS}"
+            "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}"
+            -P "${PROJECT_SOURCE_DIR}/cmake/MapiofflineOneObject.cmake")
+    else()
+        set(static_command
+            "${CMAKE_COMMAND}" -E copy_if_different "${built}/libmapioffline.a" "${out}/libmapioffline.a")
+    endif()
     add_custom_target(mapioffline_cargo_${profile} ALL
         COMMAND "${CMAKE_COMMAND}" -E env ${environment}
-            "${MAPIOFFLINE_CARGO}" ${what} --package mapioffline --lib --profile ${profile} --locked ${arguments}
+            "${MAPIOFFLINE_CARGO}" ${what} --package mapioffline --lib --profile ${profile} --locked
+            ${MAPIOFFLINE_CARGO_CONFIG} ${arguments}
         COMMAND "${CMAKE_COMMAND}" -E make_directory "${out}"
-        COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${built}/libmapioffline.a" "${out}/libmapioffline.a"
+        COMMAND ${static_command}
         ${shared_commands}
         BYPRODUCTS ${shared_files} "${out}/libmapioffline.a"
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
@@ -95,7 +127,8 @@ function(mapioffline_cargo_program file)
     endif()
     add_custom_target(mapioffline_cargo_program ALL
         COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${MAPIOFFLINE_CARGO_TARGET_DIR}"
-            "${MAPIOFFLINE_CARGO}" build --package mapioffline-cli --profile ${MAPIOFFLINE_CARGO_PROFILE} --locked ${arguments}
+            "${MAPIOFFLINE_CARGO}" build --package mapioffline-cli --profile ${MAPIOFFLINE_CARGO_PROFILE} --locked
+            ${MAPIOFFLINE_CARGO_CONFIG} ${arguments}
         COMMAND "${CMAKE_COMMAND}" -E copy_if_different
             "${built}/${MAPIOFFLINE_CARGO_PROFILE}/mapioffline${CMAKE_EXECUTABLE_SUFFIX}" "${file}"
         BYPRODUCTS "${file}"

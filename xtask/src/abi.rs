@@ -13,16 +13,59 @@ pub(crate) fn check() -> Result<()> {
     exports(&library)?;
     dynamic_section(&library)?;
     size(&library)?;
+    own_names()?;
+    for name in [library.as_path(), Path::new("release/libmapioffline.a"), Path::new("release/mapioffline")] {
+        names_no_folder_of_the_builder(&crate::build_folder().join(name))?;
+    }
     native_libraries()
+}
+
+/// The static library defines the names of abi/exports.txt and no others, so that it can be linked beside other Rust.
+fn own_names() -> Result<()> {
+    let library = crate::build_folder().join("release/libmapioffline.a");
+    let symbols = output(command("nm", ["--defined-only", "--extern-only", "--format=posix"]).arg(library))?;
+    // A line without a type is a member's name.
+    let defined: BTreeSet<&str> =
+        symbols.lines().filter_map(|line| line.split_once(' ').map(|(name, _)| name)).collect();
+    let golden = golden_exports()?;
+    if defined.iter().eq(&golden) {
+        println!("the static library defines the same {} names and no others", defined.len());
+        Ok(())
+    } else {
+        Err(format!("the static library defines {defined:?}, and not what abi/exports.txt says").into())
+    }
+}
+
+fn names_no_folder_of_the_builder(file: &Path) -> Result<()> {
+    let content = fs::read(file)?;
+    let cargo_home = match std::env::var("CARGO_HOME") {
+        Ok(folder) => folder,
+        Err(_) => std::env::var("HOME")? + "/.cargo",
+    };
+    for folder in [cargo_home.as_bytes(), root().as_os_str().as_encoded_bytes()] {
+        if content.windows(folder.len()).any(|part| part == folder) {
+            return Err(format!("{} has {} in it", file.display(), String::from_utf8_lossy(folder)).into());
+        }
+    }
+    Ok(())
+}
+
+fn golden_exports() -> Result<BTreeSet<String>> {
+    let golden = fs::read_to_string(root().join("abi/exports.txt"))?;
+    Ok(golden
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// The exported names are those of abi/exports.txt, compared both ways.
 fn exports(library: &Path) -> Result<()> {
     let symbols = output(command("nm", ["-D", "--defined-only", "--format=posix"]).arg(library))?;
     let exported: BTreeSet<&str> = symbols.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let golden = fs::read_to_string(root().join("abi/exports.txt"))?;
-    let golden: BTreeSet<&str> =
-        golden.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let golden = golden_exports()?;
+    let golden: BTreeSet<&str> = golden.iter().map(String::as_str).collect();
     let unexpected: Vec<_> = exported.difference(&golden).collect();
     let missing: Vec<_> = golden.difference(&exported).collect();
     if unexpected.is_empty() && missing.is_empty() {
@@ -77,7 +120,9 @@ fn native_libraries() -> Result<()> {
         .find_map(|line| line.split_once("native-static-libs:"))
         .map(|(_, libraries)| libraries)
         .ok_or_else(|| format!("rustc does not print native-static-libs: {text}"))?;
-    let rustc: BTreeSet<&str> = line.split_whitespace().filter_map(|word| word.strip_prefix("-l")).collect();
+    // The compiler links the unwinder by itself: see cmake/MapiofflineCargo.cmake.
+    let rustc: BTreeSet<&str> =
+        line.split_whitespace().filter_map(|word| word.strip_prefix("-l")).filter(|name| *name != "gcc_s").collect();
     let cmake = fs::read_to_string(root().join("cmake/MapiofflineCargo.cmake"))?;
     let cmake: BTreeSet<&str> = cmake
         .lines()

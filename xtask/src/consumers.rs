@@ -17,6 +17,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     let prefix = install(tools, &work)?;
     find_package(tools, &work, &prefix)?;
     pkg_config(tools, &work, &prefix)?;
+    two_in_rust(tools, &work, &prefix)?;
     examples(tools, &work, &prefix)?;
     readme(tools, &work, &prefix)?;
     subdirectory(tools, &work)
@@ -65,18 +66,10 @@ fn find_package(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
 fn pkg_config(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
     let library = library_folder(prefix)?;
     for (compiler, source, language) in [("cc", "consumer.c", "c"), ("c++", "consumer.cpp", "cpp")] {
-        for kind in ["shared", "static"] {
-            let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
-            ask.env("PKG_CONFIG_PATH", library.join("pkgconfig"));
-            if kind == "static" {
-                ask.arg("--static");
-            }
-            let mut flags: Vec<String> = output(&mut ask)?.split_whitespace().map(str::to_owned).collect();
-            if kind == "static" {
-                // With both libraries in the folder, this is how a program chooses the static one.
-                for flag in flags.iter_mut().filter(|flag| *flag == "-lmapioffline") {
-                    "-l:libmapioffline.a".clone_into(flag);
-                }
+        for kind in ["shared", "static", "all-static"] {
+            let mut flags = flags(tools, &library, kind != "shared")?;
+            if kind == "all-static" {
+                flags.push("-static".into());
             }
             let program = work.join(format!("pkg-config-{language}-{kind}"));
             let mut compile = command(compiler, ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
@@ -84,7 +77,46 @@ fn pkg_config(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
             run(Command::new(&program).env("LD_LIBRARY_PATH", &library).env("MAPIOFFLINE_STORE", "memory"))?;
         }
     }
-    println!("pkg-config: 4 passed, 0 failed");
+    println!("pkg-config: 6 passed, 0 failed");
+    Ok(())
+}
+
+/// What pkg-config says. With both libraries in the folder, a program names the file to choose the static one.
+fn flags(tools: &Tools, library: &Path, use_static: bool) -> Result<Vec<String>> {
+    let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
+    ask.env("PKG_CONFIG_PATH", library.join("pkgconfig"));
+    if use_static {
+        ask.arg("--static");
+    }
+    let mut flags: Vec<String> = output(&mut ask)?.split_whitespace().map(str::to_owned).collect();
+    for flag in flags.iter_mut().filter(|flag| use_static && *flag == "-lmapioffline") {
+        "-l:libmapioffline.a".clone_into(flag);
+    }
+    Ok(flags)
+}
+
+/// The static library beside another one in Rust, in either order.
+fn two_in_rust(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
+    let source = |name: &str| root().join("c-tests/consumer").join(name);
+    let other = work.join("libneighbour.a");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    run(command(rustc, ["-O", "--edition=2024", "--crate-type=staticlib", "-o"])
+        .arg(&other)
+        .arg(source("neighbour.rs")))?;
+    let flags = flags(tools, &library_folder(prefix)?, true)?;
+    for order in ["first", "last"] {
+        let program = work.join(format!("neighbour-{order}"));
+        let mut compile = command("cc", ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
+        compile.arg(&program).arg(source("neighbour.c"));
+        if order == "first" {
+            compile.arg(&other).args(&flags);
+        } else {
+            compile.args(&flags).arg(&other).args(&flags);
+        }
+        run(&mut compile)?;
+        run(Command::new(&program).env("MAPIOFFLINE_STORE", "memory"))?;
+    }
+    println!("beside a static library in Rust: 2 passed, 0 failed");
     Ok(())
 }
 
