@@ -20,6 +20,11 @@
 //! and all programs of a user share it (see [`StateFolder`]; [`keep_state_in_memory`] opts out). Callbacks run with no lock
 //! of the library held, so a callback may call every method.
 
+#![cfg_attr(
+    not(feature = "c-exports"),
+    allow(dead_code, unused_imports, reason = "only the exports use some of what is behind them")
+)]
+
 mod abi;
 mod api;
 mod change;

@@ -2,7 +2,9 @@
 //! an HRESULT; they decide nothing.
 
 mod convert;
+#[cfg(feature = "c-exports")]
 mod exports;
+#[cfg(feature = "c-exports")]
 mod extensions;
 mod methods;
 mod objects;

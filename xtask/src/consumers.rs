@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{command, output, run};
+use crate::run::{cargo, command, output, run};
 use crate::tools::Tools;
 use crate::{Result, root, target};
 
@@ -18,6 +18,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     find_package(tools, &work, &prefix)?;
     pkg_config(tools, &work, &prefix)?;
     two_in_rust(tools, &work, &prefix)?;
+    plugin_in_rust(&work)?;
     examples(tools, &work, &prefix)?;
     readme(tools, &work, &prefix)?;
     subdirectory(tools, &work)
@@ -117,6 +118,28 @@ fn two_in_rust(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
         run(Command::new(&program).env("MAPIOFFLINE_STORE", "memory"))?;
     }
     println!("beside a static library in Rust: 2 passed, 0 failed");
+    Ok(())
+}
+
+/// A shared library in Rust that uses the safe API exports its own names only.
+fn plugin_in_rust(work: &Path) -> Result<()> {
+    let folder = work.join("plugin");
+    fs::create_dir_all(&folder)?;
+    // Beside a copy of the lock file, so that the same crates are used.
+    let manifest = fs::read_to_string(root().join("c-tests/consumer/plugin/Cargo.toml"))?;
+    let here = format!("path = \"{}\"", root().display());
+    fs::write(folder.join("Cargo.toml"), manifest.replace("path = \"../../..\"", &here))?;
+    fs::copy(root().join("c-tests/consumer/plugin/plugin.rs"), folder.join("plugin.rs"))?;
+    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
+    let mut build = cargo(["build", "--quiet", "--manifest-path"]);
+    run(build.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(folder.join("target")))?;
+    let library = folder.join("target/debug/libplugin.so");
+    let symbols = output(command("nm", ["-D", "--defined-only", "--format=posix"]).arg(&library))?;
+    let names: Vec<&str> = symbols.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    if names != ["plugin_is_online"] {
+        return Err(format!("a plug-in in Rust exports {names:?}").into());
+    }
+    println!("a plug-in in Rust exports its own name only");
     Ok(())
 }
 
