@@ -103,7 +103,15 @@ pub(crate) enum Command {
         profile: String,
     },
     /// Check for problems: version, folder, permissions, how programs notice changes
-    Doctor,
+    Doctor {
+        /// Check from the point of view of a running program: with its user and its environment as it was started, and
+        /// whether it watches the state folder (Linux)
+        #[arg(long, value_name = "PID")]
+        pid: Option<u32>,
+        /// Set by `--pid` for the program that it starts
+        #[arg(long, hide = true, value_name = "PID", conflicts_with = "pid")]
+        seen_by: Option<u32>,
+    },
     /// Run a program with its own temporary state folder, and exit with its exit code
     ///
     /// The folder is removed when the program and the programs that it started have ended.

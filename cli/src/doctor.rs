@@ -9,8 +9,12 @@ use anstyle::{AnsiColor, Style};
 use mapioffline::{ReadError, StateFolder, WatchMode};
 use serde_json::json;
 
+#[cfg(not(target_os = "linux"))]
+use crate::failure::Code;
 use crate::failure::Failure;
 use crate::output::{Output, shown};
+#[cfg(target_os = "linux")]
+use crate::program::{Program, Watching};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -45,7 +49,17 @@ impl Findings<'_> {
     }
 }
 
-pub(crate) fn doctor(chosen: Option<PathBuf>, output: &Output) -> Result<ExitCode, Failure> {
+/// Checks as the process `pid` sees it. Returns only if that cannot be done.
+#[cfg(target_os = "linux")]
+pub(crate) use crate::program::look_as;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn look_as(_: u32) -> Failure {
+    Failure::new(Code::Usage, "--pid works on Linux only: run doctor in the program's environment instead")
+}
+
+/// `program`: the process from whose point of view it is.
+pub(crate) fn doctor(chosen: Option<PathBuf>, program: Option<u32>, output: &Output) -> Result<ExitCode, Failure> {
     let mut findings = Findings { output, worst: Verdict::Good };
     findings.add(Verdict::Good, "version", &format!("mapioffline {}", env!("CARGO_PKG_VERSION")));
     check_environment(&mut findings);
@@ -54,7 +68,15 @@ pub(crate) fn doctor(chosen: Option<PathBuf>, output: &Output) -> Result<ExitCod
         None => StateFolder::of_user(),
     };
     match folder {
-        Ok(folder) => check_folder(&folder, &mut findings),
+        Ok(folder) => {
+            check_folder(&folder, &mut findings);
+            #[cfg(target_os = "linux")]
+            if let Some(pid) = program {
+                check_program(pid, &folder, &mut findings);
+            }
+            #[cfg(not(target_os = "linux"))]
+            let _ = program;
+        }
         Err(error) if error.kind() == ErrorKind::Unsupported => {
             findings.add(Verdict::Note, "store", &error.to_string());
         }
@@ -136,6 +158,36 @@ fn check_folder(folder: &StateFolder, findings: &mut Findings) {
         _ => {}
     }
     check_profiles(folder, findings);
+}
+
+#[cfg(target_os = "linux")]
+fn check_program(pid: u32, folder: &StateFolder, findings: &mut Findings) {
+    let Program { name, library, watching } = Program::look(pid, folder.path());
+    let library = library.map_or_else(String::new, |path| format!("; it has loaded {path}"));
+    findings.add(
+        Verdict::Good,
+        "program",
+        &format!("{pid} is {name}, seen with the environment that it was started with{library}"),
+    );
+    let folder = folder.path().display();
+    match watching {
+        Watching::This => findings.add(Verdict::Good, "program", &format!("it watches {folder}")),
+        Watching::Another => {
+            let text = format!(
+                "it watches another folder than {folder}: its environment has changed since it was started, \
+                or it was given a folder"
+            );
+            findings.add(Verdict::Bad, "program", &text);
+        }
+        Watching::No => {
+            let text = "no thread of it watches a folder: it has no profile open, keeps the state in its own memory, checks \
+                twice a second, or does not use this library";
+            findings.add(Verdict::Note, "program", text);
+        }
+        Watching::Unknown(error) => {
+            findings.add(Verdict::Note, "program", &format!("which folder it watches cannot be seen: {error}"));
+        }
+    }
 }
 
 fn check_profiles(folder: &StateFolder, findings: &mut Findings) {

@@ -6,6 +6,8 @@ mod completions;
 mod doctor;
 mod failure;
 mod output;
+#[cfg(target_os = "linux")]
+mod program;
 mod run;
 #[cfg(unix)]
 mod signals;
@@ -54,7 +56,12 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         Command::Watch { profiles, count } => watch::watch(&commands::folder(folder)?, profiles, count, output),
         Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),
         Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
-        Command::Doctor => doctor::doctor(folder, output),
+        Command::Doctor { pid: Some(_), .. } if folder.is_some() => {
+            let line = "the program decides which folder it uses: leave out --state-dir, or --pid";
+            Err(Failure::new(failure::Code::Usage, line))
+        }
+        Command::Doctor { pid: Some(pid), .. } => Err(doctor::look_as(pid)),
+        Command::Doctor { seen_by, .. } => doctor::doctor(folder, seen_by, output),
         Command::Run { command, .. } => run::run(&command, folder.as_deref(), output),
         Command::RemoveUnused { folder } => Ok(run::remove_unused(&folder)),
         Command::Completions { shell } => {

@@ -181,6 +181,7 @@ impl FolderWatch for Watch {
         *lock(&waker.state) = State::default();
         let dropped = Arc::new(AtomicBool::new(false));
         let begun = Arc::new((Mutex::new(None), Condvar::new()));
+        // `mapioffline doctor --pid` finds the thread by this name.
         let builder = std::thread::Builder::new().name("mapioffline-inotify".into()).stack_size(STACK);
         let body = {
             let (folder, waker): (PathBuf, _) = (folder.into(), waker.clone());
