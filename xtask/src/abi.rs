@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::run::{cargo, command, output, run};
-use crate::{Result, root, target, version};
+use crate::{Result, golden, root, target, version};
 
 /// Every check that does not run the library.
 pub(crate) fn check() -> Result<()> {
@@ -25,15 +25,10 @@ fn own_names() -> Result<()> {
     let library = crate::build_folder().join("release/libmapioffline.a");
     let symbols = output(command("nm", ["--defined-only", "--extern-only", "--format=posix"]).arg(library))?;
     // A line without a type is a member's name.
-    let defined: BTreeSet<&str> =
-        symbols.lines().filter_map(|line| line.split_once(' ').map(|(name, _)| name)).collect();
-    let golden = golden_exports()?;
-    if defined.iter().eq(&golden) {
-        println!("the static library defines the same {} names and no others", defined.len());
-        Ok(())
-    } else {
-        Err(format!("the static library defines {defined:?}, and not what abi/exports.txt says").into())
-    }
+    let defined = symbols.lines().filter_map(|line| line.split_once(' ').map(|(name, _)| name.to_owned())).collect();
+    golden::same("the static library's names", &defined, &golden::list("exports.txt")?)?;
+    println!("the static library defines the same {} names and no others", defined.len());
+    Ok(())
 }
 
 fn names_no_folder_of_the_builder(file: &Path) -> Result<()> {
@@ -50,30 +45,13 @@ fn names_no_folder_of_the_builder(file: &Path) -> Result<()> {
     Ok(())
 }
 
-fn golden_exports() -> Result<BTreeSet<String>> {
-    let golden = fs::read_to_string(root().join("abi/exports.txt"))?;
-    Ok(golden
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect())
-}
-
 /// The exported names are those of abi/exports.txt, compared both ways.
 fn exports(library: &Path) -> Result<()> {
     let symbols = output(command("nm", ["-D", "--defined-only", "--format=posix"]).arg(library))?;
-    let exported: BTreeSet<&str> = symbols.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let golden = golden_exports()?;
-    let golden: BTreeSet<&str> = golden.iter().map(String::as_str).collect();
-    let unexpected: Vec<_> = exported.difference(&golden).collect();
-    let missing: Vec<_> = golden.difference(&exported).collect();
-    if unexpected.is_empty() && missing.is_empty() {
-        println!("{} names are exported, those of abi/exports.txt", exported.len());
-        Ok(())
-    } else {
-        Err(format!("exported beyond abi/exports.txt: {unexpected:?}; missing: {missing:?}").into())
-    }
+    let exported = symbols.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    golden::same("exports", &exported, &golden::list("exports.txt")?)?;
+    println!("{} names are exported, those of abi/exports.txt", exported.len());
+    Ok(())
 }
 
 /// SONAME, nodelete, and nothing linked but the C library.

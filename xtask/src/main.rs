@@ -12,6 +12,7 @@ mod defects;
 mod demo;
 mod exports;
 mod generate;
+mod golden;
 mod header;
 mod latency;
 mod platforms;

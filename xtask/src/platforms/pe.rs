@@ -9,7 +9,7 @@ use super::row::{Row, folder};
 use super::wine::Wine;
 use crate::run::{command, output, run};
 use crate::tools::{self, Tools};
-use crate::{Result, root};
+use crate::{Result, golden, root};
 
 pub(super) fn check(tools: &Tools) -> Result<Row> {
     tools::debian_packages(&["clang-22", "lld-22", "llvm-22", "binutils-mingw-w64"], "looking at the DLLs")?;
@@ -69,25 +69,10 @@ fn read(library: &Path) -> Result<Tables> {
     Ok(tables)
 }
 
-fn golden(file: &str) -> Result<BTreeSet<String>> {
-    let text = fs::read_to_string(root().join("abi").join(file))?;
-    Ok(text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
-}
-
-fn same(what: &str, found: &BTreeSet<String>, golden: &BTreeSet<String>) -> Result<()> {
-    let more: Vec<_> = found.difference(golden).collect();
-    let fewer: Vec<_> = golden.difference(found).collect();
-    if more.is_empty() && fewer.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("{what}: {more:?} too many, {fewer:?} missing").into())
-    }
-}
-
 fn tables(abi: &Abi, cpu: &str) -> Result<()> {
     let tables = read(&abi.library())?;
-    same("exports", &tables.exports, &golden(&format!("exports-windows-{cpu}.txt"))?)?;
-    same("imports", &tables.imports, &golden("imports-windows.txt")?)
+    golden::same("exports", &tables.exports, &golden::list(&format!("exports-windows-{cpu}.txt"))?)?;
+    golden::same("imports", &tables.imports, &golden::list("imports-windows.txt")?)
 }
 
 fn forwarder(abi: &Abi, name: &str) -> Result<()> {
@@ -96,8 +81,8 @@ fn forwarder(abi: &Abi, name: &str) -> Result<()> {
     let decorated = ["HrOpenOfflineObj@20", "HrCreateOfflineObj@12", "HrGetGlobalOffline@8"];
     let all = names.iter().chain(&decorated);
     let expected = all.flat_map(|name| [(*name).to_owned(), format!("-> mapioffline.{name}")]).collect();
-    same("exports", &tables.exports, &expected)?;
-    same("imports", &tables.imports, &BTreeSet::new())
+    golden::same("exports", &tables.exports, &expected)?;
+    golden::same("imports", &tables.imports, &BTreeSet::new())
 }
 
 /// Compiled and linked as for MSVC, without its libraries, and run.
