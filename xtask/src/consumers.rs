@@ -146,11 +146,10 @@ fn plugin_in_rust(work: &Path) -> Result<()> {
 /// The monitors against the installed package, by the README's commands.
 fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
     let library = library_folder(prefix)?;
-    let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
-    let flags = output(ask.env("PKG_CONFIG_PATH", library.join("pkgconfig")))?;
+    let flags = flags(tools, &library, false)?;
     for (compiler, source) in [("cc", "examples/c/monitor.c"), ("c++", "examples/cpp/monitor.cpp")] {
         let program = work.join(source.replace(['/', '.'], "-"));
-        run(command(compiler, ["-o"]).arg(&program).arg(root().join(source)).args(flags.split_whitespace()))?;
+        run(command(compiler, ["-o"]).arg(&program).arg(root().join(source)).args(&flags))?;
         let mut check = tools.cmake();
         check.arg(format!("-DMONITOR={}", program.display()));
         check.arg(format!("-DSESSION={}", root().join("examples/session.txt").display()));
@@ -168,8 +167,7 @@ fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
 /// The README's programs in C and C++, word for word. (The one in Rust is a documentation test.)
 fn readme(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
     let library = library_folder(prefix)?;
-    let mut ask = command(&tools.pkg_config, ["--cflags", "--libs", "mapioffline"]);
-    let flags = output(ask.env("PKG_CONFIG_PATH", library.join("pkgconfig")))?;
+    let flags = flags(tools, &library, false)?;
     let text = fs::read_to_string(root().join("README.md"))?;
     for (compiler, language) in [("cc", "c"), ("c++", "cpp")] {
         let begin = format!("```{language}\n");
@@ -179,7 +177,7 @@ fn readme(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
         let binary = work.join(format!("readme-{language}"));
         fs::write(&source, program)?;
         let mut compile = command(compiler, ["-Wall", "-Wextra", "-pedantic", "-Werror", "-o"]);
-        run(compile.arg(&binary).arg(&source).args(flags.split_whitespace()))?;
+        run(compile.arg(&binary).arg(&source).args(&flags))?;
         let printed =
             output(Command::new(&binary).env("LD_LIBRARY_PATH", &library).env("MAPIOFFLINE_STORE", "memory"))?;
         if printed.trim() != "online" {
