@@ -14,7 +14,7 @@ use rustix::fs::inotify;
 use crate::failure::{Code, Failure};
 
 /// What decides which store a program uses.
-const DECIDE: [&str; 3] = ["HOME", "XDG_STATE_HOME", "USER"];
+const DECIDE: [&str; 2] = ["HOME", "XDG_STATE_HOME"];
 /// What the program that looks keeps of its own environment.
 const KEPT: [&str; 8] = ["PATH", "TERM", "COLORTERM", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "LANG", "LC_ALL"];
 /// The name of the library's thread that reads inotify, as the kernel shortens it.
