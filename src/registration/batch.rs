@@ -74,8 +74,9 @@ impl<S: Sink> Batch<S> {
         copied
     }
 
-    /// Has `notify` call the client of each registration of the batch, with its client token. `advance` makes its token the one in flight; when it gives false, delivery
-    /// ends here. `is_registered` is asked about an object's token if any registration has ended since the batch was filled.
+    /// Has `notify` call the client of each registration of the batch, with its client token. `advance` makes the registration's
+    /// token the one in flight; when it gives false, delivery ends here. `is_registered` is asked about an object's token if any
+    /// registration has ended since the batch was filled.
     #[inline]
     pub(crate) fn deliver(
         &self,
