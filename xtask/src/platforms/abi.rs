@@ -132,8 +132,8 @@ impl Abi {
         if row.skipped != row.reasons.iter().map(|(_, count)| count).sum::<usize>() {
             return Err(format!("{} cases are skipped, and not all of them print a reason", row.skipped).into());
         }
-        // Wine 8 may fault or hang in its own code when a process ends while it has other threads: three of 4,800 programs did,
-        // one of them twice in a row.
+        // Wine 8 may fault or hang in its own code when a process ends while it has other threads: up to three of 966 programs
+        // did, one of them twice in a row.
         let (mut last_log, mut result) = (log.clone(), result);
         for _ in 0..3 {
             let died = died_after_passing(&fs::read_to_string(&last_log)?);
