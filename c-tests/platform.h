@@ -37,8 +37,9 @@ void end_process(int status);
 /* Chooses a new folder in the working folder, and gives its absolute path. Creates it on POSIX; on Windows the library
  * creates it. */
 int make_private_folder(char *path, size_t size);
-/* Creates a folder. */
-void make_folder(const char *path);
+/* Makes the library's changes in a folder fail with an error of the system (`on`), or lets them succeed again. `lock` is
+ * the path of the folder's lock file. */
+void refuse_changes(const char *lock, int on);
 /* Removes a folder and everything in it. */
 void remove_folder(const char *path);
 /* Takes the lock that the library takes for a folder, on a file that is created if it does not exist. Null if another

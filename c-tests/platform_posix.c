@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -114,9 +115,13 @@ int make_private_folder(char *path, size_t size) {
     return written > 0 && (size_t)written < size && mkdtemp(path) != NULL;
 }
 
-void make_folder(const char *path) {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        perror(path);
+void refuse_changes(const char *lock, int on) {
+    struct rlimit limit;
+    (void)lock;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = on ? 0 : limit.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        perror("RLIMIT_FSIZE");
     }
 }
 

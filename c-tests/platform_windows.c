@@ -110,9 +110,16 @@ int make_private_folder(char *path, size_t size) {
     return written > 0 && (size_t)written < size;
 }
 
-void make_folder(const char *path) {
-    if (!CreateDirectoryA(path, NULL) && GetLastError() != ERROR_ALREADY_EXISTS) {
-        fprintf(stderr, "%s: error %lu\n", path, GetLastError());
+void refuse_changes(const char *lock, int on) {
+    static HANDLE opened;
+    if (!on) {
+        CloseHandle(opened);
+        return;
+    }
+    /* Nobody else can open it. */
+    opened = CreateFileA(lock, GENERIC_READ, 0, NULL, OPEN_ALWAYS, 0, NULL);
+    if (opened == INVALID_HANDLE_VALUE) {
+        fprintf(stderr, "%s: error %lu\n", lock, GetLastError());
     }
 }
 

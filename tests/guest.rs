@@ -311,6 +311,9 @@ fn what_has_the_name_of_the_folder_for_new_files_is_set_aside() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     });
     written_beside("a folder that others may write to", open_to_all, "pending");
+    let full =
+        |folder: &Path| replace(&folder.join("pending/new"), |path| fs::create_dir_all(path.join("full")).unwrap());
+    written_beside("a folder with a full folder for the new file", full, "pending");
     if is_root() {
         let foreign = at(|path| {
             fs::create_dir(path).unwrap();

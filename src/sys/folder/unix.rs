@@ -258,8 +258,7 @@ impl Folder {
             // The write would raise SIGXFSZ, which ends the process.
             return Err(rustix::io::Errno::FBIG.into());
         }
-        let below = self.open_spares(below)?;
-        let mut file = self.open_spare(&below, spare)?;
+        let (below, mut file) = self.open_spare(below, spare)?;
         let written = file.write_all(bytes);
         drop(file);
         let replaced = written.and_then(|()| Ok(os::renameat(&below, spare, &self.descriptor, name)?));
@@ -295,8 +294,21 @@ impl Folder {
         Ok(os::openat(&self.descriptor, below, flags, Mode::empty())?)
     }
 
-    /// Opens the empty file that the last writer left, or creates one. Empties a file that a killed writer left.
-    fn open_spare(&self, below: &OwnedFd, spare: &str) -> io::Result<File> {
+    /// Opens the subfolder for new files, and in it the empty file that the last writer left.
+    fn open_spare(&self, below: &str, spare: &str) -> io::Result<(OwnedFd, File)> {
+        let spares = self.open_spares(below)?;
+        if let Some(file) = self.empty_file(&spares, spare)? {
+            return Ok((spares, file));
+        }
+        self.clear_the_way(below)?;
+        let spares = self.open_spares(below)?;
+        let file = self.empty_file(&spares, spare)?.ok_or(ErrorKind::AlreadyExists)?;
+        Ok((spares, file))
+    }
+
+    /// Opens an empty file, or creates one. Empties a file that a killed writer left, and removes what is no such file.
+    /// None: it cannot be removed. It may be a folder that is not empty.
+    fn empty_file(&self, below: &OwnedFd, spare: &str) -> io::Result<Option<File>> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         match os::openat(below, spare, flags, Mode::empty()) {
             Ok(file) => {
@@ -306,20 +318,16 @@ impl Folder {
                     if stat.st_size != 0 {
                         os::ftruncate(&file, 0)?;
                     }
-                    return Ok(file.into());
+                    return Ok(Some(file.into()));
                 }
             }
-            Err(rustix::io::Errno::NOENT) => return Ok(create_file(below, spare)?.into()),
+            Err(rustix::io::Errno::NOENT) => return Ok(Some(create_file(below, spare)?.into())),
             Err(error) if is_in_the_way(error) => {}
             Err(error) => return Err(error.into()),
         }
-        match os::unlinkat(below, spare, AtFlags::empty()) {
-            Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {
-                os::unlinkat(below, spare, AtFlags::REMOVEDIR)?;
-            }
-            other => other?,
-        }
-        Ok(create_file(below, spare)?.into())
+        let removed =
+            os::unlinkat(below, spare, AtFlags::empty()).or_else(|_| os::unlinkat(below, spare, AtFlags::REMOVEDIR));
+        Ok(if removed.is_ok() { Some(create_file(below, spare)?.into()) } else { None })
     }
 
     /// Renames a file. The caller ensures that `to` does not exist and that there is one writer at a time.
