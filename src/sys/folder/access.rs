@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
-use std::ptr;
+use std::{ptr, slice};
 
 use windows_sys::Win32::Foundation::{CloseHandle, ERROR_ALREADY_EXISTS, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
@@ -14,8 +14,7 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_FILE_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    ACCESS_ALLOWED_ACE, ACE_HEADER, ACE_INHERITED_OBJECT_TYPE_PRESENT, ACE_OBJECT_TYPE_PRESENT, ACL,
-    DACL_SECURITY_INFORMATION, EqualSid, GetAce, GetTokenInformation, IsWellKnownSid, OWNER_SECURITY_INFORMATION,
+    ACL, DACL_SECURITY_INFORMATION, EqualSid, GetTokenInformation, IsWellKnownSid, OWNER_SECURITY_INFORMATION,
     PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TokenOwner, TokenUser,
     WinBuiltinAdministratorsSid, WinCreatorOwnerRightsSid, WinCreatorOwnerSid, WinLocalSystemSid,
 };
@@ -23,6 +22,8 @@ use windows_sys::Win32::Storage::FileSystem::{
     CreateDirectoryW, DELETE, FILE_APPEND_DATA, FILE_DELETE_CHILD, FILE_WRITE_DATA, WRITE_DAC, WRITE_OWNER,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+
+use super::entries::{Entry, entries};
 
 pub(super) fn refusal(why: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, why.into())
@@ -44,42 +45,6 @@ pub(super) struct Access {
     list: *const ACL,
     /// The memory that `owner` and `list` point into.
     descriptor: Local,
-}
-
-/// What an entry of an access list grants.
-enum Granted {
-    Nothing,
-    To(u32, PSID),
-    Unknown,
-}
-
-/// # Safety
-/// `entry` is an entry of a valid access list.
-unsafe fn granted(entry: *const ACE_HEADER) -> Granted {
-    // By their numbers, which never change. The conditions of callback entries count as met.
-    const ALLOWED: u8 = 0;
-    const ALLOWED_CALLBACK: u8 = 9;
-    const ALLOWED_OBJECT: u8 = 5;
-    const ALLOWED_CALLBACK_OBJECT: u8 = 11;
-    // Denials and audits, also as object and callback entries, and labels and attributes of the system.
-    const GRANT_NOTHING: [u8; 16] = [1, 2, 3, 6, 7, 8, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20];
-    let plain = entry.cast::<ACCESS_ALLOWED_ACE>();
-    // SAFETY: the header says which structure the entry is. All of them have the mask at the same place.
-    unsafe {
-        match (*entry).AceType {
-            ALLOWED | ALLOWED_CALLBACK => Granted::To((*plain).Mask, (&raw const (*plain).SidStart) as PSID),
-            ALLOWED_OBJECT | ALLOWED_CALLBACK_OBJECT => {
-                // Flags, and up to two GUIDs that the flags announce, come before the account.
-                let flags = (&raw const (*plain).SidStart).read();
-                let guids =
-                    (flags & (ACE_OBJECT_TYPE_PRESENT | ACE_INHERITED_OBJECT_TYPE_PRESENT)).count_ones() as usize;
-                let sid = (&raw const (*plain).SidStart).byte_add(4 + 16 * guids);
-                Granted::To((*plain).Mask, sid as PSID)
-            }
-            kind if GRANT_NOTHING.contains(&kind) => Granted::Nothing,
-            _ => Granted::Unknown,
-        }
-    }
 }
 
 impl Access {
@@ -127,21 +92,13 @@ impl Access {
         if self.list.is_null() {
             return Err(writable_by_others());
         }
-        // SAFETY: GetSecurityInfo gave a valid list, and it lives as long as `self.descriptor`.
-        let count = unsafe { (*self.list).AceCount };
-        for index in 0..count {
-            let mut entry = ptr::null_mut();
-            // SAFETY: the list is valid and has `count` entries. Each begins with an ACE_HEADER.
-            let granted = unsafe {
-                if GetAce(self.list, u32::from(index), &raw mut entry) == 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                granted(entry.cast())
-            };
-            let (mask, sid) = match granted {
-                Granted::Nothing => continue,
-                Granted::To(mask, sid) => (mask, sid),
-                Granted::Unknown => return Err(refusal("its access list has an entry of an unknown kind")),
+        // SAFETY: GetSecurityInfo gave a valid list, which is as long as it says and lives as long as `self.descriptor`.
+        let list = unsafe { slice::from_raw_parts(self.list.cast::<u8>(), (*self.list).AclSize.into()) };
+        for entry in entries(list) {
+            let (mask, sid) = match entry {
+                Entry::Nothing => continue,
+                Entry::To(mask, account) => (mask, account.as_ptr() as PSID),
+                Entry::Unknown => return Err(refusal("its access list has an entry of an unknown kind")),
             };
             let is_user = with_account(TokenUser, |user| Ok(is_same(sid, user)))?;
             if mask & WRITING != 0 && !is_user && !is_same(sid, self.owner) && !is_the_systems(sid) {

@@ -24,6 +24,10 @@ use std::time::SystemTime;
 
 #[cfg(windows)]
 mod access;
+#[cfg(any(windows, test))]
+mod entries;
+#[cfg(unix)]
+mod lock;
 #[cfg(unix)]
 mod private;
 #[cfg(unix)]
