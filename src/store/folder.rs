@@ -105,7 +105,7 @@ impl SharedFolder {
             let folder = self.open_or_create()?;
             let lock = folder.0.open_lock(LOCK, for_writing)?;
             loop {
-                match lock.file.try_lock() {
+                match lock.try_lock() {
                     Ok(()) if folder.0.is_still(LOCK, &lock) => return Ok(Locked { folder, lock }),
                     // Another process removed the file meanwhile: this is the lock of nothing.
                     Ok(()) => {
@@ -268,7 +268,7 @@ impl Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         // Not by closing alone: a child that another thread just forked still has the descriptor.
-        let _ = self.lock.file.unlock();
+        self.lock.unlock();
     }
 }
 

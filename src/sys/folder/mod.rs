@@ -10,8 +10,8 @@
 //!   is neither followed nor waited for.
 //! - `Folder::replace` is atomic: a reader, and a process that is killed at any instant, finds the old file or the new one.
 //!   One writer at a time, which the lock sees to.
-//! - [`LockFile`] is opened by `Folder::open_lock` and locked by the standard library, which keeps out other processes and
-//!   other opens of the same process. `Folder::is_still` says whether it is still the folder's lock file.
+//! - [`LockFile`] is opened by `Folder::open_lock`. Its lock keeps out other processes, on Linux also those in Wine, and other
+//!   opens of the same process. `Folder::is_still` says whether it is still the folder's lock file.
 //! - `Folder::modified` changes whenever an entry is made, replaced or removed.
 //! - Everything is opened close-on-exec. A forked child inherits the descriptors of a use that is under way in another
 //!   thread, does not use them, and keeps them until it ends or executes a program. The lock is released explicitly, so
@@ -40,11 +40,11 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-#[cfg(unix)]
-pub(crate) use private::user_state_folder;
-pub(crate) use system::{Folder, FolderId, LockFile, Place};
+pub(crate) use system::{Folder, FolderId, Place};
 #[cfg(windows)]
-pub(crate) use windows::user_state_folder;
+pub(crate) use windows::{LockFile, user_state_folder};
+#[cfg(unix)]
+pub(crate) use {lock::LockFile, private::user_state_folder};
 
 /// What the name of something that was set aside has behind its old name, before the time.
 pub(crate) const SET_ASIDE: &str = ".damaged-";

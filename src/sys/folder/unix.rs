@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{self as os, Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::process::{Resource, geteuid, getrlimit};
 
+use super::lock::LockFile;
 use super::private::{create_file, create_private, missing, refusal, set_private_mode};
 use crate::sys::Found;
 
@@ -34,12 +35,6 @@ pub(crate) struct Folder {
     pub(super) id: FolderId,
     /// What was set aside, for the log.
     pub(super) warning: Cell<Option<String>>,
-}
-
-/// The file whose lock locks the folder.
-pub(crate) struct LockFile {
-    pub(crate) file: File,
-    id: FolderId,
 }
 
 /// Identifies a folder or another file: device and inode number.
@@ -217,7 +212,9 @@ impl Folder {
         if !Mode::from_raw_mode(stat.st_mode).contains(Mode::RUSR | Mode::WUSR) {
             os::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
         }
-        Ok(LockFile { file: file.into(), id: FolderId::from_stat(&stat) })
+        // Some network file systems make record locks of `flock`: one process's two locks would exclude each other.
+        let beside_wine = !self.may_change_unnoticed();
+        Ok(LockFile { file: file.into(), id: FolderId::from_stat(&stat), beside_wine })
     }
 
     /// Something that is no lock file has the name of the lock file, or this user may not open it. One process at a time:

@@ -2,7 +2,7 @@
 //! it, so that a path below it leads into it.
 
 use std::cell::Cell;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -30,7 +30,18 @@ pub(crate) struct Place {
 
 /// The file whose lock locks the folder.
 pub(crate) struct LockFile {
-    pub(crate) file: File,
+    file: File,
+}
+
+impl LockFile {
+    /// Takes the lock, if no other process or other open of this one has it.
+    pub(crate) fn try_lock(&self) -> Result<(), TryLockError> {
+        self.file.try_lock()
+    }
+
+    pub(crate) fn unlock(&self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// The open folder.

@@ -2,6 +2,7 @@
 //! by their compilers' output.
 
 mod abi;
+mod beside;
 mod defects;
 mod foreign;
 mod pe;

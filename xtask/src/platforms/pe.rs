@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::abi::{Abi, WINDOWS_X64, WINDOWS_X86};
+use super::beside;
 use super::row::{Row, folder};
 use super::wine::Wine;
 use crate::run::{command, output, run};
@@ -40,6 +41,9 @@ pub(super) fn check(tools: &Tools) -> Result<Row> {
             report(format!("{cpu}: the installed package by find_package, BUILD_SHARED_LIBS={shared}"), result);
         }
         report(format!("{cpu}: the source by add_subdirectory"), subdirectory(tools, abi, cpu));
+        if cpu == "x64" {
+            report("a Linux program and a program in Wine share a folder".into(), beside::check(tools, &running));
+        }
     }
     Ok(row)
 }
