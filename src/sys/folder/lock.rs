@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 
-use super::FolderId;
+use super::id::FolderId;
 
 /// The file whose lock locks the folder.
 pub(crate) struct LockFile {

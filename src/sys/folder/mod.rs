@@ -27,6 +27,8 @@ mod access;
 #[cfg(any(windows, test))]
 mod entries;
 #[cfg(unix)]
+mod id;
+#[cfg(unix)]
 mod lock;
 #[cfg(unix)]
 mod private;
@@ -40,11 +42,11 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-pub(crate) use system::{Folder, FolderId, Place};
+pub(crate) use system::{Folder, Place};
 #[cfg(windows)]
-pub(crate) use windows::{LockFile, user_state_folder};
+pub(crate) use windows::{FolderId, LockFile, user_state_folder};
 #[cfg(unix)]
-pub(crate) use {lock::LockFile, private::user_state_folder};
+pub(crate) use {id::FolderId, lock::LockFile, private::user_state_folder};
 
 /// What the name of something that was set aside has behind its old name, before the time.
 pub(crate) const SET_ASIDE: &str = ".damaged-";

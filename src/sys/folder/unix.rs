@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{self as os, Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::process::{Resource, geteuid, getrlimit};
 
+use super::id::FolderId;
 use super::lock::LockFile;
 use super::private::{create_file, create_private, missing, refusal, set_private_mode};
 use crate::sys::Found;
@@ -35,21 +36,6 @@ pub(crate) struct Folder {
     pub(super) id: FolderId,
     /// What was set aside, for the log.
     pub(super) warning: Cell<Option<String>>,
-}
-
-/// Identifies a folder or another file: device and inode number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FolderId(u64, u64);
-
-impl FolderId {
-    pub(crate) fn of(folder: &Path) -> io::Result<Self> {
-        Ok(Self::from_stat(&os::statat(os::CWD, folder, AtFlags::SYMLINK_NOFOLLOW)?))
-    }
-
-    #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
-    pub(crate) fn from_stat(stat: &Stat) -> Self {
-        Self(stat.st_dev as u64, stat.st_ino as u64)
-    }
 }
 
 impl Place {
