@@ -362,6 +362,70 @@ CASE(no_notify_begins_after_unadvise, decision, "D 33") {
     release_last(object);
 }
 
+/* ---- each barrier between delivery and Unadvise -------------------------------------------------------------------- */
+
+static void spin(int rounds) {
+    volatile int left = rounds;
+    while (left > 0) {
+        left--;
+    }
+}
+
+static void keeps_its_reference(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    (void)notification;
+    spin(20);
+    check(sink_refs(self) >= 2);
+}
+
+static int enough;
+
+static void *change_until_enough(void *context) {
+    ULONG to = OFFLINE;
+    while (!__atomic_load_n(&enough, __ATOMIC_SEQ_CST)) {
+        set_block((IMAPIOfflineMgr *)context, to);
+        to ^= MAPIOFFLINE_STATE_OFFLINE_MASK;
+    }
+    return NULL;
+}
+
+/* Unadvise comes at every possible moment of a delivery, also between the last check before Notify and the call. */
+CASE(helper_ends_registrations_of_another_threads_delivery, helper, "") {
+    IMAPIOfflineMgr *object = open_global(profile());
+    static struct sink sink;
+    static struct sink before;
+    ULONG tokens[24];
+    pthread_t thread;
+    int round;
+    /* Notified before the other one, so that the lock is long free when that comes. */
+    sink_init(&before);
+    for (round = 0; round < 24; round++) {
+        tokens[round] = advise(object, &before, 0);
+    }
+    sink_init(&sink);
+    sink.hook = keeps_its_reference;
+    check_eq(pthread_create(&thread, NULL, change_until_enough, object), 0);
+    for (round = 0; round < often(300000) && failures_so_far() == 0; round++) {
+        ULONG token = advise(object, &sink, 0);
+        spin(round % 811);
+        check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+        while (sink_refs(&sink) != 1) {
+            sched_yield();
+        }
+    }
+    __atomic_store_n(&enough, 1, __ATOMIC_SEQ_CST);
+    pthread_join(thread, NULL);
+    for (round = 0; round < 24; round++) {
+        check_ok(IMAPIOfflineMgr_Unadvise(object, 0, tokens[round]));
+    }
+    release_last(object);
+}
+
+CASE(sink_is_kept_under_its_notify_with_either_barrier, com, "imsgstore-unadvise") {
+    const char *helper = "threads.helper_ends_registrations_of_another_threads_delivery";
+    check_eq(run_case_as_process(helper, "MAPIOFFLINE_BARRIER=symmetric", NULL), 0);
+    check_eq(run_case_as_process(helper, "MAPIOFFLINE_BARRIER=asymmetric", NULL), 0);
+}
+
 /* ---- many threads call every method -------------------------------------------------------------------------------- */
 
 enum { WORKERS = 4, SINKS = 8 };

@@ -11,7 +11,7 @@ use super::tree::Tree;
 use super::types::{NodeIndex, Object, ObjectKey, Types};
 use crate::change::Phase;
 use crate::error::ErrorKind;
-use crate::registration::{Batch, PostedRequest, note_ended};
+use crate::registration::{Batch, PostedRequest, Recheck, note_ended, note_ended_elsewhere};
 use crate::state::{Capabilities, State};
 
 pub(crate) struct Model<T: Types> {
@@ -180,11 +180,13 @@ impl<T: Types> Model<T> {
         let Some(tree) = self.trees.get_mut(tree) else { return ended };
         let Some(node) = tree.objects.get_mut(node) else { return ended };
         if let Some(transition) = &tree.transition {
-            note_ended();
-            let token = transition.in_flight.token();
-            let elsewhere = thread.is_none() || transition.thread != thread;
-            if elsewhere && node.table.is_registered(token) && transition.in_flight.defer_release(token) {
-                tree.deferred = node.table.remove(token);
+            if transition.is_delivered_elsewhere(thread) {
+                note_ended_elsewhere();
+                if tree.deferred.is_none() {
+                    tree.deferred = node.table.remove(transition.in_flight.token());
+                }
+            } else {
+                note_ended();
             }
         }
         ended.object = node.object.take();
@@ -235,10 +237,14 @@ impl<T: Types> Model<T> {
         let tree = self.trees.get_mut(key.tree)?;
         let sink = tree.objects.find_mut(key)?.table.remove(token)?;
         if let Some(transition) = &tree.transition {
-            note_ended();
-            if transition.thread != Some(thread()) && transition.in_flight.defer_release(token) {
-                tree.deferred = Some(sink);
-                return None;
+            if transition.is_delivered_elsewhere(Some(thread())) {
+                note_ended_elsewhere();
+                if tree.deferred.is_none() && transition.in_flight.has(token) {
+                    tree.deferred = Some(sink);
+                    return None;
+                }
+            } else {
+                note_ended();
             }
         }
         Some(sink)
@@ -423,18 +429,12 @@ impl<T: Types> Model<T> {
         Step::Finished(self.finish(key.tree, runner))
     }
 
-    /// Clears the in-flight token after it could not be advanced, and gives the sink to release. `None`: the transition does
-    /// not exist any more.
-    pub(crate) fn take_deferred(&mut self, key: TransitionKey) -> Option<Option<T::Sink>> {
-        let tree = self.running(key)?;
-        tree.transition.as_ref()?.in_flight.clear();
-        Some(tree.deferred.take())
-    }
-
-    /// Whether a registration of the batch still exists: others have ended since the batch was filled.
-    pub(crate) fn is_registered(&mut self, key: TransitionKey, node: NodeIndex, token: u32) -> bool {
-        let node = self.running(key).and_then(|tree| tree.objects.get(node));
-        node.is_some_and(|node| node.table.is_registered(token))
+    /// Whether a registration of the batch still exists: others have ended since the batch was filled. Gives a sink that is
+    /// to be released first, with no lock held.
+    pub(crate) fn recheck(&mut self, key: TransitionKey, node: NodeIndex, token: u32) -> (Recheck, Option<T::Sink>) {
+        let Some(tree) = self.running(key) else { return (Recheck::CutShort, None) };
+        let registered = tree.objects.get(node).is_some_and(|node| node.table.is_registered(token));
+        (if registered { Recheck::Registered } else { Recheck::Ended }, tree.deferred.take())
     }
 
     /// The running transition is over; the next one begins.

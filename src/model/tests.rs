@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::*;
 use crate::change::{Change, Phase};
 use crate::error::ErrorKind;
-use crate::registration::{Batch, InFlight, NO_TOKEN, Sink};
+use crate::registration::{Batch, InFlight, Recheck, Sink};
 use crate::state::{Capabilities, State};
 use State::{Offline, Online};
 
@@ -174,13 +174,7 @@ impl Fixture {
             let conditions = self.conditions(false);
             match self.model.step(key, runner, HERE, conditions, &mut batch) {
                 Step::Deliver(in_flight, change) => {
-                    let mut last = in_flight.token();
-                    let advance = |next| {
-                        let advanced = in_flight.advance(last, next);
-                        last = next;
-                        advanced
-                    };
-                    batch.deliver(|(), client_token| notify(client_token, &change), advance, |_, _| true);
+                    batch.deliver(in_flight, |(), token| notify(token, &change), |_, _| Recheck::Registered);
                     visit(self, change.phase);
                 }
                 Step::Release(sink) => drop(sink),
@@ -203,13 +197,7 @@ impl Fixture {
             let Step::Deliver(in_flight, change) = self.model.step(key, runner, HERE, conditions, &mut batch) else {
                 panic!("over")
             };
-            let mut last = in_flight.token();
-            let advance = |next| {
-                let advanced = in_flight.advance(last, next);
-                last = next;
-                advanced
-            };
-            batch.deliver(|(), client_token| notify(client_token, &change), advance, |_, _| true);
+            batch.deliver(in_flight, |(), token| notify(token, &change), |_, _| Recheck::Registered);
             if change.phase == phase {
                 return;
             }
@@ -539,12 +527,31 @@ fn the_release_of_a_sink_whose_notify_runs_on_another_thread_is_deferred() {
     let (token, released) = f.advise(&root, 1);
     let key = f.begin(&root, Offline);
     let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
-    assert!(in_flight.advance(NO_TOKEN, token));
+    in_flight.publish::<false>(token);
     assert!(f.model.unregister(root.key, token, || ELSEWHERE).is_none(), "left to the delivery thread");
     assert!(!released.get());
-    assert!(!in_flight.advance(token, NO_TOKEN));
-    assert!(matches!(f.model.take_deferred(key), Some(Some(_))));
+    let (found, deferred) = f.model.recheck(key, 0, token);
+    assert!(matches!(found, Recheck::Ended) && deferred.is_some());
+    drop(deferred);
     assert!(released.get());
+}
+
+#[test]
+fn what_is_published_behind_a_deferred_release_is_released_at_once() {
+    let mut f = fixture();
+    let root = f.global();
+    let (first, _) = f.advise(&root, 1);
+    let (second, released) = f.advise(&root, 2);
+    let key = f.begin(&root, Offline);
+    let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
+    in_flight.publish::<false>(first);
+    assert!(f.model.unregister(root.key, first, || ELSEWHERE).is_none());
+    // The delivery thread goes on, and has not looked yet.
+    in_flight.publish::<false>(second);
+    drop(f.model.unregister(root.key, second, || ELSEWHERE));
+    assert!(released.get());
+    let (found, deferred) = f.model.recheck(key, 0, second);
+    assert!(matches!(found, Recheck::Ended) && deferred.is_some(), "the first one's");
 }
 
 #[test]
@@ -554,10 +561,10 @@ fn the_delivery_thread_itself_releases_at_once() {
     let (token, released) = f.advise(&root, 1);
     let key = f.begin(&root, Offline);
     let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
-    assert!(in_flight.advance(NO_TOKEN, token));
+    in_flight.publish::<false>(token);
     drop(f.model.unregister(root.key, token, || HERE));
     assert!(released.get());
-    assert!(in_flight.advance(token, NO_TOKEN), "nothing is deferred");
+    assert!(f.model.recheck(key, 0, token).1.is_none(), "nothing is deferred");
 }
 
 #[test]
@@ -619,7 +626,7 @@ fn a_forked_child_has_no_transition_and_releases_only_what_is_its_own() {
         else {
             panic!()
         };
-        assert!(in_flight.advance(NO_TOKEN, token));
+        in_flight.publish::<false>(token);
         assert!(f.model.unregister(made.key, token, || 3).is_none());
         keys.push(key);
         sinks.push(released);

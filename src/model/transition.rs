@@ -58,6 +58,11 @@ impl<T: Types> Transition<T> {
         }
     }
 
+    /// Whether a Notify may be running on another thread than this one. `None` is none that delivers.
+    pub(super) fn is_delivered_elsewhere(&self, thread: Option<T::Thread>) -> bool {
+        self.thread.is_some() && self.thread != thread
+    }
+
     pub(super) fn change(&self) -> Change {
         Change { phase: self.phase, old: self.to.other(), new: self.to }
     }

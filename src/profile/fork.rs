@@ -11,6 +11,7 @@ use super::registry::Registry;
 use super::run;
 use crate::deliver::PoolForkGuard;
 use crate::model::Abandoned;
+use crate::registration::choose_barrier;
 use crate::sys::{self, Thread};
 use crate::{exit, logging, store};
 
@@ -76,6 +77,7 @@ impl ProfileState {
 pub(super) fn stay_until_exit() {
     static FIRST_OPEN: AtomicBool = AtomicBool::new(false);
     sys::pin_module();
+    choose_barrier();
     exit::deliver_until_exit(&FIRST_OPEN);
 }
 

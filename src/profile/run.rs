@@ -8,7 +8,7 @@ use crate::deliver::{NotifierPool, PoolForkGuard};
 use crate::exit;
 use crate::guard::guard;
 use crate::model::{Accepted, Next, Runner, Step, TransitionKey};
-use crate::registration::{Batch, NO_TOKEN};
+use crate::registration::{Batch, Recheck};
 use crate::sink::{ClientSink, Message};
 use crate::sys::Thread;
 use crate::{logging, store};
@@ -60,7 +60,6 @@ fn run_one(
     batch: &mut Batch<ClientSink>,
 ) -> Result<Next<OfflineTypes>, Phase> {
     let mut phase = Phase::Start;
-    let mut in_flight_token = NO_TOKEN;
     loop {
         let step = {
             let mut state = profile.lock();
@@ -74,27 +73,17 @@ fn run_one(
         match step {
             Step::Deliver(in_flight, change) => {
                 phase = change.phase;
-                let advance = |next| {
-                    let advanced = in_flight.advance(in_flight_token, next)
-                        || release_deferred(profile, key) && in_flight.advance(NO_TOKEN, next);
-                    in_flight_token = next;
-                    advanced
-                };
-                let is_registered =
-                    |node, token| profile.lock().model.is_registered(key, node, token) && !exit::exiting();
+                let recheck = |node, token| recheck(profile, key, node, token);
                 let mut message = Message::new(&change);
                 if logging::tracing() {
                     let name = profile.name();
                     let send = |sink, client_token| message.send_traced(sink, client_token, &change, &name);
-                    batch.deliver(send, advance, is_registered);
+                    batch.deliver(in_flight, send, recheck);
                 } else {
-                    batch.deliver(|sink, client_token| message.send(sink, client_token), advance, is_registered);
+                    batch.deliver(in_flight, |sink, client_token| message.send(sink, client_token), recheck);
                 }
             }
-            Step::Release(sink) => {
-                in_flight_token = NO_TOKEN;
-                release(sink);
-            }
+            Step::Release(sink) => release(sink),
             Step::ReadStore => {
                 read_stored(profile, |_| true);
                 if profile.lock().record.needs_retry() {
@@ -110,15 +99,21 @@ fn run_one(
     }
 }
 
-/// The in-flight token could not be advanced: releases the deferred sink. False: the transition does not exist any more.
+/// A registration has ended since the batch was filled: releases the sink that was left to this thread, and says whether that
+/// of a token still exists.
 #[cold]
-fn release_deferred(profile: &'static Profile, key: TransitionKey) -> bool {
-    let Some(sink) = profile.lock().model.take_deferred(key) else { return false };
-    sink.into_iter().for_each(release);
-    true
+fn recheck(profile: &'static Profile, key: TransitionKey, node: u32, token: u32) -> Recheck {
+    loop {
+        let (found, deferred) = profile.lock().model.recheck(key, node, token);
+        match deferred {
+            Some(sink) => release(sink),
+            None if exit::exiting() => return Recheck::Ended,
+            None => return found,
+        }
+    }
 }
 
-/// Runs client code, with no token in flight.
+/// Runs client code.
 fn release(sink: ClientSink) {
     let _ = guard("callback", || drop(sink));
 }

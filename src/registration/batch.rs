@@ -1,7 +1,8 @@
 //! Registrations copied from their tables, to be notified without the lock.
 #![forbid(unsafe_code)]
 
-use super::in_flight::{NO_TOKEN, ended};
+use super::barrier::Barrier;
+use super::in_flight::{InFlight, NO_TOKEN, ended};
 use super::sink::Sink;
 
 /// Enough to make the lock cheap, few enough that a thread does not wait long for it.
@@ -33,6 +34,15 @@ pub(crate) struct Batch<S: Sink> {
     object_count: usize,
     /// The counter of ended registrations when the batch was filled.
     ended: u32,
+    barrier: Barrier,
+}
+
+/// Whether a registration of a batch is notified, if others have ended since the batch was filled.
+pub(crate) enum Recheck {
+    Registered,
+    Ended,
+    /// Delivery ends here: its transition was cut short.
+    CutShort,
 }
 
 impl<S: Sink> Batch<S> {
@@ -43,6 +53,7 @@ impl<S: Sink> Batch<S> {
             objects: [(0, 0); OBJECTS],
             object_count: 0,
             ended: 0,
+            barrier: Barrier::Symmetric,
         }
     }
 
@@ -51,6 +62,7 @@ impl<S: Sink> Batch<S> {
         self.count = 0;
         self.object_count = 0;
         self.ended = ended();
+        self.barrier = Barrier::for_batch();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -74,24 +86,39 @@ impl<S: Sink> Batch<S> {
         copied
     }
 
-    /// Has `notify` call the client of each registration of the batch, with its client token. `advance` makes the registration's
-    /// token the one in flight; when it gives false, delivery ends here. `is_registered` is asked about an object's token if any
-    /// registration has ended since the batch was filled.
+    /// Has `notify` call the client of each registration of the batch, with its client token, and makes its own token the one
+    /// in flight meanwhile. `recheck` is asked about an object's token if any registration has ended since the batch was filled.
     #[inline]
     pub(crate) fn deliver(
         &self,
+        in_flight: &InFlight,
+        notify: impl FnMut(S::Handle, u32),
+        recheck: impl FnMut(u32, u32) -> Recheck,
+    ) {
+        match self.barrier {
+            Barrier::Asymmetric => self.deliver_by::<true>(in_flight, notify, recheck),
+            Barrier::Symmetric => self.deliver_by::<false>(in_flight, notify, recheck),
+        }
+        self.barrier.note_callbacks(self.count);
+    }
+
+    #[inline]
+    fn deliver_by<const ASYMMETRIC: bool>(
+        &self,
+        in_flight: &InFlight,
         mut notify: impl FnMut(S::Handle, u32),
-        mut advance: impl FnMut(u32) -> bool,
-        is_registered: impl Fn(u32, u32) -> bool,
+        mut recheck: impl FnMut(u32, u32) -> Recheck,
     ) {
         for recipient in &self.recipients[..self.count] {
             let Some(handle) = recipient.handle else { continue };
-            if !advance(recipient.token) {
-                return;
+            if in_flight.publish::<ASYMMETRIC>(recipient.token) != self.ended {
+                match recheck(self.object_of(recipient), recipient.token) {
+                    Recheck::Registered => {}
+                    Recheck::Ended => continue,
+                    Recheck::CutShort => return,
+                }
             }
-            if self.ended == ended() || is_registered(self.object_of(recipient), recipient.token) {
-                notify(handle, recipient.client_token);
-            }
+            notify(handle, recipient.client_token);
         }
     }
 

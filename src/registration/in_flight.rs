@@ -1,32 +1,41 @@
 //! The in-flight handshake between the delivery thread and the threads that end registrations.
 //!
 //! The delivery thread copies many registrations from their tables under the lock, and notifies them without it. Before each
-//! Notify it publishes the token of that registration, and then checks whether any registration has `ENDED` since the copy.
-//! A thread that ends a registration increments `ENDED`, and then checks the published token; it does so under the lock under
-//! which the registration leaves its table. Both use sequentially consistent order, so one of them sees the other: either
-//! the delivery thread asks under the lock whether the registration still exists, or the thread that ends it finds its token
-//! in flight and leaves the release of the sink to the delivery thread.
+//! Notify it publishes the token of that registration, and then checks whether any registration has `ENDED` since the copy. A
+//! thread that ends a registration increments `ENDED`, and then looks at the published token, under the lock under which the
+//! registration leaves its table. Each side stores and then loads what the other stores. With a barrier in between on both
+//! sides one of them sees the other: either the delivery thread looks under the lock whether the registration still exists,
+//! or the thread that ends it finds its token in flight and leaves the release of the sink to the delivery thread.
+//!
+//! [`Barrier::Symmetric`]: delivery publishes with a sequentially consistent exchange, and both loads are sequentially
+//! consistent, as is the increment. In their one order the later of the two loads comes behind the other side's store.
+//!
+//! [`Barrier::Asymmetric`]: delivery stores, and only the compiler is kept from exchanging the store with the load. The other
+//! side has the system run a barrier on every thread between its two steps. Where that finds the delivery thread before its
+//! store, its load comes behind the barrier and sees the increment; where it finds it behind, the store is visible.
+//!
+//! A deferred release is found in time. The ending thread saw the token in flight, so the delivery thread publishes the next
+//! one after that look, and then sees the increment. It takes the sink under the lock before it notifies anybody else. So
+//! there is one deferred sink at a time: whoever finds another one deferred need not defer, as the token that he ends was
+//! published behind that one, and the delivery thread looks under the lock before it notifies it.
 #![forbid(unsafe_code)]
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
+use super::barrier::barrier_of_ending_thread;
 use super::request_slot::RequestSlot;
 use crate::error::ErrorKind;
 use crate::sync::lock;
 
 /// No Notify is running.
 pub(crate) const NO_TOKEN: u32 = 0;
-/// Beside the token: its registration ended, and the delivery thread releases the sink.
-const DEFERRED: u64 = 1 << 32;
-/// In a forked child: the transition was cut short.
-const CUT_SHORT: u64 = u64::MAX;
 
 /// The handshake of one transition. It has a cache line of its own, as the delivery thread writes it once a Notify.
 #[repr(align(64))]
 pub(crate) struct InFlight {
     /// The token whose Notify is running or about to run.
-    token: AtomicU64,
+    token: AtomicU32,
     requests: RequestSlot,
 }
 
@@ -34,13 +43,19 @@ pub(crate) struct InFlight {
 /// checks because of another tree loses little.
 static ENDED: AtomicU32 = AtomicU32::new(0);
 
-/// Registrations leave their tables, under a lock that is held until they have; or the exit handler ends all delivery.
+/// Registrations leave their tables, under a lock that is held until they have; or the exit handler ends all delivery. Each
+/// delivery thread looks again before its next Notify.
 pub(crate) fn note_ended() {
     ENDED.fetch_add(1, Ordering::SeqCst);
 }
 
-/// The value of the counter of ended registrations.
-#[inline]
+/// The same on another thread than the one that delivers: `InFlight::has` follows.
+pub(crate) fn note_ended_elsewhere() {
+    note_ended();
+    barrier_of_ending_thread();
+}
+
+/// The counter of ended registrations, for a batch that is about to be filled.
 pub(super) fn ended() -> u32 {
     ENDED.load(Ordering::SeqCst)
 }
@@ -67,7 +82,7 @@ impl InFlight {
         pool.unused.try_reserve(made)?;
         let mut memory = Vec::new();
         memory.try_reserve_exact(1)?;
-        memory.push(Self { token: AtomicU64::new(0), requests: RequestSlot::new() });
+        memory.push(Self { token: AtomicU32::new(NO_TOKEN), requests: RequestSlot::new() });
         pool.made = made;
         Ok(&memory.leak()[0])
     }
@@ -81,55 +96,100 @@ impl InFlight {
         &self.requests
     }
 
-    /// Replaces the in-flight token. Called by the delivery thread. False, and nothing changes: the release of the sink is
-    /// deferred to that thread, or the transition was cut short.
-    #[inline]
-    pub(crate) fn advance(&self, from: u32, to: u32) -> bool {
-        self.token.compare_exchange(from.into(), to.into(), Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    /// Makes a token the one in flight, and gives the counter of ended registrations after that. Called by the delivery
+    /// thread. What the last Notify did is visible to whoever sees the new token.
+    #[inline(always)]
+    pub(crate) fn publish<const ASYMMETRIC: bool>(&self, token: u32) -> u32 {
+        if ASYMMETRIC {
+            self.token.store(token, Ordering::Release);
+            compiler_fence(Ordering::SeqCst);
+            ENDED.load(Ordering::Relaxed)
+        } else {
+            self.token.swap(token, Ordering::SeqCst);
+            ENDED.load(Ordering::SeqCst)
+        }
     }
 
-    /// Clears the in-flight token. Called by the delivery thread with the profile locked.
+    /// No Notify is running. Called by the delivery thread with the profile locked.
     pub(crate) fn clear(&self) {
-        self.token.store(NO_TOKEN.into(), Ordering::SeqCst);
+        self.token.store(NO_TOKEN, Ordering::Release);
     }
 
-    /// The in-flight token. The profile is locked; the delivery thread may advance meanwhile.
+    /// After `note_ended_elsewhere`, with the profile locked: whether the Notify of this token may be running. If not, it will
+    /// not begin.
+    pub(crate) fn has(&self, token: u32) -> bool {
+        self.token.load(Ordering::SeqCst) == token
+    }
+
+    /// The token in flight. The profile is locked; the delivery thread may publish another one meanwhile.
     pub(crate) fn token(&self) -> u32 {
-        self.token.load(Ordering::SeqCst) as u32
+        self.token.load(Ordering::SeqCst)
     }
 
-    /// After `note_ended`: leaves the release of the sink to the delivery thread, if this token is in flight. The caller puts
-    /// the sink where that thread finds it before it gives the lock back.
-    pub(crate) fn defer_release(&self, token: u32) -> bool {
-        let in_flight = u64::from(token);
-        self.token.compare_exchange(in_flight, in_flight | DEFERRED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-    }
-
-    /// In a forked child: the delivery thread finds out with its next `advance`. The handshake is not used again.
+    /// In a forked child: the delivery thread finds out when it publishes the next token. The handshake is not used again.
     pub(crate) fn cut_short(&self) {
         self.requests.close();
-        self.token.store(CUT_SHORT, Ordering::SeqCst);
+        note_ended();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys;
+
+    /// Store buffering: each of two threads stores and then loads what the other stores. Both must not miss the other.
+    fn one_of_the_two_threads_sees_the_other<const ASYMMETRIC: bool>() {
+        const ROUNDS: u32 = 100_000;
+        let in_flight = InFlight::take().unwrap();
+        let round = AtomicU32::new(0);
+        let missed = AtomicU32::new(0);
+        // The two leave it together, within nanoseconds of each other.
+        let meet = |number: u32| {
+            round.fetch_add(1, Ordering::SeqCst);
+            while round.load(Ordering::SeqCst) < 2 * number {
+                std::hint::spin_loop();
+            }
+        };
+        let both_missed = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 1..=ROUNDS {
+                    let before = ended();
+                    meet(2 * number - 1);
+                    if in_flight.publish::<ASYMMETRIC>(number) == before {
+                        missed.fetch_add(1, Ordering::SeqCst);
+                    }
+                    meet(2 * number);
+                }
+            });
+            for number in 1..=ROUNDS {
+                meet(2 * number - 1);
+                note_ended();
+                if ASYMMETRIC {
+                    sys::barrier_on_all_threads();
+                }
+                let misses = !in_flight.has(number);
+                meet(2 * number);
+                if missed.swap(0, Ordering::SeqCst) == 1 && misses {
+                    both_missed.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        in_flight.give_back();
+        assert_eq!(both_missed.load(Ordering::SeqCst), 0, "of {ROUNDS} rounds");
+    }
 
     #[test]
-    fn one_of_the_two_threads_sees_the_other() {
-        let in_flight = InFlight::take().unwrap();
-        assert!(in_flight.advance(NO_TOKEN, 7));
-        note_ended();
-        assert!(!in_flight.defer_release(8), "not in flight");
-        assert!(in_flight.defer_release(7));
-        assert!(!in_flight.defer_release(7), "deferred already");
-        assert_eq!(in_flight.token(), 7);
-        assert!(!in_flight.advance(7, 9), "the sink has to be released first");
-        in_flight.clear();
-        assert!(in_flight.advance(NO_TOKEN, 9));
-        in_flight.cut_short();
-        assert!(!in_flight.advance(9, NO_TOKEN));
+    fn one_of_the_two_threads_sees_the_other_by_exchanges() {
+        one_of_the_two_threads_sees_the_other::<false>();
+    }
+
+    #[test]
+    fn one_of_the_two_threads_sees_the_other_by_the_systems_barrier() {
+        if sys::prepare_barrier() {
+            one_of_the_two_threads_sees_the_other::<true>();
+        }
     }
 
     #[test]

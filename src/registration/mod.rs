@@ -1,5 +1,6 @@
 //! Registrations and their delivery. Generic over the sink, and without COM.
 
+mod barrier;
 mod batch;
 mod in_flight;
 mod request_slot;
@@ -7,8 +8,9 @@ mod sink;
 mod table;
 mod tokens;
 
-pub(crate) use batch::Batch;
-pub(crate) use in_flight::{InFlight, NO_TOKEN, note_ended};
+pub(crate) use barrier::{Choice as BarrierChoice, choice as barrier_choice, choose_barrier};
+pub(crate) use batch::{Batch, Recheck};
+pub(crate) use in_flight::{InFlight, note_ended, note_ended_elsewhere};
 pub(crate) use request_slot::PostedRequest;
 pub(crate) use sink::Sink;
 pub(crate) use table::{Closed, Table};

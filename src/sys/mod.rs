@@ -1,5 +1,6 @@
 //! Calls to the operating system: staying loaded, exit, fork, threads, files opened safely, folders that are watched.
 
+mod barrier;
 mod errors;
 mod folder;
 mod fork;
@@ -17,6 +18,7 @@ use unix as os;
 #[cfg(windows)]
 use windows as os;
 
+pub(crate) use barrier::{barrier_on_all_threads, has_barrier, prepare_barrier};
 pub(crate) use errors::is_transient;
 pub(crate) use folder::{Folder, FolderId, LockFile, Place, SET_ASIDE, user_state_folder};
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
+use crate::registration::{InFlight, Recheck};
 
 /// Counts how many are alive.
 struct Counted(Rc<Cell<usize>>);
@@ -49,11 +50,9 @@ impl Fixture {
             if batch.is_empty() {
                 return notified;
             }
-            let advance = |token| {
-                notified.push(token);
-                true
-            };
-            batch.deliver(|(), _| {}, advance, |_, _| true);
+            let in_flight = InFlight::take().unwrap();
+            batch.deliver(in_flight, |(), _| notified.push(in_flight.token()), |_, _| Recheck::Registered);
+            in_flight.give_back();
         }
     }
 }
