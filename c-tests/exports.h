@@ -17,7 +17,7 @@
     X(MapiOfflineVersionString, "MapiOfflineVersionString@0", const char *, (void)) \
     X(MapiOfflineSetStrictHosting, "MapiOfflineSetStrictHosting@4", void, (MAPIOFFLINE_BOOL fStrict)) \
     X(MapiOfflineLiveObjects, "MapiOfflineLiveObjects@0", ULONG, (void)) \
-    X(MapiOfflineGetStoreStatus, "MapiOfflineGetStoreStatus@24", HRESULT, (ULONG *pulStore, ULONG *pulWatch, MAPIOFFLINE_CHAR8 *pszFolder, ULONG cbFolder, MAPIOFFLINE_CHAR8 *pszLastError, ULONG cbLastError)) \
+    X(MapiOfflineGetStoreStatus, "MapiOfflineGetStoreStatus@28", HRESULT, (ULONG *pulStore, ULONG *pulWatch, ULONG *pulBarrier, MAPIOFFLINE_CHAR8 *pszFolder, ULONG cbFolder, MAPIOFFLINE_CHAR8 *pszLastError, ULONG cbLastError)) \
     X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext))
 
 #endif /* TEST_EXPORTS_H */

@@ -52,8 +52,8 @@ pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
 pub use error::{Error, ErrorKind};
 pub use state::{Capabilities, State};
 pub use state_folder::{
-    ProfileRecord, ReadError, StateFolder, Store, StoreStatus, StoredProfile, WatchMode, keep_state_in_memory,
-    store_status,
+    Barrier, ProfileRecord, ReadError, StateFolder, Store, StoreStatus, StoredProfile, WatchMode,
+    has_asymmetric_barrier, keep_state_in_memory, store_status,
 };
 
 #[cfg(doctest)]

@@ -10,6 +10,7 @@ use crate::error::{self, Error};
 use crate::name::Name;
 use crate::state::{Capabilities, State};
 use crate::store::{self, Content, SharedFolder, StoreError};
+use crate::{registration, sys};
 
 /// The folder in which a user's programs share the state of profiles: one file a profile.
 ///
@@ -93,6 +94,39 @@ pub struct StoreStatus {
     pub watch: Option<WatchMode>,
     /// What went wrong last, in words. It may have passed since.
     pub last_error: Option<String>,
+    /// Who pays so that no callback begins after its registration has ended.
+    pub barrier: Barrier,
+}
+
+/// The barrier between callbacks and the threads that end registrations meanwhile.
+///
+/// Which one it is changes what callbacks and Unadvise cost, and nothing else. `MAPIOFFLINE_BARRIER` in the environment,
+/// `symmetric` or `asymmetric`, forces one, for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Barrier {
+    /// Each callback pays for an atomic exchange. After half a million callbacks the process tries the other one.
+    Undecided,
+    /// Each callback pays for an atomic exchange: the system has nothing else, or refuses it, or the environment says so.
+    Symmetric,
+    /// Whoever ends a registration while another thread delivers pays for a system call, and callbacks pay nothing.
+    Asymmetric,
+}
+
+impl From<registration::BarrierChoice> for Barrier {
+    fn from(choice: registration::BarrierChoice) -> Self {
+        match choice {
+            registration::BarrierChoice::Undecided => Self::Undecided,
+            registration::BarrierChoice::Symmetric => Self::Symmetric,
+            registration::BarrierChoice::Asymmetric => Self::Asymmetric,
+        }
+    }
+}
+
+/// Whether this system has the barrier that [`Barrier::Asymmetric`] needs. A sandbox may refuse it all the same.
+#[must_use]
+pub fn has_asymmetric_barrier() -> bool {
+    sys::has_barrier()
 }
 
 /// Where a process keeps the state of profiles.
@@ -105,14 +139,16 @@ pub enum Store {
     Shared(PathBuf),
 }
 
-/// Says where this process keeps the state of profiles, how it notices changes of other programs, and what went wrong last.
+/// Says where this process keeps the state of profiles, how it notices changes of other programs, what went wrong last, and
+/// which barrier callbacks use.
 ///
 /// A program that must not work on its own unawares asks this after its first open.
 #[must_use]
 pub fn store_status() -> StoreStatus {
     let store::Status { watch, last_error } = store::status();
     let store = store::chosen().map(|folder| folder.map_or(Store::Memory, |path| Store::Shared(path.to_owned())));
-    StoreStatus { store, watch: watch.map(WatchMode::from), last_error }
+    let barrier = registration::barrier_choice().into();
+    StoreStatus { store, watch: watch.map(WatchMode::from), last_error, barrier }
 }
 
 impl StateFolder {

@@ -82,7 +82,7 @@ HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *adv
            MapiOfflineOpenUtf8(0, 0, 0, 0, object) | MapiOfflineCreateUtf16(0, &a, 0, object) |
            MapiOfflineCreateUtf8(0, &a, 0, object) | MapiOfflineGetGlobalUtf16(0, object) |
            MapiOfflineGetGlobalUtf8(0, object) | MapiOfflineSetLogCallback(0, 0, 0) |
-           MapiOfflineGetStoreStatus(0, 0, 0, 0, 0, 0);
+           MapiOfflineGetStoreStatus(0, 0, 0, 0, 0, 0, 0);
 }
 
 /* The call that the library makes. */

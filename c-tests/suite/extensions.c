@@ -384,26 +384,81 @@ CASE(log_callback_arguments, decision, "D 14") {
     check_ok(lib.MapiOfflineSetLogCallback(0, NULL, NULL));
 }
 
+static ULONG barrier_of_process(void) {
+    ULONG barrier = POISON;
+    check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, &barrier, NULL, 0, NULL, 0));
+    return barrier;
+}
+
+enum { MANY = 200 };
+
+CASE(helper_chooses_a_barrier, helper, "") {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct sink sink;
+    ULONG tokens[MANY];
+    int round;
+    int index;
+    check_eq(barrier_of_process(), MAPIOFFLINE_BARRIER_UNDECIDED);
+    sink_init(&sink);
+    for (index = 0; index < MANY; index++) {
+        tokens[index] = advise(object, &sink, 0);
+    }
+    /* 600 callbacks each. */
+    for (round = 0; round < 2000 && barrier_of_process() == MAPIOFFLINE_BARRIER_UNDECIDED; round++) {
+        check_ok(set_block(object, round % 2 == 0 ? OFFLINE : ONLINE));
+    }
+    check(round > 500 && round < 2000);
+    check_ok(set_block(object, round % 2 == 0 ? OFFLINE : ONLINE));
+    check_eq(sink_count(&sink), 3 * MANY * (round + 1));
+    for (index = 0; index < MANY; index++) {
+        check_ok(IMAPIOfflineMgr_Unadvise(object, 0, tokens[index]));
+    }
+    check_eq(sink_refs(&sink), 1);
+    release_last(object);
+}
+
+CASE(helper_has_the_symmetric_barrier, helper, "") {
+    IMAPIOfflineMgr *object = open_global(profile());
+    check_eq(barrier_of_process(), MAPIOFFLINE_BARRIER_SYMMETRIC);
+    release_last(object);
+}
+
+CASE(helper_has_been_given_a_barrier, helper, "") {
+    IMAPIOfflineMgr *object = open_global(profile());
+    /* Where the system lacks the asymmetric one, it is the other. */
+    check(barrier_of_process() != MAPIOFFLINE_BARRIER_UNDECIDED);
+    release_last(object);
+}
+
+CASE(barrier_is_chosen_after_many_callbacks, decision, "D 64") {
+    need_extension(MapiOfflineGetStoreStatus);
+    check_eq(run_case_as_process("extensions.helper_chooses_a_barrier", "MAPIOFFLINE_BARRIER=", NULL), 0);
+    check_eq(run_case_as_process("extensions.helper_has_the_symmetric_barrier", "MAPIOFFLINE_BARRIER=symmetric", NULL), 0);
+    check_eq(run_case_as_process("extensions.helper_has_been_given_a_barrier", "MAPIOFFLINE_BARRIER=asymmetric", NULL), 0);
+}
+
 CASE(store_status_is_given, decision, "D 57") {
     IMAPIOfflineMgr *object;
     ULONG store = POISON;
     ULONG watch = POISON;
+    ULONG barrier = POISON;
     char folder[600] = "";
     char error[600] = "poison";
     char cut[4] = "xyz";
     int tries;
     need_extension(MapiOfflineGetStoreStatus);
     object = open_global(profile());
-    check_ok(lib.MapiOfflineGetStoreStatus(&store, &watch, folder, sizeof(folder), error, sizeof(error)));
+    check_ok(lib.MapiOfflineGetStoreStatus(&store, &watch, &barrier, folder, sizeof(folder), error, sizeof(error)));
     check(strlen(error) < sizeof(error));
+    check(barrier <= MAPIOFFLINE_BARRIER_ASYMMETRIC);
     if (with_shared_store()) {
         check_eq(store, MAPIOFFLINE_STORE_SHARED);
         check(strlen(folder) > 3);
-        check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, cut, sizeof(cut), NULL, 0));
+        check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, NULL, cut, sizeof(cut), NULL, 0));
         check(memcmp(cut, folder, 3) == 0 && cut[3] == 0);
         for (tries = 0; tries < 2000 && watch == MAPIOFFLINE_WATCH_NONE; tries++) {
             nap(5);
-            check_ok(lib.MapiOfflineGetStoreStatus(NULL, &watch, NULL, 0, NULL, 0));
+            check_ok(lib.MapiOfflineGetStoreStatus(NULL, &watch, NULL, NULL, 0, NULL, 0));
         }
         check(watch >= MAPIOFFLINE_WATCH_SYSTEM && watch <= MAPIOFFLINE_WATCH_BOTH);
     } else {
@@ -411,6 +466,6 @@ CASE(store_status_is_given, decision, "D 57") {
         check_eq(watch, MAPIOFFLINE_WATCH_NONE);
         check_eq(strlen(folder), 0);
     }
-    check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, NULL, 0, cut, 0)); /* nothing is written */
+    check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, NULL, NULL, 0, cut, 0)); /* nothing is written */
     release_last(object);
 }

@@ -406,7 +406,7 @@ CASE(change_that_cannot_be_written_is_refused, decision, "D 27") {
     check_hr(set_async(object, OFFLINE), MAPI_E_DISK_ERROR);
     check_state(object, ONLINE);
     check_eq(sink_count(&sink), 0);
-    check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, NULL, 0, error, sizeof(error)));
+    check_ok(lib.MapiOfflineGetStoreStatus(NULL, NULL, NULL, NULL, 0, error, sizeof(error)));
     check(strstr(error, "cannot be written") != NULL);
     info = create_info(profile());
     info.pGUID = &GUID_GlobalState;

@@ -71,7 +71,7 @@ static void through_the_header(void) {
     (void)BALANCED(MapiOfflineVersion());
     (void)BALANCED(MapiOfflineVersionString());
     (void)BALANCED(MapiOfflineLiveObjects());
-    (void)BALANCED(MapiOfflineGetStoreStatus(&number, &number, NULL, 0, NULL, 0));
+    (void)BALANCED(MapiOfflineGetStoreStatus(&number, &number, &number, NULL, 0, NULL, 0));
     (void)BALANCED(IMAPIOfflineMgr_QueryInterface(manager, NEIGHBOUR_REF(IID_IMAPIOffline), &offline));
     (void)BALANCED(IMAPIOffline_AddRef((IMAPIOffline *)offline));
     (void)BALANCED(IMAPIOffline_Release((IMAPIOffline *)offline));

@@ -63,6 +63,12 @@ pub(crate) fn doctor(chosen: Option<PathBuf>, program: Option<u32>, output: &Out
     let mut findings = Findings { output, worst: Verdict::Good };
     findings.add(Verdict::Good, "version", &format!("mapioffline {}", env!("CARGO_PKG_VERSION")));
     check_environment(&mut findings);
+    let barrier = if mapioffline::has_asymmetric_barrier() {
+        "programs with many callbacks use the system's barrier: a callback needs no atomic exchange"
+    } else {
+        "each callback costs an atomic exchange, as this system has no barrier for all threads of a process"
+    };
+    findings.add(Verdict::Good, "callbacks", barrier);
     let folder = match chosen {
         Some(path) => Ok(StateFolder::at(path)),
         None => StateFolder::of_user(),
@@ -88,7 +94,8 @@ pub(crate) fn doctor(chosen: Option<PathBuf>, program: Option<u32>, output: &Out
 }
 
 fn check_environment(findings: &mut Findings) {
-    const KNOWN: [&str; 4] = ["MAPIOFFLINE_LOG", "MAPIOFFLINE_STATE_DIR", "MAPIOFFLINE_STORE", "MAPIOFFLINE_STRICT"];
+    const KNOWN: [&str; 5] =
+        ["MAPIOFFLINE_BARRIER", "MAPIOFFLINE_LOG", "MAPIOFFLINE_STATE_DIR", "MAPIOFFLINE_STORE", "MAPIOFFLINE_STRICT"];
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("MAPIOFFLINE_")) else { continue };
         let text = format!("{name}={}", value.to_string_lossy());
@@ -96,6 +103,8 @@ fn check_environment(findings: &mut Findings) {
             findings.add(Verdict::Note, "environment", &format!("{text}: unknown variable; check its spelling"));
         } else if name == "MAPIOFFLINE_STORE" && value != "memory" && value != "shared" && !value.is_empty() {
             findings.add(Verdict::Bad, "environment", &format!("{text}: the value must be memory or shared"));
+        } else if name == "MAPIOFFLINE_BARRIER" && value != "symmetric" && value != "asymmetric" && !value.is_empty() {
+            findings.add(Verdict::Bad, "environment", &format!("{text}: the value must be symmetric or asymmetric"));
         } else {
             findings.add(Verdict::Good, "environment", &text);
         }

@@ -28,6 +28,10 @@ fn doctor_reports_problems() {
     assert_eq!(code, 0, "{lines:?}");
     assert!(lines.iter().all(|line| line["verdict"] == "ok"), "{lines:?}");
     assert!(text_of(&lines, "folder").contains("permissions 0700"), "{lines:?}");
+    assert!(text_of(&lines, "callbacks").contains("exchange"), "{lines:?}");
+    let unknown = place.command(&["doctor"]).env("MAPIOFFLINE_BARRIER", "none").output().unwrap();
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stdout).contains("must be symmetric or asymmetric"));
     fs::write(place.path().join("BROKEN.json"), "{").unwrap();
     fs::write(place.path().join("NEWER.json"), "{\"format\": 7}").unwrap();
     let (code, lines) = verdicts(&[]);

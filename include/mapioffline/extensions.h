@@ -64,12 +64,14 @@ void STDMETHODCALLTYPE MapiOfflineSetStrictHosting(MAPIOFFLINE_BOOL fStrict);
  * still references. For tests that look for leaks. Never fails. Callable on any thread. */
 ULONG STDMETHODCALLTYPE MapiOfflineLiveObjects(void);
 
-/* Says where this process keeps the state of profiles, how it notices changes of other programs, and what went wrong last. A
- * program that must not work on its own unawares asks this after its first open.
+/* Says where this process keeps the state of profiles, how it notices changes of other programs, what went wrong last, and
+ * which barrier callbacks use. A program that must not work on its own unawares asks this after its first open.
  *
  * pulStore: receives MAPIOFFLINE_STORE_UNDECIDED (nothing has been opened yet), _MEMORY (this process's own) or _SHARED.
  * pulWatch: receives MAPIOFFLINE_WATCH_NONE (no object is open, or the first was opened a moment ago), _SYSTEM (the system
- * notifies), _POLLED (twice a second) or _BOTH. pszFolder: receives the shared folder's path, or an empty string.
+ * notifies), _POLLED (twice a second) or _BOTH. pulBarrier: receives MAPIOFFLINE_BARRIER_SYMMETRIC (each callback pays for
+ * an atomic exchange), _ASYMMETRIC (whoever ends a registration during a delivery pays for a system call instead) or
+ * _UNDECIDED (symmetric for the first half million callbacks). pszFolder: receives the shared folder's path, or an empty string.
  * pszLastError: receives the last error in words, or an empty string; it may have passed since. cbFolder and cbLastError:
  * the sizes of the buffers in bytes. Texts are UTF-8, end with a zero, and are cut where they do not fit. Each pointer may
  * be null.
@@ -77,6 +79,7 @@ ULONG STDMETHODCALLTYPE MapiOfflineLiveObjects(void);
  * Returns S_OK; E_FAIL, and nothing is written, while a Windows process shuts down. Callable on any thread. */
 HRESULT STDMETHODCALLTYPE MapiOfflineGetStoreStatus(ULONG *pulStore,
                                                     ULONG *pulWatch,
+                                                    ULONG *pulBarrier,
                                                     MAPIOFFLINE_CHAR8 *pszFolder,
                                                     ULONG cbFolder,
                                                     MAPIOFFLINE_CHAR8 *pszLastError,

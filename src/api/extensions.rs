@@ -12,6 +12,7 @@ use super::objects;
 use super::result::{export, init, trace_number, unless_shutting_down};
 use crate::abi::*;
 use crate::guard::ends_process_on_unwind;
+use crate::registration::{BarrierChoice, barrier_choice};
 use crate::store::{self, WatchMode};
 use crate::trace::invalid;
 use crate::{com, logging, profile};
@@ -138,12 +139,14 @@ pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
     live
 }
 
-/// Says where this process keeps the state of profiles, how it notices changes of other programs, and what went wrong last. A
-/// program that must not work on its own unawares asks this after its first open.
+/// Says where this process keeps the state of profiles, how it notices changes of other programs, what went wrong last, and
+/// which barrier callbacks use. A program that must not work on its own unawares asks this after its first open.
 ///
 /// pulStore: receives MAPIOFFLINE_STORE_UNDECIDED (nothing has been opened yet), _MEMORY (this process's own) or _SHARED.
 /// pulWatch: receives MAPIOFFLINE_WATCH_NONE (no object is open, or the first was opened a moment ago), _SYSTEM (the system
-/// notifies), _POLLED (twice a second) or _BOTH. pszFolder: receives the shared folder's path, or an empty string.
+/// notifies), _POLLED (twice a second) or _BOTH. pulBarrier: receives MAPIOFFLINE_BARRIER_SYMMETRIC (each callback pays for
+/// an atomic exchange), _ASYMMETRIC (whoever ends a registration during a delivery pays for a system call instead) or
+/// _UNDECIDED (symmetric for the first half million callbacks). pszFolder: receives the shared folder's path, or an empty string.
 /// pszLastError: receives the last error in words, or an empty string; it may have passed since. cbFolder and cbLastError:
 /// the sizes of the buffers in bytes. Texts are UTF-8, end with a zero, and are cut where they do not fit. Each pointer may
 /// be null.
@@ -153,6 +156,7 @@ pub extern "system" fn MapiOfflineLiveObjects() -> ULONG {
 pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
     pulStore: *mut ULONG,
     pulWatch: *mut ULONG,
+    pulBarrier: *mut ULONG,
     pszFolder: *mut MAPIOFFLINE_CHAR8,
     cbFolder: ULONG,
     pszLastError: *mut MAPIOFFLINE_CHAR8,
@@ -161,6 +165,7 @@ pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
     let arguments = [
         pulStore as usize,
         pulWatch as usize,
+        pulBarrier as usize,
         pszFolder as usize,
         cbFolder as usize,
         pszLastError as usize,
@@ -181,10 +186,15 @@ pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
             Some(WatchMode::Polled(_)) => 2,
             Some(WatchMode::WatchedAndPolled) => 3,
         };
+        let barrier = match barrier_choice() {
+            BarrierChoice::Undecided => 0,
+            BarrierChoice::Symmetric => 1,
+            BarrierChoice::Asymmetric => 2,
+        };
         let folder = chosen.flatten().map(|path| path.to_string_lossy()).unwrap_or_default();
         // SAFETY: C's contract.
         unsafe {
-            for (out, value) in [(pulStore, kind), (pulWatch, watch)] {
+            for (out, value) in [(pulStore, kind), (pulWatch, watch), (pulBarrier, barrier)] {
                 if !out.is_null() {
                     out.write_unaligned(value);
                 }
