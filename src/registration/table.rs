@@ -244,7 +244,10 @@ impl<S: Sink> Table<S> {
     pub(crate) fn fill(&self, object: u32, cursor: &mut usize, batch: &mut Batch<S>) {
         let Some(end) = self.running else { return };
         let rest = self.entries.recipients.get(*cursor..end.min(self.entries.len())).unwrap_or_default();
-        *cursor += batch.copy_from(object, rest);
+        let copied = batch.copy_from(object, rest);
+        *cursor += copied;
+        // The next batch copies these, and the processor can fetch them while this one is delivered.
+        sys::prefetch(rest[copied..].get(..copied).unwrap_or_default());
     }
 
     /// Whether the registration with this token exists.

@@ -5,6 +5,7 @@ mod errors;
 mod folder;
 mod fork;
 mod found;
+mod prefetch;
 #[cfg(unix)]
 mod unix;
 mod watch;
@@ -29,4 +30,5 @@ pub(crate) use os::{
     LastError, Thread, Uncancelled, at_exit, environment, is_shutting_down, pin_module, prefer_large_pages,
     spawn_with_signals_blocked,
 };
+pub(crate) use prefetch::prefetch;
 pub(crate) use watch::{Filter, FolderWatch, Seen, Wake, Waker, Watch};
