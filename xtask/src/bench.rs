@@ -59,7 +59,7 @@ const GROUPS: [Group; 19] = [
         &["mapioffline", "fixture", "manager", "windows-core", "glib", "boost", "sigc"],
         [0, 7],
     ),
-    group("delivery", &["mapioffline", "fixture", "bare", "manager"], [5, 0]),
+    group("delivery", &["mapioffline", "fixture", "bare", "manager", "windows-core"], [5, 0]),
     group(
         "delivery-growth",
         &["mapioffline", "fixture", "bare", "manager", "windows-core", "glib", "boost", "sigc"],

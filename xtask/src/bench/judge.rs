@@ -32,7 +32,7 @@ const fn rule(row: &'static str, sizes: &'static [u64], measure: Measure, target
 const LIMIT: Measure = Measure::Beside("fixture");
 const MILLION: u64 = 1_000_000;
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 24] = [
     rule("get-state", &[1], LIMIT, 1.1, 1.4),
     rule("get-capabilities", &[1], LIMIT, 1.1, 1.4),
     rule("get-state-two-threads", &[1], LIMIT, 1.1, 1.4),
@@ -44,8 +44,10 @@ const RULES: [Rule; 22] = [
     rule("advise-unadvise", &[1, 10_000, MILLION], LIMIT, 1.15, 1.8),
     rule("advise-unadvise", &[MILLION], Measure::Own("advise-unadvise", 1), 1.3, 2.0),
     rule("random-token", &[MILLION], LIMIT, 1.3, 2.0),
-    rule("delivery", &[100, 10_000], LIMIT, 1.15, 1.5),
-    rule("delivery", &[MILLION], LIMIT, 1.3, 1.8),
+    rule("delivery", &[1, 2], Measure::Beside("manager"), 1.2, 5.5),
+    rule("delivery", &[5, 10], Measure::Beside("manager"), 1.2, 3.5),
+    rule("delivery", &[100], Measure::Beside("bare"), 1.3, 2.0),
+    rule("delivery", &[10_000, MILLION], Measure::Beside("bare"), 1.3, 1.6),
     rule("advise-in-delivery-p50", &[MILLION], Measure::Own("advise-idle-p50", MILLION), 2.0, 4.0),
     rule("advise-in-delivery-p99", &[MILLION], Measure::Beside("manager"), 0.05, 0.2),
     rule("wake-latency-p50", &[1], LIMIT, 1.05, 1.3),
@@ -79,6 +81,7 @@ impl Verdict {
     fn label(&self) -> String {
         let beside = match self.rule.measure {
             Measure::Beside("fixture") => " / limit".to_owned(),
+            Measure::Beside("bare") => " / bare loop".to_owned(),
             Measure::Beside(other) => format!(" / {other}"),
             Measure::Own(row, n) if row == self.rule.row => format!(" / the same at {}", thousands(n)),
             Measure::Own(row, _) => format!(" / {row}"),
