@@ -351,18 +351,3 @@ fn is_in_the_way(error: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
     matches!(error, Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NOTDIR | Errno::ACCESS)
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_system_that_is_not_known_to_notify_is_polled() {
-        // Entries of procfs come and go, and no notification tells.
-        let process = Place::new(format!("/proc/{}", std::process::id()).into()).open().unwrap();
-        assert!(process.may_change_unnoticed());
-        let place = tempfile::tempdir_in("/dev/shm").unwrap();
-        let folder = Place::new(place.path().to_owned()).open().unwrap();
-        assert!(!folder.may_change_unnoticed(), "tmpfs");
-    }
-}

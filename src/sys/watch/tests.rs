@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{FolderWatch, Wake, polled};
+#[cfg(target_os = "linux")]
+use crate::sys::Place;
 
 /// What any watcher does without a folder.
 fn wakes<W: FolderWatch>() {
@@ -121,4 +123,15 @@ mod watched {
         }));
         assert_eq!(all, [r#"File("file")"#], "the filter refuses the other");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_system_that_is_not_known_to_notify_is_polled() {
+    // Entries of procfs come and go, and no notification tells.
+    let process = Place::new(format!("/proc/{}", std::process::id()).into()).open().unwrap();
+    assert!(process.may_change_unnoticed());
+    let place = tempfile::tempdir_in("/dev/shm").unwrap();
+    let folder = Place::new(place.path().to_owned()).open().unwrap();
+    assert!(!folder.may_change_unnoticed(), "tmpfs");
 }
