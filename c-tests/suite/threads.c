@@ -302,6 +302,49 @@ CASE(deferred_release_of_a_sink_may_call_unadvise, com, "imsgstore-unadvise") {
     release_last(object);
 }
 
+struct slow_release {
+    struct pair notify; /* the first member: `stay` gets a pointer to it */
+    struct pair release;
+};
+
+static void stay_in_release(struct sink *self) {
+    struct slow_release *slow = (struct slow_release *)self->context;
+    gate_open(&slow->release.reached);
+    check(gate_wait(&slow->release.go_on));
+}
+
+CASE(deferred_release_defers_no_other, com, "imsgstore-unadvise") {
+    IMAPIOfflineMgr *object = open_global(profile());
+    struct slow_release slow;
+    struct sink sinks[2];
+    ULONG tokens[2];
+    gate_init(&slow.notify.reached);
+    gate_init(&slow.notify.go_on);
+    gate_init(&slow.release.reached);
+    gate_init(&slow.release.go_on);
+    sink_init(&sinks[0]);
+    sink_init(&sinks[1]);
+    sinks[0].hook = stay;
+    sinks[0].release_hook = stay_in_release;
+    sinks[0].context = &slow;
+    tokens[0] = advise(object, &sinks[0], 0);
+    tokens[1] = advise(object, &sinks[1], 0);
+    check_ok(set_async(object, OFFLINE));
+    check(gate_wait(&slow.notify.reached));
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, tokens[0]));
+    gate_open(&slow.notify.go_on);
+    check(gate_wait(&slow.release.reached));
+    /* The delivery thread is in the Release of the first sink, and in no Notify. */
+    check_ok(IMAPIOfflineMgr_Unadvise(object, 0, tokens[1]));
+    check_eq(sink_refs(&sinks[1]), 1);
+    gate_open(&slow.release.go_on);
+    check(sink_released(&sinks[0]));
+    check(sink_released(&sinks[1]));
+    set_when_idle(object, OFFLINE);
+    check_received0(&sinks[1]);
+    release_last(object);
+}
+
 /* ---- no Notify is dispatched after Unadvise has returned ----------------------------------------------------------- */
 
 struct watched {

@@ -398,7 +398,7 @@ impl<T: Types> Model<T> {
             return Step::CutShort(None);
         };
         if let Some(sink) = deferred.take() {
-            transition.in_flight.clear();
+            transition.in_flight.set(None);
             return Step::Release(sink);
         }
         transition.thread = Some(thread);
@@ -420,7 +420,7 @@ impl<T: Types> Model<T> {
                 transition.in_flight.requests().open();
             }
         }
-        transition.in_flight.clear();
+        transition.in_flight.set(None);
         // What was noticed of other processes' changes may be behind what they have stored since.
         let was_read = mem::replace(&mut transition.store_read, true);
         if is_shared_global && !was_read && tree.has_change_waiting_for(ROOT) {
@@ -429,12 +429,16 @@ impl<T: Types> Model<T> {
         Step::Finished(self.finish(key.tree, runner))
     }
 
-    /// Whether a registration of the batch still exists: others have ended since the batch was filled. Gives a sink that is
-    /// to be released first, with no lock held.
+    /// Whether a registration of the batch still exists, with its token in flight then: others have ended since the batch was
+    /// filled. Gives a sink that is to be released first, with no lock held and no token in flight.
     pub(crate) fn recheck(&mut self, key: TransitionKey, node: NodeIndex, token: u32) -> (Recheck, Option<T::Sink>) {
-        let Some(tree) = self.running(key) else { return (Recheck::CutShort, None) };
-        let registered = tree.objects.get(node).is_some_and(|node| node.table.is_registered(token));
-        (if registered { Recheck::Registered } else { Recheck::Ended }, tree.deferred.take())
+        let Some(Tree { objects, transition: Some(transition), deferred, .. }) = self.running(key) else {
+            return (Recheck::CutShort, None);
+        };
+        let deferred = deferred.take();
+        let registered = deferred.is_none() && objects.get(node).is_some_and(|node| node.table.is_registered(token));
+        transition.in_flight.set(registered.then_some(token));
+        (if registered { Recheck::Registered } else { Recheck::Ended }, deferred)
     }
 
     /// The running transition is over; the next one begins.

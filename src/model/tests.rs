@@ -552,6 +552,7 @@ fn what_is_published_behind_a_deferred_release_is_released_at_once() {
     assert!(released.get());
     let (found, deferred) = f.model.recheck(key, 0, second);
     assert!(matches!(found, Recheck::Ended) && deferred.is_some(), "the first one's");
+    assert_eq!(in_flight.token(), 0, "nothing is in flight while that is released");
 }
 
 #[test]

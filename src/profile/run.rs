@@ -113,7 +113,7 @@ fn recheck(profile: &'static Profile, key: TransitionKey, node: u32, token: u32)
     }
 }
 
-/// Runs client code.
+/// Runs client code, with no token in flight.
 fn release(sink: ClientSink) {
     let _ = guard("callback", || drop(sink));
 }

@@ -15,9 +15,10 @@
 //! store, its load comes behind the barrier and sees the increment; where it finds it behind, the store is visible.
 //!
 //! A deferred release is found in time. The ending thread saw the token in flight, so the delivery thread publishes the next
-//! one after that look, and then sees the increment. It takes the sink under the lock before it notifies anybody else. So
-//! there is one deferred sink at a time: whoever finds another one deferred need not defer, as the token that he ends was
-//! published behind that one, and the delivery thread looks under the lock before it notifies it.
+//! one after that look, and then sees the increment. It takes the sink under the lock before it notifies anybody else, and
+//! has no token in flight while it releases it. So there is one deferred sink at a time: whoever finds another one deferred
+//! need not defer, as the token that he ends was published behind that one, and the delivery thread looks under the lock
+//! before it notifies it.
 #![forbid(unsafe_code)]
 
 use std::sync::Mutex;
@@ -110,9 +111,10 @@ impl InFlight {
         }
     }
 
-    /// No Notify is running. Called by the delivery thread with the profile locked.
-    pub(crate) fn clear(&self) {
-        self.token.store(NO_TOKEN, Ordering::Release);
+    /// The token in flight, or that no Notify is running. Called by the delivery thread with the profile locked, under which
+    /// all others look: it needs no barrier.
+    pub(crate) fn set(&self, token: Option<u32>) {
+        self.token.store(token.unwrap_or(NO_TOKEN), Ordering::Release);
     }
 
     /// After `note_ended_elsewhere`, with the profile locked: whether the Notify of this token may be running. If not, it will
