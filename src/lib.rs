@@ -50,10 +50,11 @@ mod trace;
 pub use change::{Change, Phase};
 pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
 pub use error::{Error, ErrorKind};
+pub use registration::Barrier;
 pub use state::{Capabilities, State};
 pub use state_folder::{
-    Barrier, ProfileRecord, ReadError, StateFolder, Store, StoreStatus, StoredProfile, WatchMode,
-    has_asymmetric_barrier, keep_state_in_memory, store_status,
+    ProfileRecord, ReadError, StateFolder, Store, StoreStatus, StoredProfile, WatchMode, has_asymmetric_barrier,
+    keep_state_in_memory, store_status,
 };
 
 #[cfg(doctest)]

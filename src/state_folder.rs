@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use crate::client;
 use crate::error::{self, Error};
 use crate::name::Name;
+use crate::registration::{self, Barrier};
 use crate::state::{Capabilities, State};
 use crate::store::{self, Content, SharedFolder, StoreError};
-use crate::{registration, sys};
+use crate::sys;
 
 /// The folder in which a user's programs share the state of profiles: one file a profile.
 ///
@@ -98,31 +99,6 @@ pub struct StoreStatus {
     pub barrier: Barrier,
 }
 
-/// The barrier between callbacks and the threads that end registrations meanwhile.
-///
-/// Which one it is changes what callbacks and Unadvise cost, and nothing else. `MAPIOFFLINE_BARRIER` in the environment,
-/// `symmetric` or `asymmetric`, forces one, for tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Barrier {
-    /// Each callback pays for an atomic exchange. After half a million callbacks the process tries the other one.
-    Undecided,
-    /// Each callback pays for an atomic exchange: the system has nothing else, or refuses it, or the environment says so.
-    Symmetric,
-    /// Whoever ends a registration while another thread delivers pays for a system call, and callbacks pay nothing.
-    Asymmetric,
-}
-
-impl From<registration::BarrierChoice> for Barrier {
-    fn from(choice: registration::BarrierChoice) -> Self {
-        match choice {
-            registration::BarrierChoice::Undecided => Self::Undecided,
-            registration::BarrierChoice::Symmetric => Self::Symmetric,
-            registration::BarrierChoice::Asymmetric => Self::Asymmetric,
-        }
-    }
-}
-
 /// Whether this system has the barrier that [`Barrier::Asymmetric`] needs. A sandbox may refuse it all the same.
 #[must_use]
 pub fn has_asymmetric_barrier() -> bool {
@@ -147,7 +123,7 @@ pub enum Store {
 pub fn store_status() -> StoreStatus {
     let store::Status { watch, last_error } = store::status();
     let store = store::chosen().map(|folder| folder.map_or(Store::Memory, |path| Store::Shared(path.to_owned())));
-    let barrier = registration::barrier_choice().into();
+    let barrier = registration::barrier();
     StoreStatus { store, watch: watch.map(WatchMode::from), last_error, barrier }
 }
 

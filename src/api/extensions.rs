@@ -12,7 +12,7 @@ use super::objects;
 use super::result::{export, init, trace_number, unless_shutting_down};
 use crate::abi::*;
 use crate::guard::ends_process_on_unwind;
-use crate::registration::{BarrierChoice, barrier_choice};
+use crate::registration::barrier;
 use crate::store::{self, WatchMode};
 use crate::trace::invalid;
 use crate::{com, logging, profile};
@@ -186,15 +186,10 @@ pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
             Some(WatchMode::Polled(_)) => 2,
             Some(WatchMode::WatchedAndPolled) => 3,
         };
-        let barrier = match barrier_choice() {
-            BarrierChoice::Undecided => 0,
-            BarrierChoice::Symmetric => 1,
-            BarrierChoice::Asymmetric => 2,
-        };
         let folder = chosen.flatten().map(|path| path.to_string_lossy()).unwrap_or_default();
         // SAFETY: C's contract.
         unsafe {
-            for (out, value) in [(pulStore, kind), (pulWatch, watch), (pulBarrier, barrier)] {
+            for (out, value) in [(pulStore, kind), (pulWatch, watch), (pulBarrier, barrier() as ULONG)] {
                 if !out.is_null() {
                     out.write_unaligned(value);
                 }

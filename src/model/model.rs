@@ -11,7 +11,7 @@ use super::tree::Tree;
 use super::types::{NodeIndex, Object, ObjectKey, Types};
 use crate::change::Phase;
 use crate::error::ErrorKind;
-use crate::registration::{Batch, PostedRequest, Recheck, note_ended, note_ended_elsewhere};
+use crate::registration::{Batch, PostedRequest, Recheck};
 use crate::state::{Capabilities, State};
 
 pub(crate) struct Model<T: Types> {
@@ -179,15 +179,11 @@ impl<T: Types> Model<T> {
         let mut ended = Ended::default();
         let Some(tree) = self.trees.get_mut(tree) else { return ended };
         let Some(node) = tree.objects.get_mut(node) else { return ended };
-        if let Some(transition) = &tree.transition {
-            if transition.is_delivered_elsewhere(thread) {
-                note_ended_elsewhere();
-                if tree.deferred.is_none() {
-                    tree.deferred = node.table.remove(transition.in_flight.token());
-                }
-            } else {
-                note_ended();
-            }
+        if let Some(transition) = &tree.transition
+            && transition.note_ended(thread)
+            && tree.deferred.is_none()
+        {
+            tree.deferred = node.table.remove(transition.in_flight.token());
         }
         ended.object = node.object.take();
         if let Some(object) = &ended.object {
@@ -236,16 +232,13 @@ impl<T: Types> Model<T> {
     ) -> Option<T::Sink> {
         let tree = self.trees.get_mut(key.tree)?;
         let sink = tree.objects.find_mut(key)?.table.remove(token)?;
-        if let Some(transition) = &tree.transition {
-            if transition.is_delivered_elsewhere(Some(thread())) {
-                note_ended_elsewhere();
-                if tree.deferred.is_none() && transition.in_flight.has(token) {
-                    tree.deferred = Some(sink);
-                    return None;
-                }
-            } else {
-                note_ended();
-            }
+        if let Some(transition) = &tree.transition
+            && transition.note_ended(Some(thread()))
+            && tree.deferred.is_none()
+            && transition.in_flight.token() == token
+        {
+            tree.deferred = Some(sink);
+            return None;
         }
         Some(sink)
     }

@@ -4,7 +4,7 @@
 use super::hierarchy::Hierarchy;
 use super::types::{NodeIndex, Object, Types};
 use crate::change::{Change, Phase};
-use crate::registration::{Batch, InFlight};
+use crate::registration::{Batch, InFlight, note_ended, note_ended_elsewhere};
 use crate::state::State;
 
 /// Identifies a transition of a tree. Keys are never reused, so that a forked child can tell that one was cut short.
@@ -58,9 +58,16 @@ impl<T: Types> Transition<T> {
         }
     }
 
-    /// Whether a Notify may be running on another thread than this one. `None` is none that delivers.
-    pub(super) fn is_delivered_elsewhere(&self, thread: Option<T::Thread>) -> bool {
-        self.thread.is_some() && self.thread != thread
+    /// Registrations of the tree leave their tables. Whether a Notify may be running on another thread than this one. `None` is
+    /// a thread that does not deliver.
+    pub(super) fn note_ended(&self, thread: Option<T::Thread>) -> bool {
+        let elsewhere = self.thread.is_some() && self.thread != thread;
+        if elsewhere {
+            note_ended_elsewhere();
+        } else {
+            note_ended();
+        }
+        elsewhere
     }
 
     pub(super) fn change(&self) -> Change {

@@ -5,41 +5,43 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::sys;
 
-/// The form of the barrier.
+/// The barrier between callbacks and the threads that end registrations meanwhile.
+///
+/// Which one it is changes what callbacks and Unadvise cost, and nothing else. `MAPIOFFLINE_BARRIER` in the environment,
+/// `symmetric` or `asymmetric`, forces one, for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Barrier {
-    /// Each side has its own: delivery pays an exchange for each callback.
-    Symmetric,
-    /// Whoever ends a registration during a delivery has the system run one on every thread. Delivery pays nothing.
-    Asymmetric,
-}
-
-/// What the process knows of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
-    /// Symmetric until there have been so many callbacks that preparing the system's barrier is worth its time.
-    Undecided,
-    /// For ever: the system has no such barrier, or refuses it, or the environment says so.
-    Symmetric,
-    Asymmetric,
+#[non_exhaustive]
+pub enum Barrier {
+    /// Each callback pays for an atomic exchange. After half a million callbacks the process tries the other one.
+    Undecided = 0,
+    /// Each callback pays for an atomic exchange: the system has nothing else, or refuses it, or the environment says so.
+    Symmetric = 1,
+    /// Whoever ends a registration while another thread delivers pays for a system call, and callbacks pay nothing.
+    Asymmetric = 2,
 }
 
 /// Preparing the system's barrier takes a process with several threads as long as so many exchanges, about: 5 to 30 ns each.
 const WORTH_IT: u32 = 1 << 19;
 
-/// A `Choice`. Changes once, from `Undecided`.
-static CHOICE: AtomicU32 = AtomicU32::new(Choice::Undecided as u32);
+/// A `Barrier`. Changes once, from `Undecided`.
+static CHOICE: AtomicU32 = AtomicU32::new(Barrier::Undecided as u32);
 /// Callbacks while it is undecided.
 static CALLBACKS: AtomicU32 = AtomicU32::new(0);
 
-pub(crate) fn choice() -> Choice {
-    [Choice::Undecided, Choice::Symmetric, Choice::Asymmetric][CHOICE.load(Ordering::Acquire) as usize % 3]
+/// The barrier of this process. For a batch it is asked under the profile's lock, when the batch is filled: whoever ends one of
+/// its registrations holds that lock later, and so uses the system's barrier if the batch needs it.
+pub(crate) fn barrier() -> Barrier {
+    match CHOICE.load(Ordering::Acquire) {
+        0 => Barrier::Undecided,
+        1 => Barrier::Symmetric,
+        _ => Barrier::Asymmetric,
+    }
 }
 
-fn choose(choice: Choice) {
-    let undecided = Choice::Undecided as u32;
+fn choose(barrier: Barrier) {
+    let undecided = Barrier::Undecided as u32;
     // Another thread may have chosen meanwhile.
-    let _ = CHOICE.compare_exchange(undecided, choice as u32, Ordering::AcqRel, Ordering::Relaxed);
+    let _ = CHOICE.compare_exchange(undecided, barrier as u32, Ordering::AcqRel, Ordering::Relaxed);
 }
 
 /// With the first object. Each form can be forced, as the tests do; but what the system lacks cannot.
@@ -49,41 +51,27 @@ pub(crate) fn choose_barrier() {
         return;
     }
     match sys::environment("MAPIOFFLINE_BARRIER").as_ref().and_then(|value| value.to_str()) {
-        Some("symmetric") => choose(Choice::Symmetric),
+        Some("symmetric") => choose(Barrier::Symmetric),
         Some("asymmetric") => prepare(),
         _ => {}
     }
 }
 
 /// Waits for all processors: called with no lock held.
-fn prepare() {
-    choose(if sys::prepare_barrier() { Choice::Asymmetric } else { Choice::Symmetric });
+pub(super) fn prepare() {
+    choose(if sys::prepare_barrier() { Barrier::Asymmetric } else { Barrier::Symmetric });
 }
 
-impl Barrier {
-    /// The form for a batch that is about to be filled, under its profile's lock. Whoever ends one of its registrations holds
-    /// that lock later, and so uses the system's barrier if this batch needs it.
-    pub(super) fn for_batch() -> Self {
-        match choice() {
-            Choice::Asymmetric => Self::Asymmetric,
-            Choice::Undecided | Choice::Symmetric => Self::Symmetric,
-        }
-    }
-
-    /// After a batch of so many callbacks, with no lock held.
-    pub(super) fn note_callbacks(self, count: usize) {
-        if self == Self::Symmetric && choice() == Choice::Undecided {
-            let before = CALLBACKS.fetch_add(count as u32, Ordering::Relaxed);
-            if before >= WORTH_IT {
-                prepare();
-            }
-        }
+/// After a batch of so many callbacks while the process was undecided, with no lock held.
+pub(super) fn note_undecided(callbacks: usize) {
+    if CALLBACKS.fetch_add(callbacks as u32, Ordering::Relaxed) >= WORTH_IT && barrier() == Barrier::Undecided {
+        prepare();
     }
 }
 
 /// The part of a thread that ends a registration, between its store and its load.
 pub(super) fn barrier_of_ending_thread() {
-    if choice() == Choice::Asymmetric {
+    if barrier() == Barrier::Asymmetric {
         sys::barrier_on_all_threads();
     }
 }

@@ -1,7 +1,7 @@
 //! Registrations copied from their tables, to be notified without the lock.
 #![forbid(unsafe_code)]
 
-use super::barrier::Barrier;
+use super::barrier::{Barrier, barrier, note_undecided};
 use super::in_flight::{InFlight, NO_TOKEN, ended};
 use super::sink::Sink;
 
@@ -53,7 +53,7 @@ impl<S: Sink> Batch<S> {
             objects: [(0, 0); OBJECTS],
             object_count: 0,
             ended: 0,
-            barrier: Barrier::Symmetric,
+            barrier: Barrier::Undecided,
         }
     }
 
@@ -62,7 +62,7 @@ impl<S: Sink> Batch<S> {
         self.count = 0;
         self.object_count = 0;
         self.ended = ended();
-        self.barrier = Barrier::for_batch();
+        self.barrier = barrier();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -97,9 +97,11 @@ impl<S: Sink> Batch<S> {
     ) {
         match self.barrier {
             Barrier::Asymmetric => self.deliver_by::<true>(in_flight, notify, recheck),
-            Barrier::Symmetric => self.deliver_by::<false>(in_flight, notify, recheck),
+            Barrier::Undecided | Barrier::Symmetric => self.deliver_by::<false>(in_flight, notify, recheck),
         }
-        self.barrier.note_callbacks(self.count);
+        if self.barrier == Barrier::Undecided {
+            note_undecided(self.count);
+        }
     }
 
     #[inline]

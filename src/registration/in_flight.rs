@@ -50,7 +50,7 @@ pub(crate) fn note_ended() {
     ENDED.fetch_add(1, Ordering::SeqCst);
 }
 
-/// The same on another thread than the one that delivers: `InFlight::has` follows.
+/// The same on another thread than the one that delivers: `InFlight::token` follows.
 pub(crate) fn note_ended_elsewhere() {
     note_ended();
     barrier_of_ending_thread();
@@ -117,13 +117,9 @@ impl InFlight {
         self.token.store(token.unwrap_or(NO_TOKEN), Ordering::Release);
     }
 
-    /// After `note_ended_elsewhere`, with the profile locked: whether the Notify of this token may be running. If not, it will
-    /// not begin.
-    pub(crate) fn has(&self, token: u32) -> bool {
-        self.token.load(Ordering::SeqCst) == token
-    }
-
-    /// The token in flight. The profile is locked; the delivery thread may publish another one meanwhile.
+    /// The token in flight. The profile is locked; the delivery thread may publish another one meanwhile. After
+    /// `note_ended_elsewhere`, the Notify of an ended registration may be running if this is its token, and does not begin if
+    /// it is not.
     pub(crate) fn token(&self) -> u32 {
         self.token.load(Ordering::SeqCst)
     }
@@ -137,8 +133,8 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use super::super::barrier::{Barrier, barrier, prepare};
     use super::*;
-    use crate::sys;
 
     /// Store buffering: each of two threads stores and then loads what the other stores. Both must not miss the other.
     fn one_of_the_two_threads_sees_the_other<const ASYMMETRIC: bool>() {
@@ -149,8 +145,10 @@ mod tests {
         // The two leave it together, within nanoseconds of each other.
         let meet = |number: u32| {
             round.fetch_add(1, Ordering::SeqCst);
+            let mut spins = 0;
             while round.load(Ordering::SeqCst) < 2 * number {
-                std::hint::spin_loop();
+                spins += 1;
+                if spins < 1000 { std::hint::spin_loop() } else { std::thread::yield_now() }
             }
         };
         let both_missed = AtomicU32::new(0);
@@ -167,11 +165,12 @@ mod tests {
             });
             for number in 1..=ROUNDS {
                 meet(2 * number - 1);
-                note_ended();
                 if ASYMMETRIC {
-                    sys::barrier_on_all_threads();
+                    note_ended_elsewhere();
+                } else {
+                    note_ended();
                 }
-                let misses = !in_flight.has(number);
+                let misses = in_flight.token() != number;
                 meet(2 * number);
                 if missed.swap(0, Ordering::SeqCst) == 1 && misses {
                     both_missed.fetch_add(1, Ordering::SeqCst);
@@ -189,7 +188,8 @@ mod tests {
 
     #[test]
     fn one_of_the_two_threads_sees_the_other_by_the_systems_barrier() {
-        if sys::prepare_barrier() {
+        prepare();
+        if barrier() == Barrier::Asymmetric {
             one_of_the_two_threads_sees_the_other::<true>();
         }
     }

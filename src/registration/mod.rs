@@ -8,7 +8,8 @@ mod sink;
 mod table;
 mod tokens;
 
-pub(crate) use barrier::{Choice as BarrierChoice, choice as barrier_choice, choose_barrier};
+pub use barrier::Barrier;
+pub(crate) use barrier::{barrier, choose_barrier};
 pub(crate) use batch::{Batch, Recheck};
 pub(crate) use in_flight::{InFlight, note_ended, note_ended_elsewhere};
 pub(crate) use request_slot::PostedRequest;
