@@ -2,6 +2,7 @@
 /* A client closes its module handle: before its last use of the library, in another thread, a thousand times. */
 #include <mapioffline.h>
 
+#include "../counting_sink.h"
 #include "../platform.h"
 
 #include <pthread.h>
@@ -28,36 +29,6 @@ static const char *plugin;
         }                                                                                                              \
     } while (0)
 
-/* ---- a sink -------------------------------------------------------------------------------------------------------- */
-
-static HRESULT STDMETHODCALLTYPE query(IMAPIOfflineNotify *This, REFIID riid, void **out) {
-    (void)riid;
-    *out = This;
-    return S_OK;
-}
-static ULONG STDMETHODCALLTYPE count(IMAPIOfflineNotify *This) {
-    (void)This;
-    return 1;
-}
-static int heard;
-static void STDMETHODCALLTYPE notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *notification) {
-    (void)This;
-    (void)notification;
-    __atomic_add_fetch(&heard, 1, __ATOMIC_SEQ_CST);
-}
-static const struct IMAPIOfflineNotifyVtbl vtable = {query, count, count, notify};
-static IMAPIOfflineNotify sink = {&vtable};
-
-static void advise(IMAPIOfflineMgr *object, ULONG *token) {
-    MAPIOFFLINE_ADVISEINFO info;
-    memset(&info, 0, sizeof(info));
-    info.ulSize = sizeof(info);
-    info.pCallback = (IUnknown *)(void *)&sink;
-    info.ulAdviseTypes = MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
-    info.ulStateMask = MAPIOFFLINE_STATE_ALL;
-    require(IMAPIOfflineMgr_Advise(object, 0, &info, token) == S_OK);
-}
-
 /* Makes one change without BLOCK, and waits for the last of its notifications. */
 static void change(IMAPIOfflineMgr *object) {
     ULONG state = 0;
@@ -66,7 +37,7 @@ static void change(IMAPIOfflineMgr *object) {
     int tries;
     require(IMAPIOfflineMgr_GetCurrentState(object, &state) == S_OK);
     before = __atomic_load_n(&heard, __ATOMIC_SEQ_CST);
-    advise(object, &token);
+    require(advise(object, &token) == S_OK);
     for (tries = 0; IMAPIOfflineMgr_SetCurrentState(object, 0, 3, state ^ 3, NULL) == E_PENDING; tries++) {
         require(tries < 10000);
         nap(1);

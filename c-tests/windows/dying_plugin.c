@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A DLL that tidies up when its process ends, as many do: Windows has killed the other threads by then, some of them inside
  * the library. Each call must return, and give what is checked here. Events tell when that begins, and when it is over. */
-#include <mapioffline.h>
-
-#include <string.h>
+#include "../counting_sink.h"
 
 enum { THREADS = 6 };
 
@@ -15,39 +13,13 @@ static HANDLE called;
 static HANDLE tidied_up;
 static volatile LONG busy;
 
-static HRESULT STDMETHODCALLTYPE query(IMAPIOfflineNotify *This, REFIID riid, void **out) {
-    (void)riid;
-    *out = This;
-    return S_OK;
-}
-static ULONG STDMETHODCALLTYPE count(IMAPIOfflineNotify *This) {
-    (void)This;
-    return 1;
-}
-static void STDMETHODCALLTYPE notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *notification) {
-    (void)This;
-    (void)notification;
-}
-static const struct IMAPIOfflineNotifyVtbl vtable = {query, count, count, notify};
-static IMAPIOfflineNotify sink = {&vtable};
-
-static HRESULT advise(ULONG *out) {
-    MAPIOFFLINE_ADVISEINFO info;
-    memset(&info, 0, sizeof(info));
-    info.ulSize = sizeof(info);
-    info.pCallback = (IUnknown *)(void *)&sink;
-    info.ulAdviseTypes = MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
-    info.ulStateMask = MAPIOFFLINE_STATE_ALL;
-    return IMAPIOfflineMgr_Advise(object, 0, &info, out);
-}
-
 /* Is inside the library nearly all the time, until it is killed. */
 static DWORD WINAPI use(LPVOID number) {
     ULONG state = (ULONG)(ULONG_PTR)number % 2 + 1;
     while (busy >= 0) {
         ULONG own = 0;
         IMAPIOfflineMgr *other = NULL;
-        advise(&own);
+        advise(object, &own);
         IMAPIOfflineMgr_SetCurrentState(object, 0, MAPIOFFLINE_STATE_OFFLINE_MASK, state, NULL);
         IMAPIOfflineMgr_Unadvise(object, 0, own);
         /* Another object: references of a killed thread stay. */
@@ -63,7 +35,7 @@ int begin(HANDLE when_called, HANDLE when_tidied_up) {
     int i;
     called = when_called;
     tidied_up = when_tidied_up;
-    if (HrOpenOfflineObj(0, L"Dying", &GUID_GlobalState, NULL, &object) != S_OK || advise(&token) != S_OK) {
+    if (HrOpenOfflineObj(0, L"Dying", &GUID_GlobalState, NULL, &object) != S_OK || advise(object, &token) != S_OK) {
         return 0;
     }
     for (i = 0; i < THREADS; i++) {
@@ -91,7 +63,7 @@ static const char *tidy_up(void) {
     if (IMAPIOfflineMgr_GetCurrentState(object, &state) != S_OK || (state != 1 && state != 2)) {
         return "GetCurrentState\n";
     }
-    if (advise(&own) != E_FAIL || own != 0) {
+    if (advise(object, &own) != E_FAIL || own != 0) {
         return "Advise\n";
     }
     if (HrOpenOfflineObj(0, L"Dying", &GUID_GlobalState, NULL, &other) != E_FAIL || other != NULL) {
