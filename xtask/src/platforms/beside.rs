@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::abi::{LINUX_X64, WINDOWS_X64};
 use super::row::folder;
 use super::wine::Running;
+use crate::shared_state::Folder;
 use crate::tools::Tools;
 use crate::{Result, root};
 
@@ -20,18 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn check(tools: &Tools, wine: &Running) -> Result<()> {
     LINUX_X64.build(tools, &root(), &LINUX_X64.build_folder(), &[])?;
-    let place = folder().join("beside");
-    if place.exists() {
-        fs::remove_dir_all(&place)?;
-    }
-    fs::create_dir_all(&place)?;
+    let place = Folder::new(&folder(), "beside")?;
+    let place = place.path();
+    fs::create_dir_all(place)?;
     let shared = place.join("state");
     let in_wine = format!("Z:{}", shared.display().to_string().replace('/', "\\"));
 
-    let linux = start(&mut Command::new(LINUX_X64.build_folder().join("c-tests/changer")), "LINUX", &place, &shared)?;
+    let linux = start(&mut Command::new(LINUX_X64.build_folder().join("c-tests/changer")), "LINUX", place, &shared)?;
     let mut windows = Command::new(wine.script());
     windows.arg(WINDOWS_X64.build_folder().join("bin/changer.exe"));
-    let windows = start(&mut windows, "WINDOWS", &place, Path::new(&in_wine))?;
+    let windows = start(&mut windows, "WINDOWS", place, Path::new(&in_wine))?;
     let start = Instant::now();
     let record = |name: &str| shared.join(format!("{name}.json"));
     while !(record("LINUX").exists() && record("WINDOWS").exists()) && start.elapsed() < PATIENCE {
