@@ -11,6 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{self as os, Access, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::id::FolderId;
@@ -52,7 +53,7 @@ impl Place {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let folder = match os::open(&self.path, flags, Mode::empty()) {
             // Systems differ in which of the two they return for a link.
-            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR) => {
+            Err(Errno::LOOP | Errno::NOTDIR) => {
                 return Err(refusal("it is a link or not a folder, or something on the way to it is no folder"));
             }
             other => other?,
@@ -148,9 +149,9 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match os::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(file) => file,
-            Err(rustix::io::Errno::NOENT) => return Ok(Found::Nothing),
+            Err(Errno::NOENT) => return Ok(Found::Nothing),
             // A link or a socket.
-            Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(Found::NotOurs),
+            Err(Errno::LOOP | Errno::NXIO) => return Ok(Found::NotOurs),
             Err(error) => return Err(error.into()),
         };
         let stat = os::fstat(&file)?;
@@ -208,7 +209,7 @@ impl Folder {
     fn repair_lock(&self, name: &str) -> io::Result<()> {
         let start = Instant::now();
         while let Err(error) = os::flock(&self.descriptor, FlockOperation::NonBlockingLockExclusive) {
-            if error != rustix::io::Errno::WOULDBLOCK || start.elapsed() >= PATIENCE {
+            if error != Errno::WOULDBLOCK || start.elapsed() >= PATIENCE {
                 return Err(error.into());
             }
             sleep(Duration::from_millis(2));
@@ -218,7 +219,7 @@ impl Folder {
                 set_private_mode(&self.descriptor, Path::new(name), Mode::RUSR | Mode::WUSR)
             }
             Ok(_) => self.clear_the_way(name),
-            Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         };
         let repaired = repair();
@@ -239,7 +240,7 @@ impl Folder {
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
         if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < bytes.len() as u64) {
             // The write would raise SIGXFSZ, which ends the process.
-            return Err(rustix::io::Errno::FBIG.into());
+            return Err(Errno::FBIG.into());
         }
         let (below, mut file) = self.open_spare(below, spare)?;
         let written = file.write_all(bytes);
@@ -268,7 +269,7 @@ impl Folder {
                 }
                 self.clear_the_way(below)?;
             }
-            Err(rustix::io::Errno::NOENT) => {}
+            Err(Errno::NOENT) => {}
             Err(error) if is_in_the_way(error) => self.clear_the_way(below)?,
             Err(error) => return Err(error.into()),
         }
@@ -290,7 +291,7 @@ impl Folder {
     }
 
     /// Opens an empty file, or creates one. Empties a file that a killed writer left, and removes what is no such file.
-    /// None: it cannot be removed. It may be a folder that is not empty.
+    /// None: it is a folder that is not empty.
     fn empty_file(&self, below: &OwnedFd, spare: &str) -> io::Result<Option<File>> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         match os::openat(below, spare, flags, Mode::empty()) {
@@ -304,13 +305,18 @@ impl Folder {
                     return Ok(Some(file.into()));
                 }
             }
-            Err(rustix::io::Errno::NOENT) => return Ok(Some(create_file(below, spare)?.into())),
+            Err(Errno::NOENT) => return Ok(Some(create_file(below, spare)?.into())),
             Err(error) if is_in_the_way(error) => {}
             Err(error) => return Err(error.into()),
         }
-        let removed =
-            os::unlinkat(below, spare, AtFlags::empty()).or_else(|_| os::unlinkat(below, spare, AtFlags::REMOVEDIR));
-        Ok(if removed.is_ok() { Some(create_file(below, spare)?.into()) } else { None })
+        match os::unlinkat(below, spare, AtFlags::empty()) {
+            Err(Errno::ISDIR | Errno::PERM) => match os::unlinkat(below, spare, AtFlags::REMOVEDIR) {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => return Ok(None),
+                other => other?,
+            },
+            other => other?,
+        }
+        Ok(Some(create_file(below, spare)?.into()))
     }
 
     /// Renames a file. The caller ensures that `to` does not exist and that there is one writer at a time.
@@ -319,7 +325,7 @@ impl Folder {
     }
 
     pub(crate) fn exists(&self, name: &str) -> bool {
-        !matches!(os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW), Err(rustix::io::Errno::NOENT))
+        !matches!(os::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
     }
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
@@ -347,7 +353,6 @@ fn modified(stat: &Stat) -> Option<SystemTime> {
 }
 
 /// Errors of opening what is a link, a socket, a folder, no folder, or not to be opened by this user.
-fn is_in_the_way(error: rustix::io::Errno) -> bool {
-    use rustix::io::Errno;
+fn is_in_the_way(error: Errno) -> bool {
     matches!(error, Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NOTDIR | Errno::ACCESS)
 }

@@ -218,12 +218,16 @@ impl Folder {
         }
         let create = || OpenOptions::new().write(true).create_new(true).open(&spare);
         let mut file = match create() {
-            // A killed writer left it. What cannot be removed may be a folder that is not empty.
-            Err(_) if fs::symlink_metadata(&spare).is_ok() => {
-                if fs::remove_file(&spare).or_else(|_| fs::remove_dir(&spare)).is_err() {
+            Err(_) if fs::symlink_metadata(&spare).is_ok_and(|found| found.is_dir()) => {
+                if fs::remove_dir(&spare).is_err() {
                     self.clear_the_way(below)?;
                     fs::create_dir(&folder)?;
                 }
+                create()?
+            }
+            // A killed writer left it.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                patiently(|| fs::remove_file(&spare))?;
                 create()?
             }
             other => other?,
