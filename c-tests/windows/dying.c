@@ -31,6 +31,8 @@ static int round_of(const char *program, const HANDLE events[2]) {
     PROCESS_INFORMATION process;
     HANDLE either[2];
     int came;
+    ResetEvent(events[0]);
+    ResetEvent(events[1]);
     memset(&start, 0, sizeof(start));
     start.cb = sizeof(start);
     snprintf(command, sizeof(command), "\"%s\" die %lu %lu", program, (unsigned long)(ULONG_PTR)events[0],
@@ -46,6 +48,7 @@ static int round_of(const char *program, const HANDLE events[2]) {
     came += WaitForSingleObject(events[0], 0) == WAIT_OBJECT_0;
     WaitForSingleObject(process.hProcess, 100);
     TerminateProcess(process.hProcess, 0);
+    WaitForSingleObject(process.hProcess, SECONDS * 1000);
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
     return came;

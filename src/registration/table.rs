@@ -247,7 +247,7 @@ impl<S: Sink> Table<S> {
         let copied = batch.copy_from(object, rest);
         *cursor += copied;
         // The next batch copies these, and the processor can fetch them while this one is delivered.
-        sys::prefetch(rest[copied..].get(..copied).unwrap_or_default());
+        sys::prefetch(&rest[copied..rest.len().min(2 * copied)]);
     }
 
     /// Whether the registration with this token exists.

@@ -10,6 +10,8 @@ mod system {
     use std::thread::sleep;
     use std::time::Duration;
 
+    use crate::sys::Uncancelled;
+
     use libc::{
         MEMBARRIER_CMD_GLOBAL, MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_QUERY,
         MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, SYS_membarrier, c_int, c_long, syscall,
@@ -35,7 +37,8 @@ mod system {
     /// Runs the barrier. `prepare_barrier` has succeeded in this process or in one that forked it.
     pub(crate) fn barrier_on_all_threads() {
         if membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 && membarrier(MEMBARRIER_CMD_GLOBAL) != 0 {
-            // A sandbox that came later refuses both. Each processor takes an interrupt meanwhile, which is a barrier.
+            // A sandbox that came later refuses both. What a thread stored is visible by then: a store is delayed for microseconds.
+            let _uncancelled = Uncancelled::enter();
             sleep(Duration::from_millis(20));
         }
     }

@@ -12,7 +12,8 @@ pub(super) enum Entry<'list> {
 
 const LIST_HEADER: usize = 8;
 
-/// The entries of an access list. Believes none of the lengths in it: what is not whole is `Unknown`, and the last one.
+/// The entries of an access list. Believes none of the lengths in it: an entry that is not whole is `Unknown`, and one that
+/// leaves the list is the last.
 pub(super) fn entries(list: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     let count = u16_at(list, 4);
     let mut rest = Some(list.get(LIST_HEADER..).unwrap_or_default());

@@ -62,7 +62,7 @@ mod record {
         let mut lock: Lock = unsafe { std::mem::zeroed() };
         lock.lock.l_type = kind as c_short;
         // SAFETY: the descriptor is open, and the structure is at least as long as what is read.
-        match unsafe { fcntl(file.as_raw_fd(), F_OFD_SETLK, &raw mut lock.lock) } {
+        match unsafe { fcntl(file.as_raw_fd(), F_OFD_SETLK, &raw mut lock) } {
             -1 => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }
