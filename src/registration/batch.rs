@@ -1,8 +1,10 @@
 //! Registrations copied from their tables, to be notified without the lock.
 #![forbid(unsafe_code)]
 
+use arrayvec::ArrayVec;
+
 use super::barrier::{Barrier, barrier, note_undecided};
-use super::in_flight::{InFlight, NO_TOKEN, ended};
+use super::in_flight::{InFlight, ended};
 use super::sink::Sink;
 
 /// Enough to make the lock cheap, few enough that a thread does not wait long for it.
@@ -27,11 +29,9 @@ impl<S: Sink> Clone for Recipient<S> {
 impl<S: Sink> Copy for Recipient<S> {}
 
 pub(crate) struct Batch<S: Sink> {
-    recipients: [Recipient<S>; BATCH],
-    count: usize,
+    recipients: ArrayVec<Recipient<S>, BATCH>,
     /// The objects on which they are registered: where each one's recipients end, and the caller's number for it.
-    objects: [(u32, u32); OBJECTS],
-    object_count: usize,
+    objects: ArrayVec<(u32, u32), OBJECTS>,
     /// The counter of ended registrations when the batch was filled.
     ended: u32,
     barrier: Barrier,
@@ -48,10 +48,8 @@ pub(crate) enum Recheck {
 impl<S: Sink> Batch<S> {
     pub(crate) fn new() -> Self {
         Self {
-            recipients: [Recipient { handle: None, token: NO_TOKEN, client_token: 0 }; BATCH],
-            count: 0,
-            objects: [(0, 0); OBJECTS],
-            object_count: 0,
+            recipients: ArrayVec::new_const(),
+            objects: ArrayVec::new_const(),
             ended: 0,
             barrier: Barrier::Undecided,
         }
@@ -59,30 +57,27 @@ impl<S: Sink> Batch<S> {
 
     /// Empties the batch before it is filled. The profile is locked until it is.
     pub(crate) fn begin(&mut self) {
-        self.count = 0;
-        self.object_count = 0;
+        self.recipients.clear();
+        self.objects.clear();
         self.ended = ended();
         self.barrier = barrier();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.recipients.is_empty()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.count == BATCH || self.object_count == OBJECTS
+        self.recipients.is_full() || self.objects.is_full()
     }
 
     /// Copies as many registrations of an object as fit, and gives their number.
     pub(super) fn copy_from(&mut self, object: u32, registrations: &[Recipient<S>]) -> usize {
-        let free = &mut self.recipients[self.count..];
-        let copied = registrations.len().min(free.len());
-        free[..copied].copy_from_slice(&registrations[..copied]);
-        if copied > 0 {
-            self.count += copied;
-            self.objects[self.object_count] = (self.count as u32, object);
-            self.object_count += 1;
+        let copied = registrations.len().min(self.recipients.remaining_capacity());
+        if copied == 0 || self.recipients.try_extend_from_slice(&registrations[..copied]).is_err() {
+            return 0;
         }
+        self.objects.push((self.recipients.len() as u32, object));
         copied
     }
 
@@ -100,7 +95,7 @@ impl<S: Sink> Batch<S> {
             Barrier::Undecided | Barrier::Symmetric => self.deliver_by::<false>(in_flight, notify, recheck),
         }
         if self.barrier == Barrier::Undecided {
-            note_undecided(self.count);
+            note_undecided(self.recipients.len());
         }
     }
 
@@ -111,7 +106,7 @@ impl<S: Sink> Batch<S> {
         mut notify: impl FnMut(S::Handle, u32),
         mut recheck: impl FnMut(u32, u32) -> Recheck,
     ) {
-        for recipient in &self.recipients[..self.count] {
+        for recipient in &self.recipients {
             let Some(handle) = recipient.handle else { continue };
             if in_flight.publish::<ASYMMETRIC>(recipient.token) != self.ended {
                 match recheck(self.object_of(recipient), recipient.token) {
@@ -128,7 +123,6 @@ impl<S: Sink> Batch<S> {
     #[cold]
     fn object_of(&self, recipient: &Recipient<S>) -> u32 {
         let index = self.recipients.iter().position(|other| std::ptr::eq(other, recipient)).unwrap_or_default();
-        let objects = &self.objects[..self.object_count];
-        objects[objects.partition_point(|(end, _)| *end as usize <= index)].1
+        self.objects[self.objects.partition_point(|(end, _)| *end as usize <= index)].1
     }
 }
