@@ -14,6 +14,16 @@ pub enum Phase {
     Done,
 }
 
+impl Phase {
+    pub(crate) fn next(self) -> Option<Self> {
+        match self {
+            Self::Start => Some(Self::Change),
+            Self::Change => Some(Self::Done),
+            Self::Done => None,
+        }
+    }
+}
+
 /// One notification. A registration receives three of them in a transition, one for each phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -362,6 +362,35 @@ CASE(remaining_registrations_are_notified_and_ended_ones_not, reference, "imapio
     }
 }
 
+static void every_phase_comes_so_often(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    int count = *(int *)self->context;
+    int phase = sink_count(self) / count;
+    check_eq((unsigned)notification->NotifyType, (unsigned)(phase == 0 ? START : phase == 1 ? CHANGE : DONE));
+}
+
+CASE(every_registration_receives_every_phase, reference, "imapiofflinenotify-notify, mapioffline_notify_type") {
+    /* Around the numbers that the library copies from its table at a time. */
+    static const int counts[] = {1, 2, 127, 128, 129, 256, 257, 1000};
+    size_t index;
+    for (index = 0; index < sizeof(counts) / sizeof(counts[0]); index++) {
+        IMAPIOfflineMgr *object = open_global(profile());
+        int count = counts[index];
+        struct sink sink;
+        int number;
+        set_when_idle(object, ONLINE);
+        sink_init(&sink);
+        sink.hook = every_phase_comes_so_often;
+        sink.context = &count;
+        for (number = 0; number < count; number++) {
+            advise(object, &sink, 0);
+        }
+        check_ok(set_block(object, OFFLINE));
+        check_eq(sink_count(&sink), 3 * count);
+        release_last(object);
+        check_eq(sink_refs(&sink), 1);
+    }
+}
+
 CASE(many_registrations_ended_in_any_order, reference, "imapiofflinemgr-unadvise") {
     enum { COUNT = 20000 };
     static ULONG tokens[COUNT];

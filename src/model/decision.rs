@@ -1,11 +1,10 @@
 //! What the model answers: decisions that the profile carries out with no lock held.
 #![forbid(unsafe_code)]
 
-use super::transition::TransitionKey;
+use super::transition::{Delivery, TransitionKey};
 use super::types::{NodeIndex, Object, Types};
-use crate::change::Change;
 use crate::error::ErrorKind;
-use crate::registration::{Closed, InFlight};
+use crate::registration::Closed;
 use crate::state::State;
 
 /// When a request returns.
@@ -71,7 +70,7 @@ pub(crate) enum Accepted<T: Types> {
 /// What the thread that runs a transition does next.
 pub(crate) enum Step<T: Types> {
     /// Notifies the registrations in the batch.
-    Deliver(&'static InFlight, Change),
+    Deliver(Delivery<T>),
     /// Releases a deferred sink, before any other delivery, and asks again.
     Release(T::Sink),
     /// A change of the shared global object waits for the end. Reads which state is stored by now, and asks again.

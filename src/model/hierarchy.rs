@@ -23,6 +23,7 @@ pub(super) struct Node<T: Types> {
     pub(super) object: Option<T::Object>,
     pub(super) number: u64,
     pub(super) table: Table<T::Sink>,
+    /// That of an affected object is the new one from the beginning of the transition on: see `Tree::visible_state`.
     pub(super) state: State,
     pub(super) capabilities: Capabilities,
     /// The child's reference on its parent.
@@ -135,6 +136,7 @@ impl<T: Types> Hierarchy<T> {
                 // The capability of `root` was checked before, or it follows another process.
                 if node.state != to && (at == root || node.capabilities.allow(to)) {
                     node.affected = true;
+                    node.state = to;
                     node.table.begin();
                     self.affected.push(at);
                     down = node.links.first_child;
@@ -171,12 +173,13 @@ impl<T: Types> Hierarchy<T> {
 
     /// The transition is over.
     pub(super) fn clear_affected(&mut self) {
-        for index in self.affected.drain(..) {
-            if let Some(node) = self.nodes.get_mut(index) {
+        for index in &self.affected {
+            if let Some(node) = self.nodes.get_mut(*index) {
                 node.affected = false;
                 node.table.end();
             }
         }
+        self.affected.clear();
     }
 
     /// Removes a node that has no object and no children, and then its ancestors of which the same is true. Keeps those

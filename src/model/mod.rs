@@ -17,5 +17,5 @@ mod types;
 
 pub(crate) use decision::{Accepted, Conditions, Decision, Ended, Next, Plan, Step, Wait};
 pub(crate) use model::{Abandoned, Model};
-pub(crate) use transition::{Runner, TransitionKey};
+pub(crate) use transition::{Delivery, Runner, TransitionKey};
 pub(crate) use types::{Object, ObjectKey, Types};

@@ -99,8 +99,9 @@ impl<T: Types> Model<T> {
 
     /// The key, state and capabilities for a global object that takes the place of one that ended in a busy tree.
     pub(crate) fn reserve_global_again(&mut self) -> Option<(ObjectKey, State, Capabilities)> {
-        let root = self.global_root()?;
-        let (state, capabilities) = (root.state, root.capabilities);
+        let tree = self.trees.get(self.global?)?;
+        let root = tree.objects.get(ROOT)?;
+        let (state, capabilities) = (tree.visible_state(root), root.capabilities);
         let key = self.new_key(self.global?, ROOT);
         Some((key, state, capabilities))
     }
@@ -108,10 +109,17 @@ impl<T: Types> Model<T> {
     /// Puts a new global object in the place of one that ended in a busy tree. Whichever thread ended that one is another.
     pub(crate) fn replace_global(&mut self, key: ObjectKey, object: T::Object, thread: Option<T::Thread>) -> Ended<T> {
         let ended = self.detach(key.tree, ROOT, thread);
-        if let Some(root) = self.global_root_mut() {
-            root.object = Some(object);
-            root.number = key.number;
+        let Some(tree) = self.trees.get_mut(key.tree) else { return ended };
+        let Some(root) = tree.objects.get_mut(ROOT) else { return ended };
+        if let Some(transition) = &tree.transition
+            && root.affected
+            && transition.phase() != Phase::Start
+        {
+            // The delivery thread may have entered CHANGE since `reserve_global_again`.
+            object.publish_state(transition.to, transition.in_flight);
         }
+        root.object = Some(object);
+        root.number = key.number;
         ended
     }
 
@@ -395,21 +403,22 @@ impl<T: Types> Model<T> {
             return Step::Release(sink);
         }
         transition.thread = Some(thread);
+        transition.publish_change(objects, !batch.is_current());
+        // A caller has to hand what is queued to an executor, and what is shared has to be persisted: neither is done by
+        // posting.
+        let can_post = transition.runner == Runner::Executor && !conditions.shared;
         batch.begin();
         loop {
             if !conditions.exiting {
-                transition.fill(objects, batch);
+                let is_all = transition.fill(objects, batch);
                 if !batch.is_empty() {
-                    return Step::Deliver(transition.in_flight, transition.change());
+                    return Step::Deliver(transition.delivery(objects, is_all, !can_post));
                 }
             }
             if !transition.next_phase(objects) {
                 break;
             }
-            // A caller has to hand what is queued to an executor, and what is shared has to be persisted: neither is done
-            // by posting.
-            let can_post = transition.runner == Runner::Executor && !conditions.shared;
-            if transition.phase == Phase::Done && can_post && queued.is_none() && following.is_none() {
+            if transition.phase() == Phase::Done && can_post && queued.is_none() && following.is_none() {
                 transition.in_flight.requests().open();
             }
         }
@@ -428,6 +437,7 @@ impl<T: Types> Model<T> {
         let Some(Tree { objects, transition: Some(transition), deferred, .. }) = self.running(key) else {
             return (Recheck::CutShort, None);
         };
+        transition.publish_change(objects, true);
         let deferred = deferred.take();
         let registered = deferred.is_none() && objects.get(node).is_some_and(|node| node.table.is_registered(token));
         transition.in_flight.set(registered.then_some(token));
@@ -439,6 +449,9 @@ impl<T: Types> Model<T> {
         self.close_requests(index);
         let Some(tree) = self.trees.get_mut(index) else { return Next::Nothing };
         if !tree.end_transition() {
+            return Next::Nothing;
+        }
+        if tree.needs_nothing_more() {
             return Next::Nothing;
         }
         // Before the next one begins, or a chain of queued transitions would accumulate ended nodes.
@@ -483,6 +496,7 @@ impl<T: Types> Model<T> {
     pub(crate) fn cut_short(&mut self, thread: T::Thread, shared: bool, mut abandon: impl FnMut(Abandoned<T>)) {
         for index in self.trees.indices() {
             let Some(tree) = self.trees.get_mut(index) else { continue };
+            tree.keep_visible_states();
             if let (Some(transition), deferred) = (&tree.transition, tree.deferred.take()) {
                 transition.in_flight.cut_short();
                 let key = TransitionKey { tree: index, number: transition.number };

@@ -173,10 +173,13 @@ impl Fixture {
         loop {
             let conditions = self.conditions(false);
             match self.model.step(key, runner, HERE, conditions, &mut batch) {
-                Step::Deliver(in_flight, change) => {
-                    batch.deliver(in_flight, |(), token| notify(token, &change), |_, _| Recheck::Registered);
-                    visit(self, change.phase);
-                }
+                Step::Deliver(mut delivery) => loop {
+                    deliver(&delivery, &batch);
+                    visit(self, delivery.change.phase);
+                    if !delivery.enter_next(&batch) {
+                        break;
+                    }
+                },
                 Step::Release(sink) => drop(sink),
                 Step::ReadStore => self.model.set_recorded(self.stored.unwrap_or(self.model.recorded())),
                 Step::Finished(next) => return next,
@@ -194,15 +197,25 @@ impl Fixture {
         let mut batch = Batch::new();
         loop {
             let conditions = self.conditions(false);
-            let Step::Deliver(in_flight, change) = self.model.step(key, runner, HERE, conditions, &mut batch) else {
+            let Step::Deliver(mut delivery) = self.model.step(key, runner, HERE, conditions, &mut batch) else {
                 panic!("over")
             };
-            batch.deliver(in_flight, |(), token| notify(token, &change), |_, _| Recheck::Registered);
-            if change.phase == phase {
-                return;
+            loop {
+                deliver(&delivery, &batch);
+                if delivery.change.phase == phase {
+                    return;
+                }
+                if !delivery.enter_next(&batch) {
+                    break;
+                }
             }
         }
     }
+}
+
+fn deliver(delivery: &Delivery<Fakes>, batch: &Batch<FakeSink>) {
+    let notify = |(), token| notify(token, &delivery.change);
+    batch.deliver(delivery.in_flight, notify, |_, _| Recheck::Registered);
 }
 
 fn made(key: ObjectKey, state: State) -> Made {
@@ -446,6 +459,94 @@ fn what_waits_for_the_end_goes_by_what_is_stored_then() {
     }
 }
 
+/// Begins a change of the global object, which has one registration, with BLOCK, and has the delivery thread enter CHANGE
+/// without asking the model. Other tests of this process end registrations, and then it has to ask.
+fn entered_change() -> (Fixture, Made, TransitionKey, Delivery<Fakes>, Batch<FakeSink>) {
+    for _ in 0..10_000 {
+        let mut f = fixture();
+        let root = f.global();
+        f.advise(&root, 1);
+        let key = f.begin(&root, Offline);
+        let mut batch = Batch::new();
+        let conditions = f.conditions(false);
+        let Step::Deliver(mut delivery) = f.model.step(key, Runner::Caller, HERE, conditions, &mut batch) else {
+            panic!("over")
+        };
+        assert_eq!((delivery.change.phase, root.object.state.get()), (Phase::Start, Online));
+        if delivery.enter_next(&batch) {
+            return (f, root, key, delivery, batch);
+        }
+    }
+    panic!("the batch never serves for the next phase");
+}
+
+#[test]
+fn one_batch_serves_for_all_phases_if_it_holds_every_registration() {
+    let (mut f, root, key, mut delivery, batch) = entered_change();
+    assert_eq!((delivery.change.phase, root.object.state.get()), (Phase::Change, Offline));
+    assert_eq!(f.request(&root, Online, Wait::ForCallbacks), Decision::Refused(ErrorKind::Pending));
+    if delivery.enter_next(&batch) {
+        assert_eq!(f.request(&root, Online, Wait::No), Decision::NeedsExecutor, "DONE accepts one more");
+        assert!(!delivery.enter_next(&batch), "DONE is the last one");
+        assert!(matches!(f.step(key, Runner::Caller), Step::Finished(Next::Nothing)));
+    }
+}
+
+#[test]
+fn every_registration_receives_every_phase_however_many_batches_that_takes() {
+    for (count, children) in [(1, 0), (127, 0), (128, 0), (129, 0), (300, 0), (1, 1), (1, 15), (1, 16), (40, 3)] {
+        let mut f = fixture();
+        let root = f.global();
+        let family: Vec<Made> = (0..children).map(|_| f.child(&root, Capabilities::ALL)).collect();
+        for (index, made) in family.iter().chain([&root]).enumerate() {
+            (0..count).for_each(|number| drop(f.advise(made, index as u32 * 1000 + number)));
+        }
+        let key = f.begin(&root, Offline);
+        f.run_alone(key);
+        let phases: Vec<Phase> = notified().iter().map(|(_, phase, _)| *phase).collect();
+        let expected = [Phase::Start, Phase::Change, Phase::Done];
+        let all: Vec<Phase> = expected.iter().flat_map(|phase| vec![*phase; count as usize * (children + 1)]).collect();
+        assert!(family.iter().all(|child| child.object.state.get() == Offline));
+        assert_eq!(phases, all, "{count} on each of {children} children and their parent");
+    }
+}
+
+#[test]
+fn a_registration_that_ends_has_the_next_phase_ask_the_model() {
+    let mut f = fixture();
+    let root = f.global();
+    let (first, _) = f.advise(&root, 1);
+    f.advise(&root, 2);
+    let key = f.begin(&root, Offline);
+    f.run(key, Runner::Caller, |f, phase| {
+        if phase == Phase::Start {
+            drop(f.model.unregister(root.key, first, || HERE));
+        }
+    });
+    let tokens: Vec<u32> = notified().iter().map(|(token, ..)| *token).collect();
+    assert_eq!(tokens, [1, 2, 2, 2]);
+}
+
+#[test]
+fn an_object_made_anew_after_change_began_has_the_new_state() {
+    let (mut f, root, key, delivery, _) = entered_change();
+    // As a thread that has found the old phase: what it made says so.
+    let object = made(root.key, Online);
+    drop(f.model.end(root.key, ELSEWHERE));
+    let (again, state, _) = f.model.reserve_global_again().unwrap();
+    assert_eq!(state, Offline);
+    drop(f.model.replace_global(again, object.object.clone(), None));
+    assert_eq!(object.object.state.get(), Offline);
+    drop(delivery);
+    // As one that came before it: the delivery thread finds that something has ended.
+    let late = made(again, Online);
+    let again = f.model.reserve_global_again().unwrap().0;
+    drop(f.model.replace_global(again, late.object.clone(), None));
+    late.object.state.set(Online);
+    assert!(matches!(f.step(key, Runner::Caller), Step::Finished(Next::Nothing)));
+    assert_eq!(late.object.state.get(), Offline);
+}
+
 // ---- section 3: parents --------------------------------------------------------------------------------------------
 
 #[test]
@@ -526,7 +627,7 @@ fn the_release_of_a_sink_whose_notify_runs_on_another_thread_is_deferred() {
     let root = f.global();
     let (token, released) = f.advise(&root, 1);
     let key = f.begin(&root, Offline);
-    let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
+    let Step::Deliver(Delivery { in_flight, .. }) = f.step(key, Runner::Caller) else { panic!() };
     in_flight.publish::<false>(token);
     assert!(f.model.unregister(root.key, token, || ELSEWHERE).is_none(), "left to the delivery thread");
     assert!(!released.get());
@@ -543,7 +644,7 @@ fn what_is_published_behind_a_deferred_release_is_released_at_once() {
     let (first, _) = f.advise(&root, 1);
     let (second, released) = f.advise(&root, 2);
     let key = f.begin(&root, Offline);
-    let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
+    let Step::Deliver(Delivery { in_flight, .. }) = f.step(key, Runner::Caller) else { panic!() };
     in_flight.publish::<false>(first);
     assert!(f.model.unregister(root.key, first, || ELSEWHERE).is_none());
     // The delivery thread goes on, and has not looked yet.
@@ -561,7 +662,7 @@ fn the_delivery_thread_itself_releases_at_once() {
     let root = f.global();
     let (token, released) = f.advise(&root, 1);
     let key = f.begin(&root, Offline);
-    let Step::Deliver(in_flight, _) = f.step(key, Runner::Caller) else { panic!() };
+    let Step::Deliver(Delivery { in_flight, .. }) = f.step(key, Runner::Caller) else { panic!() };
     in_flight.publish::<false>(token);
     drop(f.model.unregister(root.key, token, || HERE));
     assert!(released.get());
@@ -623,7 +724,8 @@ fn a_forked_child_has_no_transition_and_releases_only_what_is_its_own() {
         let (token, released) = f.advise(made, 1);
         let key = f.begin(made, Offline);
         let conditions = f.conditions(false);
-        let Step::Deliver(in_flight, _) = f.model.step(key, Runner::Caller, thread, conditions, &mut Batch::new())
+        let Step::Deliver(Delivery { in_flight, .. }) =
+            f.model.step(key, Runner::Caller, thread, conditions, &mut Batch::new())
         else {
             panic!()
         };
@@ -650,6 +752,18 @@ fn a_forked_child_has_no_transition_and_releases_only_what_is_its_own() {
         let key = f.begin(made, Offline);
         f.run_alone(key);
     }
+}
+
+#[test]
+fn a_forked_child_keeps_the_state_that_clients_saw_last() {
+    let (mut f, root, _, _delivery, _) = entered_change();
+    // The other thread had entered the phase, and not published the state yet.
+    root.object.state.set(Online);
+    f.model.cut_short(ELSEWHERE, false, |_| {});
+    assert_eq!((root.object.state.get(), f.model.recorded()), (Offline, Offline));
+    let key = f.begin(&root, Online);
+    f.run_alone(key);
+    assert_eq!(root.object.state.get(), Online);
 }
 
 #[test]

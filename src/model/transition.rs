@@ -27,7 +27,6 @@ pub(crate) enum Runner {
 pub(super) struct Transition<T: Types> {
     pub(super) number: u64,
     pub(super) to: State,
-    pub(super) phase: Phase,
     pub(super) runner: Runner,
     pub(super) in_flight: &'static InFlight,
     /// The delivery thread, once it has begun.
@@ -35,10 +34,12 @@ pub(super) struct Transition<T: Types> {
     /// The store has been read at the end of the last phase.
     pub(super) store_read: bool,
     cursor: Cursor,
+    /// Every affected object has published that the state is the new one.
+    changed: bool,
 }
 
 /// How far delivery of a phase has come: an index into the affected objects, and into the table of that one.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 struct Cursor {
     object: usize,
     registration: usize,
@@ -49,13 +50,17 @@ impl<T: Types> Transition<T> {
         Self {
             number,
             to,
-            phase: Phase::Start,
             runner,
             in_flight,
             thread: None,
             store_read: false,
             cursor: Cursor::default(),
+            changed: false,
         }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.in_flight.phase()
     }
 
     /// Registrations of the tree leave their tables. Whether a Notify may be running on another thread than this one. `None` is
@@ -71,38 +76,90 @@ impl<T: Types> Transition<T> {
     }
 
     pub(super) fn change(&self) -> Change {
-        Change { phase: self.phase, old: self.to.other(), new: self.to }
+        Change { phase: self.phase(), old: self.to.other(), new: self.to }
     }
 
-    /// Puts the next registrations of this phase into the batch.
-    pub(super) fn fill(&mut self, hierarchy: &Hierarchy<T>, batch: &mut Batch<T::Sink>) {
+    /// Puts the next registrations of this phase into the batch, and says whether those are all of the phase.
+    pub(super) fn fill(&mut self, hierarchy: &Hierarchy<T>, batch: &mut Batch<T::Sink>) -> bool {
+        let from_the_first = self.cursor == Cursor::default();
         while let Some(index) = hierarchy.affected().get(self.cursor.object) {
             if let Some(node) = hierarchy.get(*index) {
                 node.table.fill(*index, &mut self.cursor.registration, batch);
             }
             if batch.is_full() {
-                return;
+                return false;
             }
             self.cursor = Cursor { object: self.cursor.object + 1, registration: 0 };
         }
+        from_the_first
     }
 
-    /// Enters the next phase, if there is one. The state of every affected object changes on the way to `Phase::Change`.
-    pub(super) fn next_phase(&mut self, hierarchy: &mut Hierarchy<T>) -> bool {
-        self.phase = match self.phase {
-            Phase::Start => Phase::Change,
-            Phase::Change => Phase::Done,
-            Phase::Done => return false,
+    /// What the delivery thread has in a batch. If that is all of the phase, and one object changes, the next phases need the
+    /// lock only where something happens meanwhile.
+    pub(super) fn delivery(&self, hierarchy: &Hierarchy<T>, is_all: bool, may_enter_done: bool) -> Delivery<T> {
+        let alone = match hierarchy.affected() {
+            [index] if is_all => hierarchy.get(*index).and_then(|node| node.object.clone()),
+            _ => None,
         };
+        Delivery { in_flight: self.in_flight, change: self.change(), alone, may_enter_done }
+    }
+
+    /// Enters the next phase, if there is one.
+    pub(super) fn next_phase(&mut self, hierarchy: &Hierarchy<T>) -> bool {
+        let Some(next) = self.phase().next() else { return false };
         self.cursor = Cursor::default();
-        if self.phase == Phase::Change {
-            hierarchy.each_affected(|node| {
-                node.state = self.to;
-                if let Some(object) = &node.object {
-                    object.publish_state(self.to, self.in_flight);
-                }
-            });
+        self.in_flight.enter(next);
+        self.publish_change(hierarchy, true);
+        true
+    }
+
+    /// From CHANGE on, every affected object says that the state is the new one. The delivery thread may have entered the
+    /// phase without the lock. If an object `has_ended` meanwhile, another one may have taken its place.
+    #[inline]
+    pub(super) fn publish_change(&mut self, hierarchy: &Hierarchy<T>, has_ended: bool) {
+        if self.changed || self.phase() == Phase::Start {
+            return;
         }
+        self.changed = true;
+        if has_ended {
+            self.publish_state(hierarchy);
+        }
+    }
+
+    fn publish_state(&self, hierarchy: &Hierarchy<T>) {
+        for node in hierarchy.affected().iter().filter_map(|index| hierarchy.get(*index)) {
+            if let Some(object) = &node.object {
+                object.publish_state(self.to, self.in_flight);
+            }
+        }
+    }
+}
+
+/// A phase of a transition, or as much of it as the batch holds, for the delivery thread.
+pub(crate) struct Delivery<T: Types> {
+    pub(crate) in_flight: &'static InFlight,
+    pub(crate) change: Change,
+    /// The one object that changes, if the batch holds all of its registrations.
+    alone: Option<T::Object>,
+    /// DONE has nothing that needs the lock when it begins.
+    may_enter_done: bool,
+}
+
+impl<T: Types> Delivery<T> {
+    /// Has the batch serve for the next phase, too, without the lock. False: `Model::step` goes on. A registration that ends
+    /// behind this is found when its token is published.
+    pub(crate) fn enter_next(&mut self, batch: &Batch<T::Sink>) -> bool {
+        let Some(object) = &self.alone else { return false };
+        let next = match self.change.phase.next() {
+            Some(Phase::Done) if !self.may_enter_done => return false,
+            Some(next) if batch.is_current() => next,
+            _ => return false,
+        };
+        self.in_flight.enter(next);
+        if next == Phase::Change {
+            object.publish_state(self.change.new, self.in_flight);
+        }
+        self.change.phase = next;
         true
     }
 }

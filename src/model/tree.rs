@@ -3,7 +3,7 @@
 
 use super::hierarchy::{Hierarchy, Node, ROOT};
 use super::transition::{Queued, Runner, Transition, TransitionKey};
-use super::types::{NodeIndex, Types};
+use super::types::{NodeIndex, Object, Types};
 use crate::change::Phase;
 use crate::error::ErrorKind;
 use crate::registration::InFlight;
@@ -48,7 +48,7 @@ impl<T: Types> Tree<T> {
     /// Whether a request is refused with E_PENDING.
     pub(super) fn is_busy(&self, blocking: bool) -> bool {
         let queue_is_full = self.queued.is_some() || self.following.is_some() || self.writing.is_some();
-        let running = self.transition.as_ref().is_some_and(|running| blocking || running.phase != Phase::Done);
+        let running = self.transition.as_ref().is_some_and(|running| blocking || running.phase() != Phase::Done);
         queue_is_full || running
     }
 
@@ -83,9 +83,31 @@ impl<T: Types> Tree<T> {
         let Queued { node, to, executor } = change;
         let in_flight = self.in_flight.take()?;
         self.objects.mark_affected(node, to);
+        in_flight.enter(Phase::Start);
         let runner = if executor.is_some() { Runner::Executor } else { here };
         self.transition = Some(Transition::new(key.number, to, runner, in_flight));
         Some((key, executor))
+    }
+
+    /// The state of an object as its clients see it.
+    pub(super) fn visible_state(&self, node: &Node<T>) -> State {
+        match &self.transition {
+            Some(transition) if node.affected && transition.phase() == Phase::Start => transition.to.other(),
+            _ => node.state,
+        }
+    }
+
+    /// In a forked child: every object keeps the state that its clients see. The delivery thread may have been about to publish
+    /// another one.
+    pub(super) fn keep_visible_states(&mut self) {
+        let Some(transition) = &self.transition else { return };
+        let state = if transition.phase() == Phase::Start { transition.to.other() } else { transition.to };
+        self.objects.each_affected(|node| {
+            node.state = state;
+            if let Some(object) = &node.object {
+                object.publish_state(state, transition.in_flight);
+            }
+        });
     }
 
     /// Ends the running transition, if there is one, and keeps its handshake for the next.
@@ -128,6 +150,12 @@ impl<T: Types> Tree<T> {
             self.prune(index);
         }
         self.has_ended_nodes = self.queued.is_some() || self.is_active();
+    }
+
+    /// Whether nothing has waited for the end of a transition.
+    #[inline]
+    pub(super) fn needs_nothing_more(&self) -> bool {
+        self.queued.is_none() && self.following.is_none() && !self.has_ended_nodes && self.objects.len() > 0
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -27,7 +27,7 @@ pub(crate) trait Types: 'static {
 }
 
 /// What the model publishes of an object, for readers that take no lock.
-pub(crate) trait Object {
+pub(crate) trait Object: Clone {
     /// The reference of a child on its parent.
     type ParentRef;
 

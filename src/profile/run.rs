@@ -1,20 +1,24 @@
 //! Running a transition: delivery of its three phases.
 #![forbid(unsafe_code)]
 
-use super::profile::{Job, OfflineTypes, Profile};
+use std::sync::MutexGuard;
+
+use super::profile::{Job, OfflineTypes, Profile, ProfileState};
 use super::update::read_stored;
 use crate::change::Phase;
 use crate::deliver::{NotifierPool, PoolForkGuard};
 use crate::exit;
 use crate::guard::guard;
-use crate::model::{Accepted, Next, Runner, Step, TransitionKey};
+use crate::model::{Accepted, Delivery, Next, Runner, Step, TransitionKey};
 use crate::registration::{Batch, Recheck};
 use crate::sink::{ClientSink, Message};
 use crate::sys::Thread;
 use crate::{logging, store};
 
 pub(super) static NOTIFIERS: NotifierPool<Job> = NotifierPool::new(|(profile, key)| {
-    run(profile, key, Runner::Executor);
+    let mut batch = Batch::new();
+    let step = profile.lock().step(key, Runner::Executor, &mut batch);
+    run(profile, key, Runner::Executor, step, &mut batch);
 });
 
 /// How a transition ended for the thread that ran it.
@@ -26,63 +30,43 @@ pub(super) struct Outcome {
 
 /// Has an accepted transition run. The outcome, if it ran on this thread.
 pub(super) fn start(profile: &'static Profile, accepted: Accepted<OfflineTypes>) -> Option<Outcome> {
+    start_locked(profile, profile.lock(), accepted)
+}
+
+/// The same under the lock under which it was accepted, which this drops.
+pub(super) fn start_locked(
+    profile: &'static Profile,
+    mut state: MutexGuard<'_, ProfileState>,
+    accepted: Accepted<OfflineTypes>,
+) -> Option<Outcome> {
     match accepted {
         Accepted::Queued => None,
         Accepted::Begun(key, Some(executor)) => {
+            drop(state);
             executor.execute((profile, key));
             None
         }
-        Accepted::Begun(key, None) => Some(run(profile, key, Runner::Caller)),
-    }
-}
-
-/// Runs a transition, and those that are queued behind it if this thread may go on with them.
-fn run(profile: &'static Profile, mut key: TransitionKey, runner: Runner) -> Outcome {
-    let mut batch = Batch::new();
-    loop {
-        match run_one(profile, key, runner, &mut batch) {
-            Ok(Next::Nothing) => return Outcome { changed: true, cut_short: false },
-            Ok(Next::Continue(queued)) => key = queued,
-            Ok(Next::Execute(executor, queued)) => {
-                executor.execute((profile, queued));
-                return Outcome { changed: true, cut_short: false };
-            }
-            Err(phase) => return Outcome { changed: phase > Phase::Start, cut_short: true },
+        Accepted::Begun(key, None) => {
+            let mut batch = Batch::new();
+            let step = state.step(key, Runner::Caller, &mut batch);
+            drop(state);
+            Some(run(profile, key, Runner::Caller, step, &mut batch))
         }
     }
 }
 
-/// Runs one transition to its end. Fails in a child that was forked from inside a callback, with the phase of that.
-fn run_one(
+/// Runs a transition from its first step on, and those that are queued behind it if this thread may go on with them.
+fn run(
     profile: &'static Profile,
-    key: TransitionKey,
+    mut key: TransitionKey,
     runner: Runner,
+    mut step: Step<OfflineTypes>,
     batch: &mut Batch<ClientSink>,
-) -> Result<Next<OfflineTypes>, Phase> {
+) -> Outcome {
     let mut phase = Phase::Start;
     loop {
-        let step = {
-            let mut state = profile.lock();
-            let conditions = state.conditions(false);
-            let step = state.model.step(key, runner, Thread::current(), conditions, batch);
-            if let Step::Finished(_) = step {
-                state.update_interest();
-            }
-            step
-        };
         match step {
-            Step::Deliver(in_flight, change) => {
-                phase = change.phase;
-                let recheck = |node, token| recheck(profile, key, node, token);
-                let mut message = Message::new(&change);
-                if logging::tracing() {
-                    let name = profile.name();
-                    let send = |sink, client_token| message.send_traced(sink, client_token, &change, &name);
-                    batch.deliver(in_flight, send, recheck);
-                } else {
-                    batch.deliver(in_flight, |sink, client_token| message.send(sink, client_token), recheck);
-                }
-            }
+            Step::Deliver(delivery) => phase = deliver(profile, key, delivery, batch),
             Step::Release(sink) => release(sink),
             Step::ReadStore => {
                 read_stored(profile, |_| true);
@@ -90,11 +74,51 @@ fn run_one(
                     store::look_again();
                 }
             }
-            Step::Finished(next) => return Ok(next),
+            Step::Finished(Next::Nothing) => return Outcome { changed: true, cut_short: false },
+            Step::Finished(Next::Continue(queued)) => (key, phase) = (queued, Phase::Start),
+            Step::Finished(Next::Execute(executor, queued)) => {
+                executor.execute((profile, queued));
+                return Outcome { changed: true, cut_short: false };
+            }
             Step::CutShort(sink) => {
                 sink.into_iter().for_each(release);
-                return Err(phase);
+                return Outcome { changed: phase > Phase::Start, cut_short: true };
             }
+        }
+        step = profile.lock().step(key, runner, batch);
+    }
+}
+
+impl ProfileState {
+    fn step(&mut self, key: TransitionKey, runner: Runner, batch: &mut Batch<ClientSink>) -> Step<OfflineTypes> {
+        let conditions = self.conditions(false);
+        let step = self.model.step(key, runner, Thread::current(), conditions, batch);
+        if let Step::Finished(_) = step {
+            self.update_interest();
+        }
+        step
+    }
+}
+
+/// Notifies the registrations of a batch: of one phase, or of all that need no lock in between. Gives the last one.
+fn deliver(
+    profile: &'static Profile,
+    key: TransitionKey,
+    mut delivery: Delivery<OfflineTypes>,
+    batch: &Batch<ClientSink>,
+) -> Phase {
+    loop {
+        let Delivery { in_flight, change, .. } = delivery;
+        let recheck = |node, token| recheck(profile, key, node, token);
+        let mut message = Message::new(&change);
+        if logging::tracing() {
+            let name = profile.name();
+            batch.deliver(in_flight, |sink, token| message.send_traced(sink, token, &change, &name), recheck);
+        } else {
+            batch.deliver(in_flight, |sink, token| message.send(sink, token), recheck);
+        }
+        if !delivery.enter_next(batch) {
+            return change.phase;
         }
     }
 }

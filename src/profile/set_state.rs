@@ -5,7 +5,7 @@ use std::mem;
 
 use super::follow::{ensure_watcher, follow};
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
-use super::run::{NOTIFIERS, Outcome, start};
+use super::run::{NOTIFIERS, Outcome, start, start_locked};
 use super::update::update;
 use crate::deliver::{Executor as _, Reservation};
 use crate::error::{Error, ErrorKind};
@@ -27,16 +27,15 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
                 executor = Some(NOTIFIERS.reserve()?);
             }
             Decision::Accepted(plan) => {
-                let accepted = if plan.persist {
+                let outcome = if plan.persist {
                     let record = state.begin_write(&plan);
                     drop(state);
-                    persist(profile, plan, record, executor)?
+                    start(profile, persist(profile, plan, record, executor)?.ok_or(ErrorKind::Unexpected)?)
                 } else {
-                    let accepted = state.model.accept(plan, executor);
-                    drop(state);
-                    accepted
+                    let accepted = state.model.accept(plan, executor).ok_or(ErrorKind::Unexpected)?;
+                    start_locked(profile, state, accepted)
                 };
-                return match start(profile, accepted.ok_or(ErrorKind::Unexpected)?) {
+                return match outcome {
                     Some(Outcome { cut_short: true, changed: false }) => Err(ErrorKind::Failed.into()),
                     _ => Ok(()),
                 };

@@ -63,6 +63,11 @@ impl<S: Sink> Batch<S> {
         self.barrier = barrier();
     }
 
+    /// Whether no registration has ended since the batch was filled.
+    pub(crate) fn is_current(&self) -> bool {
+        self.ended == ended()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.recipients.is_empty()
     }

@@ -14,6 +14,9 @@
 //! side has the system run a barrier on every thread between its two steps. Where that finds the delivery thread before its
 //! store, its load comes behind the barrier and sees the increment; where it finds it behind, the store is visible.
 //!
+//! The phase travels with the token: the delivery thread may enter one without the lock, and stores it before the first token of
+//! that phase. So whoever ends a registration or replaces an object either sees the new phase, or is seen.
+//!
 //! A deferred release is found in time. The ending thread saw the token in flight, so the delivery thread publishes the next
 //! one after that look, and then sees the increment. It takes the sink under the lock before it notifies anybody else, and
 //! has no token in flight while it releases it. So there is one deferred sink at a time: whoever finds another one deferred
@@ -22,10 +25,11 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, compiler_fence};
 
 use super::barrier::barrier_of_ending_thread;
 use super::request_slot::RequestSlot;
+use crate::change::Phase;
 use crate::error::ErrorKind;
 use crate::sync::lock;
 
@@ -37,6 +41,8 @@ pub(crate) const NO_TOKEN: u32 = 0;
 pub(crate) struct InFlight {
     /// The token whose Notify is running or about to run.
     token: AtomicU32,
+    /// A `Phase`.
+    phase: AtomicU8,
     requests: RequestSlot,
 }
 
@@ -83,7 +89,11 @@ impl InFlight {
         pool.unused.try_reserve(made)?;
         let mut memory = Vec::new();
         memory.try_reserve_exact(1)?;
-        memory.push(Self { token: AtomicU32::new(NO_TOKEN), requests: RequestSlot::new() });
+        memory.push(Self {
+            token: AtomicU32::new(NO_TOKEN),
+            phase: AtomicU8::new(Phase::Start as u8),
+            requests: RequestSlot::new(),
+        });
         pool.made = made;
         Ok(&memory.leak()[0])
     }
@@ -122,6 +132,23 @@ impl InFlight {
     /// it is not.
     pub(crate) fn token(&self) -> u32 {
         self.token.load(Ordering::SeqCst)
+    }
+
+    /// A phase of the transition begins. Called by the thread that begins the transition, and then by the delivery thread: it
+    /// publishes the first token of the phase behind this.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// The phase that the transition is in. The profile is locked; the delivery thread may enter another one meanwhile.
+    pub(crate) fn phase(&self) -> Phase {
+        // Whoever sees the token of a Notify sees its phase.
+        self.token.load(Ordering::SeqCst);
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Start,
+            1 => Phase::Change,
+            _ => Phase::Done,
+        }
     }
 
     /// In a forked child: the delivery thread finds out when it publishes the next token. The handshake is not used again.

@@ -56,7 +56,12 @@ impl RequestSlot {
     }
 
     /// Lets nothing be posted any more, and gives what was. The profile is locked.
+    #[inline]
     pub(crate) fn close(&self) -> Option<PostedRequest> {
+        if self.0.load(Ordering::Relaxed) == CLOSED {
+            // It is opened under the lock only.
+            return None;
+        }
         NonZeroU32::new((self.0.swap(CLOSED, Ordering::AcqRel) >> 1) as u32).and_then(PostedRequest::decode)
     }
 }
