@@ -1,6 +1,7 @@
 //! A Linux program and a Windows program in Wine that share a state folder: none of their changes fails or is lost.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -27,22 +28,20 @@ pub(super) fn check(tools: &Tools, wine: &Running) -> Result<()> {
     let shared = place.join("state");
     let in_wine = format!("Z:{}", shared.display().to_string().replace('/', "\\"));
 
-    let linux = start(&mut Command::new(LINUX_X64.build_folder().join("c-tests/changer")), "LINUX", place, &shared)?;
+    let mut linux = Command::new(LINUX_X64.build_folder().join("c-tests/changer"));
     let mut windows = Command::new(wine.script());
     windows.arg(WINDOWS_X64.build_folder().join("bin/changer.exe"));
-    let windows = start(&mut windows, "WINDOWS", place, Path::new(&in_wine))?;
-    let start = Instant::now();
+    let changers = [
+        Changer::start("LINUX", &mut linux, place, &shared)?,
+        Changer::start("WINDOWS", &mut windows, place, Path::new(&in_wine))?,
+    ];
     let record = |name: &str| shared.join(format!("{name}.json"));
-    while !(record("LINUX").exists() && record("WINDOWS").exists()) && start.elapsed() < PATIENCE {
-        sleep(Duration::from_millis(10));
-    }
+    wait_until(|| Ok(changers.iter().all(|changer| record(changer.profile).exists())))?;
     sleep(TOGETHER);
     fs::write(place.join("stop"), "")?;
 
-    for (name, program) in [("LINUX", linux), ("WINDOWS", windows)] {
-        let output = program.wait_with_output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        let changes: u64 = said.trim().parse().map_err(|_| format!("{name}: {said}"))?;
+    for changer in changers {
+        let (name, changes) = (changer.profile, changer.changes()?);
         let record: serde_json::Value = serde_json::from_slice(&fs::read(record(name))?)?;
         if changes < 10 || record["revision"] != changes {
             return Err(format!("{name}: {changes} changes, but the revision is {}", record["revision"]).into());
@@ -51,7 +50,48 @@ pub(super) fn check(tools: &Tools, wine: &Running) -> Result<()> {
     Ok(())
 }
 
-fn start(program: &mut Command, profile: &str, place: &Path, state: &Path) -> Result<Child> {
-    program.arg(profile).current_dir(place).env("MAPIOFFLINE_STATE_DIR", state).env_remove("MAPIOFFLINE_STORE");
-    Ok(program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?)
+/// Waits for both programs, but not for ever.
+fn wait_until(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !is_so()? {
+        if start.elapsed() > PATIENCE {
+            return Err(
+                format!("a program that changes profiles did not come so far in {} s", PATIENCE.as_secs()).into()
+            );
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// A program that changes a profile. It does not outlive this value.
+struct Changer {
+    profile: &'static str,
+    program: Child,
+}
+
+impl Changer {
+    fn start(profile: &'static str, program: &mut Command, place: &Path, state: &Path) -> Result<Self> {
+        program.arg(profile).current_dir(place).env("MAPIOFFLINE_STATE_DIR", state).env_remove("MAPIOFFLINE_STORE");
+        let program = program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        Ok(Self { profile, program })
+    }
+
+    /// Waits for its end, and gives how many changes it made.
+    fn changes(mut self) -> Result<u64> {
+        wait_until(|| Ok(self.program.try_wait()?.is_some()))?;
+        let mut said = String::new();
+        if let Some(mut output) = self.program.stdout.take() {
+            output.read_to_string(&mut said)?;
+        }
+        Ok(said.trim().parse().map_err(|_| format!("{}: {said}", self.profile))?)
+    }
+}
+
+impl Drop for Changer {
+    fn drop(&mut self) {
+        // It has ended, or it is to.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
 }
