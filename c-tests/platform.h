@@ -54,6 +54,8 @@ void replace_descriptors(void);
 /* Whether those files and sockets are as they were. Closes them. */
 int replaced_descriptors_are_untouched(void);
 
+/* Whether the system has a barrier for all threads of a process, as the library may need. */
+int system_has_barrier(void);
 /* Whether this runs under qemu-user. There a child that was forked from a process with several threads cannot start threads,
  * and the memory of ended threads is never freed. */
 int under_qemu(void);

@@ -21,6 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#endif
+
 static void *load(const char *path, int mode) {
     void *module = dlopen(path, RTLD_NOW | mode);
     if (module == NULL) {
@@ -152,6 +157,15 @@ void *lock_file(const char *path) {
 
 void unlock_file(void *lock) {
     close((int)(size_t)lock);
+}
+
+int system_has_barrier(void) {
+#ifdef __linux__
+    long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0);
+    return commands > 0 && (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
+#else
+    return 0;
+#endif
 }
 
 int under_qemu(void) {

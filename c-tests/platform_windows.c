@@ -263,3 +263,8 @@ void replace_descriptors(void) {}
 int replaced_descriptors_are_untouched(void) {
     return 1;
 }
+
+int system_has_barrier(void) {
+    /* Wine 8 has a FlushProcessWriteBuffers that does nothing. */
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") == NULL;
+}

@@ -431,7 +431,7 @@ static void *change_until_enough(void *context) {
     return NULL;
 }
 
-/* Unadvise comes at every possible moment of a delivery, also between the last check before Notify and the call. */
+/* Unadvise comes at many moments of a delivery, also between the last check before Notify and the call. */
 CASE(helper_ends_registrations_of_another_threads_delivery, helper, "") {
     IMAPIOfflineMgr *object;
     static struct sink sink;

@@ -63,10 +63,14 @@ pub(crate) fn doctor(chosen: Option<PathBuf>, program: Option<u32>, output: &Out
     let mut findings = Findings { output, worst: Verdict::Good };
     findings.add(Verdict::Good, "version", &format!("mapioffline {}", env!("CARGO_PKG_VERSION")));
     check_environment(&mut findings);
-    let barrier = if mapioffline::has_asymmetric_barrier() {
-        "programs with many callbacks use the system's barrier: a callback needs no atomic exchange"
-    } else {
-        "each callback costs an atomic exchange, as this system has no barrier for all threads of a process"
+    let forced = std::env::var("MAPIOFFLINE_BARRIER").ok();
+    let barrier = match (mapioffline::has_asymmetric_barrier(), forced.as_deref()) {
+        (false, _) => {
+            "each callback costs an atomic exchange, as this system has no barrier for all threads of a process"
+        }
+        (true, Some("symmetric")) => "each callback costs an atomic exchange, as MAPIOFFLINE_BARRIER says",
+        (true, Some("asymmetric")) => "no callback needs an atomic exchange, as MAPIOFFLINE_BARRIER says",
+        (true, _) => "programs with many callbacks use the system's barrier: a callback needs no atomic exchange",
     };
     findings.add(Verdict::Good, "callbacks", barrier);
     let folder = match chosen {

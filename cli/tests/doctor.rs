@@ -29,6 +29,11 @@ fn doctor_reports_problems() {
     assert!(lines.iter().all(|line| line["verdict"] == "ok"), "{lines:?}");
     assert!(text_of(&lines, "folder").contains("permissions 0700"), "{lines:?}");
     assert!(text_of(&lines, "callbacks").contains("exchange"), "{lines:?}");
+    for forced in ["symmetric", "asymmetric"] {
+        let output = place.command(&["doctor"]).env("MAPIOFFLINE_BARRIER", forced).output().unwrap();
+        let says = String::from_utf8_lossy(&output.stdout).contains("as MAPIOFFLINE_BARRIER says");
+        assert_eq!(says, mapioffline::has_asymmetric_barrier(), "{forced}");
+    }
     let unknown = place.command(&["doctor"]).env("MAPIOFFLINE_BARRIER", "none").output().unwrap();
     assert_eq!(unknown.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unknown.stdout).contains("must be symmetric or asymmetric"));
