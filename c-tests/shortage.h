@@ -12,6 +12,10 @@ void shortage_begin(int nth);
 int shortage_end(void);
 /* Makes every thread start fail (`on`), or lets them succeed again. */
 void shortage_of_threads(int on);
+/* Makes every thread start take so many milliseconds longer. */
+void delay_thread_starts(int milliseconds);
+/* How many threads are being started. */
+int thread_starts_under_way(void);
 /* The number of bytes that are allocated in the whole process. */
 long bytes_in_use(void);
 

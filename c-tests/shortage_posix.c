@@ -4,6 +4,8 @@
 #endif
 #include "shortage.h"
 
+#include "platform.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -14,6 +16,8 @@ static long bytes;
 static __thread int fail_at;
 static __thread int failed;
 static int refuse_threads;
+static int start_delay;
+static int starts;
 
 int shortage_can_be_made(void) {
     return 1;
@@ -32,6 +36,14 @@ int shortage_end(void) {
 
 void shortage_of_threads(int on) {
     __atomic_store_n(&refuse_threads, on, __ATOMIC_SEQ_CST);
+}
+
+void delay_thread_starts(int milliseconds) {
+    __atomic_store_n(&start_delay, milliseconds, __ATOMIC_SEQ_CST);
+}
+
+int thread_starts_under_way(void) {
+    return __atomic_load_n(&starts, __ATOMIC_SEQ_CST);
 }
 
 long bytes_in_use(void) {
@@ -101,6 +113,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     static void *real;
     create call;
+    int result;
     if (__atomic_load_n(&refuse_threads, __ATOMIC_SEQ_CST)) {
         return EAGAIN;
     }
@@ -108,7 +121,11 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
         real = dlsym(RTLD_NEXT, "pthread_create");
     }
     memcpy(&call, &real, sizeof(call));
-    return call(thread, attributes, body, argument);
+    __atomic_add_fetch(&starts, 1, __ATOMIC_SEQ_CST);
+    nap(__atomic_load_n(&start_delay, __ATOMIC_SEQ_CST));
+    result = call(thread, attributes, body, argument);
+    __atomic_sub_fetch(&starts, 1, __ATOMIC_SEQ_CST);
+    return result;
 }
 
 #ifdef __cplusplus

@@ -123,6 +123,15 @@ int shortage_end(void) {
     return result;
 }
 
+/* Windows has no fork, which is what these are for. */
+void delay_thread_starts(int milliseconds) {
+    (void)milliseconds;
+}
+
+int thread_starts_under_way(void) {
+    return 0;
+}
+
 void shortage_of_threads(int on) {
     __atomic_store_n(&refuse_threads, on, __ATOMIC_SEQ_CST);
 }

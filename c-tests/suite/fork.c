@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The state of the library in a forked child. */
 #include "../harness.h"
+#include "../shortage.h"
 
 #ifndef _WIN32
 
@@ -413,6 +414,76 @@ CASE(fork_under_load, decision, "D 13") {
     release_last(load.object);
 }
 
+struct starting {
+    IMAPIOfflineMgr *object;
+    int go;
+    int may_return;
+};
+
+static void wait_in_notify(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct starting *starting = (struct starting *)self->context;
+    while (notification->NotifyType == START && !__atomic_load_n(&starting->may_return, __ATOMIC_SEQ_CST)) {
+        nap(1);
+    }
+}
+
+static void *have_a_thread_started(void *context) {
+    struct starting *starting = (struct starting *)context;
+    while (!__atomic_load_n(&starting->go, __ATOMIC_SEQ_CST)) {
+        nap(1);
+    }
+    check_ok(set_async(starting->object, OFFLINE));
+    return NULL;
+}
+
+/* glibc frees what belongs to the stack of an ended thread when it uses the stack again, and forgets it a moment later. A child
+ * that is forked in between frees it a second time when it starts a thread. */
+CASE(fork_waits_for_a_thread_that_the_library_starts, decision, "D 13") {
+    IMAPIOfflineMgr *busy;
+    struct starting starting;
+    struct sink sink;
+    pthread_t thread;
+    pid_t child;
+    int tries;
+    if (!shortage_can_be_made()) {
+        skip_case("the thread starts of the library under test cannot be delayed");
+        return;
+    }
+    starting.object = open_global(profile());
+    starting.go = 0;
+    starting.may_return = 0;
+    busy = open_global(profile2());
+    sink_init(&sink);
+    sink.hook = wait_in_notify;
+    sink.context = &starting;
+    advise(busy, &sink, 0);
+    check_eq(pthread_create(&thread, NULL, have_a_thread_started, &starting), 0);
+    check_ok(set_async(busy, OFFLINE)); /* no notifier is idle any more */
+    for (tries = 0; tries < 2000 && __atomic_load_n(&sink.inside, __ATOMIC_SEQ_CST) == 0; tries++) {
+        nap(1);
+    }
+    delay_thread_starts(100);
+    __atomic_store_n(&starting.go, 1, __ATOMIC_SEQ_CST);
+    for (tries = 0; tries < 2000 && thread_starts_under_way() == 0; tries++) {
+        nap(1);
+    }
+    check(thread_starts_under_way() > 0);
+    child = fork();
+    if (child == 0) {
+        int before = failures_so_far();
+        check_eq((unsigned)thread_starts_under_way(), 0);
+        child_exits(before);
+    }
+    check_eq(exit_of(child), 0);
+    delay_thread_starts(0);
+    __atomic_store_n(&starting.may_return, 1, __ATOMIC_SEQ_CST);
+    pthread_join(thread, NULL);
+    check_received1(&sink, OFFLINE);
+    set_when_idle(starting.object, OFFLINE);
+    release_last(starting.object);
+    release_last(busy);
+}
+
 #else /* Windows has no fork. CMake finds the cases above. */
 
 #define WITHOUT_FORK(name) \
@@ -426,5 +497,6 @@ WITHOUT_FORK(forked_child_releases_everything_from_notify)
 WITHOUT_FORK(queued_transition_does_not_cross_a_fork)
 WITHOUT_FORK(fork_after_the_last_release_from_notify)
 WITHOUT_FORK(fork_under_load)
+WITHOUT_FORK(fork_waits_for_a_thread_that_the_library_starts)
 
 #endif

@@ -121,7 +121,7 @@ impl<J: Send + 'static> Executor<J> for NotifierPool<J> {
         let mailbox = Arc::new(Mailbox { mail: Mutex::new(Mail::Reserved), wake: Condvar::new() });
         let own = mailbox.clone();
         let builder = std::thread::Builder::new().name("mapioffline".into()).stack_size(STACK);
-        sys::spawn_with_signals_blocked(builder, move || self.serve(own)).map_err(|_| ErrorKind::Failed)?;
+        sys::start_thread(builder, move || self.serve(own)).map_err(|_| ErrorKind::Failed)?;
         Ok(Reservation::new(mailbox))
     }
 }

@@ -30,6 +30,7 @@ thread_local! {
 }
 
 extern "C" fn prepare() {
+    sys::hold_thread_starts();
     // Logging first: it may wait for a slow stderr, and no other thread should wait with it.
     let logging = logging::lock_for_fork();
     let mut registry = Registry::lock();
@@ -44,9 +45,11 @@ extern "C" fn parent() {
         locks.registry.fork_guards.release();
         drop(ManuallyDrop::into_inner(locks));
     }
+    sys::release_thread_starts();
 }
 
 extern "C" fn child() {
+    sys::forget_thread_starts();
     if let Some(mut locks) = LOCKS.take() {
         if let Some(watcher) = locks.watcher.take() {
             // Unlocked at once: trees that end below lose interest in changes, which locks the watcher.

@@ -87,7 +87,7 @@ pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follower: Follower) 
         return;
     }
     let builder = std::thread::Builder::new().name("mapioffline-watch".into()).stack_size(STACK);
-    if let Err(error) = sys::spawn_with_signals_blocked(builder, move || serve(backend, follower)) {
+    if let Err(error) = sys::start_thread(builder, move || serve(backend, follower)) {
         lock(&WATCHER).running = false;
         warn(format!("changes of other programs are not noticed: no thread could be started: {error}"));
     }

@@ -6,6 +6,7 @@ mod folder;
 mod fork;
 mod found;
 mod prefetch;
+mod thread_start;
 #[cfg(unix)]
 mod unix;
 mod watch;
@@ -28,7 +29,7 @@ pub(crate) use found::Found;
 pub(crate) use os::home_of_account;
 pub(crate) use os::{
     LastError, Thread, Uncancelled, at_exit, environment, is_shutting_down, pin_module, prefer_large_pages,
-    spawn_with_signals_blocked,
 };
 pub(crate) use prefetch::prefetch;
+pub(crate) use thread_start::{forget_thread_starts, hold_thread_starts, release_thread_starts, start_thread};
 pub(crate) use watch::{Filter, FolderWatch, Seen, Wake, Waker, Watch};

@@ -58,7 +58,7 @@ const SYNCHRONOUS_SIGNALS: [c_int; 7] =
 
 /// Starts a thread that blocks asynchronous signals, so that they are handled on threads of the host. Synchronous ones stay
 /// as the calling thread has them.
-pub(crate) fn spawn_with_signals_blocked(
+pub(super) fn spawn_with_signals_blocked(
     builder: std::thread::Builder,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {

@@ -96,7 +96,7 @@ pub(crate) fn at_exit(handler: extern "C" fn()) {
 pub(super) fn at_fork(_: extern "C" fn(), _: extern "C" fn(), _: extern "C" fn()) {}
 
 /// Windows has no signals.
-pub(crate) fn spawn_with_signals_blocked(
+pub(super) fn spawn_with_signals_blocked(
     builder: std::thread::Builder,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {

@@ -196,7 +196,7 @@ impl FolderWatch for Watch {
                 }
             }
         };
-        sys::spawn_with_signals_blocked(builder, body)?;
+        sys::start_thread(builder, body)?;
         let watch = |id| Self { id, dropped: dropped.clone() };
         let began = begun.1.wait_timeout_while(lock(&begun.0), PATIENCE, |begun: &mut Option<_>| begun.is_none());
         let began = began.unwrap_or_else(PoisonError::into_inner).0.take();
