@@ -6,7 +6,10 @@
 #include "subjects/subject.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -605,7 +608,7 @@ std::vector<std::wstring> names(Count count) {
 }
 
 // Opens existing profiles: a thousand random ones of `n`.
-void profiles(const std::vector<Count> &sizes) {
+void profiles(const std::vector<Count> &sizes, const char *row = "open") {
     auto all = names(sizes.back());
     std::vector<Count> have(subjects.size(), 0);
     std::mt19937_64 random(2);
@@ -625,7 +628,7 @@ void profiles(const std::vector<Count> &sizes) {
                 double time = now() - start;
                 for (IMAPIOfflineMgr *object : opened)
                     object->Release();
-                print("open", subjects[i], n, time / static_cast<double>(opened.size()));
+                print(row, subjects[i], n, time / static_cast<double>(opened.size()));
             }
     }
 }
@@ -706,6 +709,48 @@ void growth() {
     }
 }
 
+// The system calls that replace a file atomically under a lock, and nothing else: the limit of a change in the shared store.
+class Replacement {
+  public:
+    explicit Replacement(const std::string &state) : folder(state + "/limit") {
+        mkdir(folder.c_str(), 0700);
+        mkdir((folder + "/pending").c_str(), 0700);
+        std::ofstream(folder + "/record") << text;
+        std::ofstream(folder + "/lock").flush();
+    }
+
+    void once() const {
+        char read_text[sizeof(text)];
+        int place = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int lock = openat(place, "lock", O_RDONLY | O_CLOEXEC);
+        if (flock(lock, LOCK_EX) != 0)
+            fail("no lock");
+        int old_file = openat(place, "record", O_RDONLY | O_CLOEXEC);
+        if (read(old_file, read_text, sizeof(read_text)) <= 0)
+            fail("no record");
+        close(old_file);
+        int pending = openat(place, "pending", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int new_file = openat(pending, "new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (write(new_file, text, sizeof(text) - 1) <= 0)
+            fail("nothing written");
+        close(new_file);
+        // Without the exchange ext4 writes the file to the disk.
+        if (renameat2(pending, "new", place, "record", RENAME_EXCHANGE) == 0)
+            unlinkat(pending, "new", 0);
+        else if (renameat(pending, "new", place, "record") != 0)
+            fail("not renamed");
+        close(pending);
+        close(lock);
+        close(place);
+    }
+
+  private:
+    // As long as a record is.
+    static constexpr char text[] = "{\"format\":1,\"profile\":\"store\",\"state\":\"offline\",\"capabilities\":3,\"hosted\":false,"
+                                   "\"revision\":1000,\"changed\":\"2026-01-01T00:00:00Z\",\"by\":\"client\"}";
+    std::string folder;
+};
+
 // The operations on a profile, measured for each store in a process of its own.
 void store() {
     auto managers = open_all(L"store");
@@ -714,7 +759,17 @@ void store() {
     row("store-advise-unadvise", 1, managers, advise_unadvise);
     managers.front().advise();
     row("store-change", 1, managers, change, 2);
-    profiles({1});
+    if (const char *state = std::getenv("MAPIOFFLINE_STATE_DIR")) {
+        Replacement replacement(state);
+        for (int repetition = 0; repetition < repetitions; repetition++) {
+            constexpr Count count = 200;
+            double start = now();
+            for (Count i = 0; i < count; i++)
+                replacement.once();
+            print("store-change", Subject{"fixture", nullptr, {}}, 1, (now() - start) / count);
+        }
+    }
+    profiles({1}, "store-open");
 }
 
 // Runs one loop only, to count its instructions with valgrind --tool=callgrind.

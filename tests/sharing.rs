@@ -5,12 +5,13 @@
 mod common;
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use common::{LOGGED, begin, helper, helpers_folder, is_root, logged, open, place, stored, wait_for};
+use common::{LOGGED, begin, helper, helpers_folder, is_root, logged, open, place, place_in_memory, stored, wait_for};
 use mapioffline::{ErrorKind, OfflineObject, Phase, State, StateFolder};
 
 // ---- helpers -------------------------------------------------------------------------------------------------------
@@ -142,6 +143,31 @@ fn created_files_are_accessible_to_the_user_only() {
     assert_eq!(names.len(), 3, "the profile, the lock, and where new files are written: {names:?}");
     assert!(names.iter().all(|path| mode(path) == if path.is_dir() { 0o700 } else { 0o600 }), "{names:?}");
     assert!(spares(&folder).iter().all(|spare| spare.len() == 0 && spare.is_file()));
+}
+
+#[test]
+fn a_file_that_a_process_may_be_reading_is_never_written_to() {
+    for (_place, folder) in [place(), place_in_memory()] {
+        helper("helper_sets_offline", &folder).run();
+        let (profile, spare) = (folder.join("PROFILE.json"), folder.join("pending/new"));
+        let read = |mut file: fs::File| {
+            let mut text = String::new();
+            file.read_to_string(&mut text).unwrap();
+            text
+        };
+        let whole = fs::read_to_string(&profile).unwrap();
+        let reader = fs::File::open(&profile).unwrap();
+        helper("helper_sets_online_again", &folder).run();
+        helper("helper_sets_offline", &folder).run();
+        assert_eq!(read(reader), whole);
+        // A writer that was killed before it removed the old file left that.
+        fs::remove_file(&spare).unwrap();
+        fs::write(&spare, &whole).unwrap();
+        let reader = fs::File::open(&spare).unwrap();
+        helper("helper_sets_online_again", &folder).run();
+        assert_eq!(read(reader), whole);
+        assert!(spares(&folder).iter().all(|spare| spare.len() == 0 && spare.is_file()));
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ const GROUPS: [Group; 19] = [
     group("profiles-growth", &["mapioffline", "fixture:open_profile"], [0, 9]),
     group("idle-profiles", &["mapioffline"], [1, 1]),
     group("growth", &["mapioffline"], [0, 9]),
-    Group { name: "store", subjects: &["mapioffline"], repetitions: [0, 9], variables: SHARED_STORE },
+    Group { name: "store", subjects: &["mapioffline"], repetitions: [3, 9], variables: SHARED_STORE },
 ];
 
 /// Measures, prints the tables, and fails if a bound is missed each time.

@@ -32,7 +32,7 @@ const fn rule(row: &'static str, sizes: &'static [u64], measure: Measure, target
 const LIMIT: Measure = Measure::Beside("fixture");
 const MILLION: u64 = 1_000_000;
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 25] = [
     rule("get-state", &[1], LIMIT, 1.1, 1.4),
     rule("get-capabilities", &[1], LIMIT, 1.1, 1.4),
     rule("get-state-two-threads", &[1], LIMIT, 1.1, 1.4),
@@ -44,11 +44,13 @@ const RULES: [Rule; 24] = [
     rule("advise-unadvise", &[1, 10_000, MILLION], LIMIT, 1.15, 1.8),
     rule("advise-unadvise", &[MILLION], Measure::Own("advise-unadvise", 1), 1.3, 2.0),
     rule("random-token", &[MILLION], LIMIT, 1.3, 2.0),
-    rule("delivery", &[1, 2], Measure::Beside("manager"), 1.2, 5.5),
-    rule("delivery", &[5, 10], Measure::Beside("manager"), 1.2, 3.5),
-    rule("delivery", &[100], Measure::Beside("bare"), 1.3, 2.0),
+    rule("delivery", &[1, 2], Measure::Beside("manager"), 1.2, 4.0),
+    rule("delivery", &[5, 10], Measure::Beside("manager"), 1.2, 2.8),
+    rule("delivery", &[100], Measure::Beside("bare"), 1.3, 1.8),
     rule("delivery", &[10_000, MILLION], Measure::Beside("bare"), 1.3, 1.6),
-    rule("advise-in-delivery-p50", &[MILLION], Measure::Own("advise-idle-p50", MILLION), 2.0, 4.0),
+    rule("store-change", &[1], LIMIT, 1.5, 2.5),
+    // A few cache lines come from the other processor. How long that takes differs from run to run, from 2.0 to 4.9 times.
+    rule("advise-in-delivery-p50", &[MILLION], Measure::Own("advise-idle-p50", MILLION), 2.0, 5.0),
     rule("advise-in-delivery-p99", &[MILLION], Measure::Beside("manager"), 0.05, 0.2),
     rule("wake-latency-p50", &[1], LIMIT, 1.05, 1.3),
     rule("wake-caller-p50", &[1], LIMIT, 1.05, 1.3),
