@@ -10,6 +10,8 @@ use crate::shared_state::Folder;
 use crate::{Result, root, target, tools};
 
 const ROUNDS: usize = 500;
+/// Of the median over D-Bus. One and the same library gave 0.83 to 1.10 on one machine.
+const BOUND: f64 = 1.15;
 /// How often each way is measured. The ways alternate, because the machine's speed varies from second to second.
 const TIMES: usize = 5;
 /// The bound is missed only if each attempt misses it: other load may slow one of them.
@@ -48,12 +50,12 @@ pub(crate) fn check() -> Result<()> {
         if compare(|| [in_folder(&memory), in_folder(&disk), over_dbus()])? {
             return Ok(());
         }
-        println!("slower than D-Bus, {attempt} times in a row");
+        println!("more than {BOUND} times D-Bus, {attempt} times in a row");
     }
-    Err(format!("slower than D-Bus {ATTEMPTS} times in a row").into())
+    Err(format!("more than {BOUND} times D-Bus, {ATTEMPTS} times in a row").into())
 }
 
-/// Prints the table. True: the first way is not slower than the last.
+/// Prints the table. True: the first way meets the bound.
 fn compare(ways: impl Fn() -> [Command; 3]) -> Result<bool> {
     let mut figures = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..TIMES {
@@ -74,7 +76,7 @@ fn compare(ways: impl Fn() -> [Command; 3]) -> Result<bool> {
         let micro = |nanoseconds: u64| format!("{:.0} µs", nanoseconds as f64 / 1000.0);
         println!("{name:42} {:>9} {:>9} {:>12.2}", micro(p50), micro(p99), p50 as f64 / reference as f64);
     }
-    Ok(median(&figures[0]) <= reference)
+    Ok(median(&figures[0]) as f64 <= BOUND * reference as f64)
 }
 
 fn library_flags() -> Vec<String> {
