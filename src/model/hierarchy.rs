@@ -173,12 +173,10 @@ impl<T: Types> Hierarchy<T> {
 
     /// The transition is over.
     pub(super) fn clear_affected(&mut self) {
-        for index in &self.affected {
-            if let Some(node) = self.nodes.get_mut(*index) {
-                node.affected = false;
-                node.table.end();
-            }
-        }
+        self.each_affected(|node| {
+            node.affected = false;
+            node.table.end();
+        });
         self.affected.clear();
     }
 

@@ -448,10 +448,7 @@ impl<T: Types> Model<T> {
     fn finish(&mut self, index: u32, runner: Runner) -> Next<T> {
         self.close_requests(index);
         let Some(tree) = self.trees.get_mut(index) else { return Next::Nothing };
-        if !tree.end_transition() {
-            return Next::Nothing;
-        }
-        if tree.needs_nothing_more() {
+        if !tree.end_transition() || tree.needs_nothing_more() {
             return Next::Nothing;
         }
         // Before the next one begins, or a chain of queued transitions would accumulate ended nodes.

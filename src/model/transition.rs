@@ -75,8 +75,9 @@ impl<T: Types> Transition<T> {
         elsewhere
     }
 
-    pub(super) fn change(&self) -> Change {
-        Change { phase: self.phase(), old: self.to.other(), new: self.to }
+    /// The state of an affected object as its clients see it.
+    pub(super) fn visible_state(&self) -> State {
+        if self.phase() == Phase::Start { self.to.other() } else { self.to }
     }
 
     /// Puts the next registrations of this phase into the batch, and says whether those are all of the phase.
@@ -101,7 +102,8 @@ impl<T: Types> Transition<T> {
             [index] if is_all => hierarchy.get(*index).and_then(|node| node.object.clone()),
             _ => None,
         };
-        Delivery { in_flight: self.in_flight, change: self.change(), alone, may_enter_done }
+        let change = Change { phase: self.phase(), old: self.to.other(), new: self.to };
+        Delivery { in_flight: self.in_flight, change, alone, may_enter_done }
     }
 
     /// Enters the next phase, if there is one.
@@ -121,12 +123,9 @@ impl<T: Types> Transition<T> {
             return;
         }
         self.changed = true;
-        if has_ended {
-            self.publish_state(hierarchy);
+        if !has_ended {
+            return;
         }
-    }
-
-    fn publish_state(&self, hierarchy: &Hierarchy<T>) {
         for node in hierarchy.affected().iter().filter_map(|index| hierarchy.get(*index)) {
             if let Some(object) = &node.object {
                 object.publish_state(self.to, self.in_flight);

@@ -92,7 +92,7 @@ impl<T: Types> Tree<T> {
     /// The state of an object as its clients see it.
     pub(super) fn visible_state(&self, node: &Node<T>) -> State {
         match &self.transition {
-            Some(transition) if node.affected && transition.phase() == Phase::Start => transition.to.other(),
+            Some(transition) if node.affected => transition.visible_state(),
             _ => node.state,
         }
     }
@@ -101,7 +101,7 @@ impl<T: Types> Tree<T> {
     /// another one.
     pub(super) fn keep_visible_states(&mut self) {
         let Some(transition) = &self.transition else { return };
-        let state = if transition.phase() == Phase::Start { transition.to.other() } else { transition.to };
+        let state = transition.visible_state();
         self.objects.each_affected(|node| {
             node.state = state;
             if let Some(object) = &node.object {

@@ -16,9 +16,7 @@ use crate::sys::Thread;
 use crate::{logging, store};
 
 pub(super) static NOTIFIERS: NotifierPool<Job> = NotifierPool::new(|(profile, key)| {
-    let mut batch = Batch::new();
-    let step = profile.lock().step(key, Runner::Executor, &mut batch);
-    run(profile, key, Runner::Executor, step, &mut batch);
+    run(profile, profile.lock(), key, Runner::Executor);
 });
 
 /// How a transition ended for the thread that ran it.
@@ -36,7 +34,7 @@ pub(super) fn start(profile: &'static Profile, accepted: Accepted<OfflineTypes>)
 /// The same under the lock under which it was accepted, which this drops.
 pub(super) fn start_locked(
     profile: &'static Profile,
-    mut state: MutexGuard<'_, ProfileState>,
+    state: MutexGuard<'_, ProfileState>,
     accepted: Accepted<OfflineTypes>,
 ) -> Option<Outcome> {
     match accepted {
@@ -46,27 +44,25 @@ pub(super) fn start_locked(
             executor.execute((profile, key));
             None
         }
-        Accepted::Begun(key, None) => {
-            let mut batch = Batch::new();
-            let step = state.step(key, Runner::Caller, &mut batch);
-            drop(state);
-            Some(run(profile, key, Runner::Caller, step, &mut batch))
-        }
+        Accepted::Begun(key, None) => Some(run(profile, state, key, Runner::Caller)),
     }
 }
 
-/// Runs a transition from its first step on, and those that are queued behind it if this thread may go on with them.
+/// Runs a transition, from its first step under the lock `state` on, and those that are queued behind it if this thread may go
+/// on with them.
 fn run(
     profile: &'static Profile,
+    mut state: MutexGuard<'_, ProfileState>,
     mut key: TransitionKey,
     runner: Runner,
-    mut step: Step<OfflineTypes>,
-    batch: &mut Batch<ClientSink>,
 ) -> Outcome {
+    let mut batch = Batch::new();
+    let mut step = state.step(key, runner, &mut batch);
+    drop(state);
     let mut phase = Phase::Start;
     loop {
         match step {
-            Step::Deliver(delivery) => phase = deliver(profile, key, delivery, batch),
+            Step::Deliver(delivery) => phase = deliver(profile, key, delivery, &batch),
             Step::Release(sink) => release(sink),
             Step::ReadStore => {
                 read_stored(profile, |_| true);
@@ -85,7 +81,7 @@ fn run(
                 return Outcome { changed: phase > Phase::Start, cut_short: true };
             }
         }
-        step = profile.lock().step(key, runner, batch);
+        step = profile.lock().step(key, runner, &mut batch);
     }
 }
 
