@@ -3,6 +3,8 @@
 //! No descriptor is kept: programs close descriptors that they do not know, and a folder may be removed and made again.
 
 use std::cell::Cell;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -43,6 +45,9 @@ pub(crate) struct Folder {
     pub(super) id: FolderId,
     /// What was set aside, for the log.
     pub(super) warning: Cell<Option<String>>,
+    /// See `file_system`.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    file_system: OnceCell<Option<u32>>,
 }
 
 impl Place {
@@ -72,7 +77,16 @@ impl Place {
         if mode.intersects(Mode::WGRP | Mode::WOTH) {
             return Err(refusal(format!("others may write to it (mode {:o})", mode.bits() & 0o7777)));
         }
-        Ok(Folder { descriptor: folder, owner, mode, id: FolderId::from_stat(&stat), warning: Cell::default() })
+        let id = FolderId::from_stat(&stat);
+        Ok(Folder {
+            descriptor: folder,
+            owner,
+            mode,
+            id,
+            warning: Cell::default(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            file_system: OnceCell::new(),
+        })
     }
 
     /// Whether `open_or_create` could create the folder.
@@ -111,6 +125,12 @@ impl Folder {
         Ok(format!("{:04o}", self.mode.bits() & 0o7777))
     }
 
+    /// The kind of the file system, asked once for each use of the folder.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn file_system(&self) -> Option<u32> {
+        *self.file_system.get_or_init(|| Some(os::fstatfs(&self.descriptor).ok()?.f_type as u32))
+    }
+
     /// Whether something may change in the folder without a change notification: another machine's work, or any on a file
     /// system that is not known to notify.
     pub(crate) fn may_change_unnoticed(&self) -> bool {
@@ -139,7 +159,7 @@ impl Folder {
                 0x7366_746E,
                 0x482B,
             ];
-            !os::fstatfs(&self.descriptor).is_ok_and(|stat| NOTIFIES.contains(&(stat.f_type as u32)))
+            !self.file_system().is_some_and(|kind| NOTIFIES.contains(&kind))
         }
         #[cfg(not(target_os = "linux"))]
         false
@@ -266,7 +286,7 @@ impl Folder {
     /// not where the two exchange their names. Elsewhere that has no advantage, and watchers are woken once more.
     fn rename_over(&self, below: &OwnedFd, from: &str, name: &str) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        if os::fstatfs(&self.descriptor).is_ok_and(|stat| stat.f_type as u32 == EXT4)
+        if self.file_system() == Some(EXT4)
             && os::renameat_with(below, from, &self.descriptor, name, RenameFlags::EXCHANGE).is_ok()
         {
             // The old file: not for the next writer, as a process may be reading it.
