@@ -30,9 +30,9 @@ thread_local! {
 }
 
 extern "C" fn prepare() {
-    sys::hold_thread_starts();
     // Logging first: it may wait for a slow stderr, and no other thread should wait with it.
     let logging = logging::lock_for_fork();
+    sys::hold_thread_starts();
     let mut registry = Registry::lock();
     registry.lock_profiles();
     let watcher = Some(store::lock_for_fork());

@@ -36,30 +36,32 @@ pub(crate) fn start_thread(
 struct ThreadStart(());
 
 impl ThreadStart {
-    /// Waits while a fork is under way.
+    /// Waits while a fork is under way, which may itself wait for the host.
     fn begin() -> Self {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             STARTS.fetch_add(1, Ordering::SeqCst);
             let start = Self(());
-            if FORKS.load(Ordering::SeqCst) == 0 {
+            if FORKS.load(Ordering::SeqCst) == 0 || Instant::now() >= deadline {
                 return start;
             }
             drop(start);
-            wait_while(|| FORKS.load(Ordering::SeqCst) > 0);
+            wait_while(deadline, || FORKS.load(Ordering::SeqCst) > 0);
         }
     }
 }
 
 impl Drop for ThreadStart {
     fn drop(&mut self) {
-        STARTS.fetch_sub(1, Ordering::SeqCst);
+        // A signal handler may have forked meanwhile: in the child this start has been forgotten.
+        let _ = STARTS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |starts| starts.checked_sub(1));
     }
 }
 
-/// Waits until no thread is being started. Called before a fork, with no lock held.
+/// Waits until no thread is being started. Called before a fork, with no lock held that a thread start needs.
 pub(crate) fn hold_thread_starts() {
     FORKS.fetch_add(1, Ordering::SeqCst);
-    wait_while(|| STARTS.load(Ordering::SeqCst) > 0);
+    wait_while(Instant::now() + PATIENCE, || STARTS.load(Ordering::SeqCst) > 0);
 }
 
 /// After the fork in the parent process.
@@ -73,14 +75,30 @@ pub(crate) fn forget_thread_starts() {
     FORKS.store(0, Ordering::SeqCst);
 }
 
-fn wait_while(condition: impl Fn() -> bool) {
+fn wait_while(deadline: Instant, condition: impl Fn() -> bool) {
     if !condition() {
         return;
     }
     // It sleeps, and the thread may be cancelled there.
     let _uncancelled = Uncancelled::enter();
-    let deadline = Instant::now() + PATIENCE;
     while condition() && Instant::now() < deadline {
         sleep(MOMENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_is_started_although_a_fork_does_not_end() {
+        hold_thread_starts();
+        let (to, from) = channel();
+        std::thread::spawn(move || start_thread(std::thread::Builder::new(), move || to.send(()).unwrap()));
+        let started = from.recv_timeout(3 * PATIENCE);
+        release_thread_starts();
+        assert_eq!(started, Ok(()));
     }
 }
