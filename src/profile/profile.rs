@@ -172,7 +172,7 @@ impl Object for InternalRef<Offline> {
     fn publish_state(&self, state: State, in_flight: &'static InFlight) {
         self.state.store(state.bits(), Ordering::Release);
         if self.in_flight.get().is_none() {
-            // Only the delivery thread of the tree sets it.
+            // Under the lock, or on the delivery thread: whoever sets it sets the same one.
             let _ = self.in_flight.set(in_flight);
         }
     }

@@ -282,7 +282,7 @@ impl Folder {
 
     /// Gives a file of the subfolder the name `name`, whether or not there is a file of that name.
     ///
-    /// ext4 writes a file to the disk that is renamed over another one, which takes ten times as long as all else here. It does
+    /// ext4 writes a file to the disk that is renamed over another one, which takes twice as long as all else of a change. It does
     /// not where the two exchange their names. Elsewhere that has no advantage, and watchers are woken once more.
     fn rename_over(&self, below: &OwnedFd, from: &str, name: &str) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
