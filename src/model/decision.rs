@@ -19,8 +19,6 @@ pub(crate) enum Wait {
 /// What a decision depends on besides the model.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conditions {
-    /// The exit handler has run: nothing is delivered, and no executor is used.
-    pub(crate) exiting: bool,
     /// An accepted change of the global object is persisted before it begins.
     pub(crate) shared: bool,
     /// The caller has reserved an executor.

@@ -271,7 +271,7 @@ impl<T: Types> Model<T> {
             return Decision::Unchanged;
         }
         let plan = Plan { tree: key.tree, node: key.node, to, follows: false, persist: is_global && conditions.shared };
-        Self::plan(tree, plan, blocking || conditions.exiting, conditions)
+        Self::plan(tree, plan, blocking || T::exiting(), conditions)
     }
 
     /// Decides whether the global object has to follow the recorded state.
@@ -292,7 +292,7 @@ impl<T: Types> Model<T> {
             return Decision::Unchanged;
         }
         let plan = Plan { tree: index, node: ROOT, to, follows: true, persist: false };
-        Self::plan(tree, plan, conditions.exiting, conditions)
+        Self::plan(tree, plan, T::exiting(), conditions)
     }
 
     fn plan(tree: &mut Tree<T>, plan: Plan, inline: bool, conditions: Conditions) -> Decision {
@@ -408,8 +408,10 @@ impl<T: Types> Model<T> {
         // posting.
         let can_post = transition.runner == Runner::Executor && !conditions.shared;
         batch.begin();
+        // Asked behind that: the batch shows it if the handler runs from now on.
+        let exiting = T::exiting();
         loop {
-            if !conditions.exiting {
+            if !exiting {
                 let is_all = transition.fill(objects, batch);
                 if !batch.is_empty() {
                     return Step::Deliver(transition.delivery(objects, is_all, !can_post));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::*;
 use crate::change::{Change, Phase};
 use crate::error::ErrorKind;
-use crate::registration::{Batch, InFlight, Recheck, Sink};
+use crate::registration::{Batch, InFlight, Recheck, Sink, note_ended};
 use crate::state::{Capabilities, State};
 use State::{Offline, Online};
 
@@ -33,6 +33,8 @@ impl Object for Rc<Fake> {
 
 thread_local! {
     static NOTIFIED: RefCell<Vec<(u32, Phase, State)>> = const { RefCell::new(Vec::new()) };
+    /// Answers `Types::exiting`.
+    static EXITING: Cell<fn() -> bool> = const { Cell::new(|| false) };
 }
 
 /// A sink that says when it is released.
@@ -60,6 +62,9 @@ impl Types for Fakes {
     type Sink = FakeSink;
     type Executor = &'static str;
     type Thread = u32;
+    fn exiting() -> bool {
+        EXITING.get()()
+    }
     fn take_in_flight() -> Result<&'static InFlight, ErrorKind> {
         InFlight::take()
     }
@@ -75,7 +80,6 @@ const ELSEWHERE: u32 = 2;
 struct Fixture {
     model: Model<Fakes>,
     shared: bool,
-    exiting: bool,
     /// What another process has stored, and this one has not noticed.
     stored: Option<State>,
 }
@@ -88,12 +92,13 @@ struct Made {
 
 fn fixture() -> Fixture {
     NOTIFIED.take();
-    Fixture { model: Model::new(Online), shared: false, exiting: false, stored: None }
+    EXITING.set(|| false);
+    Fixture { model: Model::new(Online), shared: false, stored: None }
 }
 
 impl Fixture {
     fn conditions(&self, has_executor: bool) -> Conditions {
-        Conditions { exiting: self.exiting, shared: self.shared, has_executor }
+        Conditions { shared: self.shared, has_executor }
     }
 
     fn global(&mut self) -> Made {
@@ -302,13 +307,28 @@ fn the_state_is_the_old_one_up_to_start_and_the_new_one_from_statechange_on() {
 #[test]
 fn at_exit_a_change_takes_place_and_nothing_is_delivered() {
     let mut f = fixture();
-    f.exiting = true;
+    EXITING.set(|| true);
     let root = f.global();
     let (_, _) = f.advise(&root, 1);
     let Decision::Accepted(plan) = f.request(&root, Offline, Wait::No) else { panic!("no executor is used at exit") };
     let Some(Accepted::Begun(key, None)) = f.model.accept(plan, None) else { panic!() };
     f.run_alone(key);
     assert_eq!((root.object.state.get(), notified()), (Offline, vec![]));
+}
+
+#[test]
+fn an_exit_after_the_question_is_found_in_the_batch() {
+    let mut f = fixture();
+    let root = f.global();
+    let (_, _) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    EXITING.set(|| {
+        note_ended();
+        false
+    });
+    let (conditions, mut batch) = (f.conditions(false), Batch::new());
+    let step = f.model.step(key, Runner::Caller, HERE, conditions, &mut batch);
+    assert!(matches!(step, Step::Deliver(_)) && !batch.is_current());
 }
 
 // ---- section 4 and 8: persisting -----------------------------------------------------------------------------------

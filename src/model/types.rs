@@ -19,6 +19,10 @@ pub(crate) trait Types: 'static {
     /// Identifies a thread.
     type Thread: Copy + PartialEq;
 
+    /// Whether the process's exit handler has run: nothing is delivered, and no executor is used. The handler counts as an end
+    /// of registrations.
+    fn exiting() -> bool;
+
     /// An unused in-flight handshake.
     fn take_in_flight() -> Result<&'static InFlight, ErrorKind>;
 

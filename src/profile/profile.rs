@@ -202,6 +202,10 @@ impl Types for OfflineTypes {
     type Executor = Reservation<Job>;
     type Thread = Thread;
 
+    fn exiting() -> bool {
+        exit::exiting()
+    }
+
     fn take_in_flight() -> Result<&'static InFlight, ErrorKind> {
         InFlight::take()
     }
@@ -289,7 +293,7 @@ impl ProfileState {
 
     /// What the model's decisions depend on.
     pub(super) fn conditions(&self, has_executor: bool) -> Conditions {
-        Conditions { exiting: exit::exiting(), shared: self.record.is_shared(), has_executor }
+        Conditions { shared: self.record.is_shared(), has_executor }
     }
 
     /// Whether nothing would be lost if this process knew nothing of the profile.
