@@ -21,6 +21,8 @@ pub(super) struct Hierarchy<T: Types> {
 pub(super) struct Node<T: Types> {
     /// `None` when the object ended while its tree was busy.
     pub(super) object: Option<T::Object>,
+    /// One more reference on it, which `alone` lends to the delivery thread.
+    pub(super) spare: Option<T::Object>,
     pub(super) number: u64,
     pub(super) table: Table<T::Sink>,
     /// That of an affected object is the new one from the beginning of the transition on: see `Tree::visible_state`.
@@ -46,6 +48,7 @@ impl<T: Types> Node<T> {
     pub(super) fn new(object: T::Object, number: u64, state: State, capabilities: Capabilities) -> Self {
         Self {
             object: Some(object),
+            spare: None,
             number,
             table: Table::new(),
             state,
@@ -54,6 +57,13 @@ impl<T: Types> Node<T> {
             affected: false,
             links: Links::default(),
         }
+    }
+
+    /// A change of the object begins. Fixes which registrations take part.
+    fn begin(&mut self, to: State) {
+        self.affected = true;
+        self.state = to;
+        self.table.begin();
     }
 
     fn is_of(&self, key: ObjectKey) -> bool {
@@ -135,9 +145,7 @@ impl<T: Types> Hierarchy<T> {
             if let Some(node) = self.nodes.get_mut(at) {
                 // The capability of `root` was checked before, or it follows another process.
                 if node.state != to && (at == root || node.capabilities.allow(to)) {
-                    node.affected = true;
-                    node.state = to;
-                    node.table.begin();
+                    node.begin(to);
                     self.affected.push(at);
                     down = node.links.first_child;
                 }
@@ -160,6 +168,20 @@ impl<T: Types> Hierarchy<T> {
                 at = parent;
             }
         }
+    }
+
+    /// Whether a change of this object is possible, and reaches no other.
+    pub(super) fn can_change_alone(&self, key: ObjectKey, to: State) -> bool {
+        let node = self.find(key);
+        node.is_some_and(|node| node.links.first_child.is_none() && node.state != to && node.capabilities.allow(to))
+    }
+
+    /// Marks an object of which `can_change_alone` is true.
+    pub(super) fn mark_alone(&mut self, index: NodeIndex, to: State) -> Option<&mut Node<T>> {
+        let node = self.nodes.get_mut(index)?;
+        node.begin(to);
+        self.affected.push(index);
+        Some(node)
     }
 
     /// Calls `visit` for each affected object.

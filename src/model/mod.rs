@@ -4,6 +4,7 @@
 //! the profile has to do: persist this, notify those, release these. It takes no lock, does no I/O, starts no thread and
 //! calls no client, so its rules are tested in microseconds. `cargo xtask test lint` keeps it so.
 
+mod alone;
 mod decision;
 mod hierarchy;
 #[expect(clippy::module_inception, reason = "the model itself, above its parts")]

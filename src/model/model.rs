@@ -15,15 +15,15 @@ use crate::registration::{Batch, PostedRequest, Recheck};
 use crate::state::{Capabilities, State};
 
 pub(crate) struct Model<T: Types> {
-    trees: Slab<Tree<T>>,
+    pub(super) trees: Slab<Tree<T>>,
     /// The tree of the global object, while that has an object or a transition.
     global: Option<u32>,
     /// The state of the global object when every accepted change has run: what the profile's record says.
-    recorded: State,
+    pub(super) recorded: State,
     /// How many objects there have been.
     objects: u64,
     /// How many transitions there have been.
-    transitions: u64,
+    pub(super) transitions: u64,
     /// In a forked child: the sinks that the forking thread releases for transitions of the parent process.
     inherited: Vec<(TransitionKey, T::Sink)>,
 }
@@ -194,6 +194,8 @@ impl<T: Types> Model<T> {
             tree.deferred = node.table.remove(transition.in_flight.token());
         }
         ended.object = node.object.take();
+        // Not the last reference: the one above is another.
+        node.spare = None;
         if let Some(object) = &ended.object {
             object.publish_end();
         }
@@ -558,7 +560,7 @@ impl<T: Types> Model<T> {
         self.trees.get_mut(key.tree)?.objects.find_mut(key)
     }
 
-    fn running(&mut self, key: TransitionKey) -> Option<&mut Tree<T>> {
+    pub(super) fn running(&mut self, key: TransitionKey) -> Option<&mut Tree<T>> {
         let tree = self.trees.get_mut(key.tree)?;
         tree.transition.as_ref().is_some_and(|transition| transition.number == key.number).then_some(tree)
     }

@@ -173,18 +173,49 @@ impl Fixture {
     }
 
     /// Runs a transition, and calls `visit` after each batch.
-    fn run(&mut self, key: TransitionKey, runner: Runner, mut visit: impl FnMut(&mut Self, Phase)) -> Next<Fakes> {
+    fn run(&mut self, key: TransitionKey, runner: Runner, visit: impl FnMut(&mut Self, Phase)) -> Next<Fakes> {
+        self.go_on(key, runner, &mut Batch::new(), visit)
+    }
+
+    /// Has the model's short form for one object run a change with BLOCK.
+    fn run_short(&mut self, made: &Made, to: State, mut visit: impl FnMut(&mut Self, Phase)) -> Next<Fakes> {
         let mut batch = Batch::new();
+        let begun = self.model.begin_alone(made.key, to, HERE, &mut batch);
+        let (key, mut delivery) = begun.unwrap().expect("one object that can change");
+        self.deliver(&mut delivery, &batch, &mut visit);
+        if self.model.end_alone(key, &mut delivery, &batch) {
+            assert_eq!(delivery.in_flight.token(), 0, "no Notify is running");
+            return Next::Nothing;
+        }
+        self.go_on(key, Runner::Caller, &mut batch, visit)
+    }
+
+    fn deliver(
+        &mut self,
+        delivery: &mut Delivery<Fakes>,
+        batch: &Batch<FakeSink>,
+        mut visit: impl FnMut(&mut Self, Phase),
+    ) {
+        loop {
+            deliver(delivery, batch);
+            visit(self, delivery.change.phase);
+            if !delivery.enter_next(batch) {
+                return;
+            }
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        key: TransitionKey,
+        runner: Runner,
+        batch: &mut Batch<FakeSink>,
+        mut visit: impl FnMut(&mut Self, Phase),
+    ) -> Next<Fakes> {
         loop {
             let conditions = self.conditions(false);
-            match self.model.step(key, runner, HERE, conditions, &mut batch) {
-                Step::Deliver(mut delivery) => loop {
-                    deliver(&delivery, &batch);
-                    visit(self, delivery.change.phase);
-                    if !delivery.enter_next(&batch) {
-                        break;
-                    }
-                },
+            match self.model.step(key, runner, HERE, conditions, batch) {
+                Step::Deliver(mut delivery) => self.deliver(&mut delivery, batch, &mut visit),
                 Step::Release(sink) => drop(sink),
                 Step::ReadStore => self.model.set_recorded(self.stored.unwrap_or(self.model.recorded())),
                 Step::Finished(next) => return next,
@@ -329,6 +360,100 @@ fn an_exit_after_the_question_is_found_in_the_batch() {
     let (conditions, mut batch) = (f.conditions(false), Batch::new());
     let step = f.model.step(key, Runner::Caller, HERE, conditions, &mut batch);
     assert!(matches!(step, Step::Deliver(_)) && !batch.is_current());
+}
+
+// ---- the short form for one object ---------------------------------------------------------------------------------
+
+/// What happens at the end of a phase.
+type Meanwhile = fn(&mut Fixture, &Made, &[u32]);
+
+/// Runs a change of an object with so many registrations in the short form or the long one, and gives all that is seen of it.
+fn history(short: bool, sinks: u32, at: Phase, meanwhile: Meanwhile) -> impl PartialEq + std::fmt::Debug {
+    let mut f = fixture();
+    let root = f.global();
+    let (tokens, released): (Vec<_>, Vec<_>) = (0..sinks).map(|client_token| f.advise(&root, client_token)).unzip();
+    let mut visits = 0;
+    let visit = |f: &mut Fixture, phase| {
+        visits += u32::from(phase == at);
+        if phase == at && visits == 1 {
+            meanwhile(f, &root, &tokens);
+        }
+    };
+    let mut next = if short {
+        f.run_short(&root, Offline, visit)
+    } else {
+        let key = f.begin(&root, Offline);
+        f.run(key, Runner::Caller, visit)
+    };
+    let mut further = 0;
+    while let Next::Continue(key) | Next::Execute(_, key) = next {
+        further += 1;
+        next = f.run(key, Runner::Executor, |_, _| {});
+    }
+    let released: Vec<_> = released.iter().map(|released| released.get()).collect();
+    let stays = (f.model.has_global(), f.model.recorded(), f.model.is_empty());
+    (notified(), root.object.state.get(), stays, released, further)
+}
+
+#[test]
+fn the_short_form_gives_what_the_long_one_gives() {
+    let meanwhiles: [(&str, Meanwhile); 9] = [
+        ("nothing", |_, _, _| {}),
+        ("Advise", |f, root, _| drop(f.advise(root, 1000))),
+        ("Unadvise in Notify", |f, root, tokens| {
+            tokens.iter().for_each(|token| drop(f.model.unregister(root.key, *token, || HERE)));
+        }),
+        ("Unadvise elsewhere", |f, root, tokens| {
+            tokens.iter().for_each(|token| drop(f.model.unregister(root.key, *token, || ELSEWHERE)));
+        }),
+        ("a child", |f, root, _| drop(f.child(root, Capabilities::ALL))),
+        ("the last Release", |f, root, _| drop(f.model.end(root.key, ELSEWHERE))),
+        ("a request", |f, root, _| {
+            let conditions = f.conditions(true);
+            if let Decision::Accepted(plan) = f.model.request(root.key, Online, Wait::No, conditions) {
+                f.model.accept(plan, Some("executor"));
+            }
+        }),
+        ("exit", |_, _, _| {
+            EXITING.set(|| true);
+            note_ended();
+        }),
+        ("another object's Unadvise", |_, _, _| note_ended()),
+    ];
+    for (name, meanwhile) in meanwhiles {
+        // Where nothing is delivered, the long form has no moment in between.
+        let least = u32::from(name != "nothing");
+        for sinks in [least, 1, 2, 127, 128, 129, 300] {
+            for at in [Phase::Start, Phase::Change, Phase::Done] {
+                let [short, long] = [true, false].map(|short| history(short, sinks, at, meanwhile));
+                assert_eq!(short, long, "{name} at the end of {at:?} with {sinks} registrations");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_short_form_leaves_alone_what_it_cannot_do() {
+    let mut f = fixture();
+    let [parent, able] = [(); 2].map(|()| f.root());
+    let online_only = f.child(&parent, Capabilities::ONLINE);
+    let begins = |f: &mut Fixture, made: &Made, to| {
+        f.model.begin_alone(made.key, to, HERE, &mut Batch::new()).unwrap().is_some()
+    };
+    assert!(!begins(&mut f, &parent, Offline), "it has a child");
+    assert!(!begins(&mut f, &online_only, Offline), "it has no such capability");
+    assert!(!begins(&mut f, &able, Online), "it is in that state");
+    EXITING.set(|| true);
+    assert!(!begins(&mut f, &able, Offline), "the process exits");
+    EXITING.set(|| false);
+    let Decision::Accepted(plan) = f.request(&able, Offline, Wait::ForCallbacks) else { panic!() };
+    f.model.begin_write(&plan);
+    assert!(!begins(&mut f, &able, Offline), "its change is being written");
+    f.model.end_write(&plan, false);
+    assert!(begins(&mut f, &able, Offline));
+    assert!(!begins(&mut f, &able, Online), "it is in transition");
+    let key = f.begin(&parent, Offline);
+    f.run_alone(key);
 }
 
 // ---- section 4 and 8: persisting -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 //! One transition: its phases, and how far its delivery has come.
 #![forbid(unsafe_code)]
 
-use super::hierarchy::Hierarchy;
+use super::hierarchy::{Hierarchy, Node};
 use super::types::{NodeIndex, Object, Types};
 use crate::change::{Change, Phase};
 use crate::registration::{Batch, InFlight, note_ended, note_ended_elsewhere};
@@ -84,15 +84,23 @@ impl<T: Types> Transition<T> {
     pub(super) fn fill(&mut self, hierarchy: &Hierarchy<T>, batch: &mut Batch<T::Sink>) -> bool {
         let from_the_first = self.cursor == Cursor::default();
         while let Some(index) = hierarchy.affected().get(self.cursor.object) {
-            if let Some(node) = hierarchy.get(*index) {
-                node.table.fill(*index, &mut self.cursor.registration, batch);
-            }
-            if batch.is_full() {
+            if let Some(node) = hierarchy.get(*index)
+                && !node.table.fill(*index, &mut self.cursor.registration, batch)
+            {
                 return false;
             }
             self.cursor = Cursor { object: self.cursor.object + 1, registration: 0 };
         }
         from_the_first
+    }
+
+    /// The same at the beginning, where one object changes.
+    pub(super) fn fill_alone(&mut self, index: NodeIndex, node: &Node<T>, batch: &mut Batch<T::Sink>) -> bool {
+        let is_all = node.table.fill(index, &mut self.cursor.registration, batch);
+        if is_all {
+            self.cursor = Cursor { object: 1, registration: 0 };
+        }
+        is_all
     }
 
     /// What the delivery thread has in a batch. If that is all of the phase, and one object changes, the next phases need the
@@ -102,8 +110,12 @@ impl<T: Types> Transition<T> {
             [index] if is_all => hierarchy.get(*index).and_then(|node| node.object.clone()),
             _ => None,
         };
-        let change = Change { phase: self.phase(), old: self.to.other(), new: self.to };
-        Delivery { in_flight: self.in_flight, change, alone, may_enter_done }
+        Delivery { in_flight: self.in_flight, change: self.change(), alone, may_enter_done }
+    }
+
+    /// What registrations are notified of.
+    pub(super) fn change(&self) -> Change {
+        Change { phase: self.phase(), old: self.to.other(), new: self.to }
     }
 
     /// Enters the next phase, if there is one.
@@ -139,9 +151,9 @@ pub(crate) struct Delivery<T: Types> {
     pub(crate) in_flight: &'static InFlight,
     pub(crate) change: Change,
     /// The one object that changes, if the batch holds all of its registrations.
-    alone: Option<T::Object>,
+    pub(super) alone: Option<T::Object>,
     /// DONE has nothing that needs the lock when it begins.
-    may_enter_done: bool,
+    pub(super) may_enter_done: bool,
 }
 
 impl<T: Types> Delivery<T> {

@@ -53,16 +53,47 @@ pub(super) fn start_locked(
 fn run(
     profile: &'static Profile,
     mut state: MutexGuard<'_, ProfileState>,
-    mut key: TransitionKey,
+    key: TransitionKey,
     runner: Runner,
 ) -> Outcome {
     let mut batch = Batch::new();
-    let mut step = state.step(key, runner, &mut batch);
+    let step = state.step(key, runner, &mut batch);
     drop(state);
-    let mut phase = Phase::Start;
+    go_on(profile, key, runner, &mut batch, step, Phase::Start)
+}
+
+/// The same for a transition that `Model::begin_alone` has begun, with its first delivery.
+pub(super) fn run_alone(
+    profile: &'static Profile,
+    key: TransitionKey,
+    mut delivery: Delivery<OfflineTypes>,
+    batch: &mut Batch<ClientSink>,
+) -> Outcome {
+    deliver(profile, key, &mut delivery, batch);
+    let mut state = profile.lock();
+    if state.model.end_alone(key, &mut delivery, batch) {
+        return Outcome { changed: true, cut_short: false };
+    }
+    let step = state.step(key, Runner::Caller, batch);
+    drop(state);
+    go_on(profile, key, Runner::Caller, batch, step, delivery.change.phase)
+}
+
+/// Goes on from `step`. What has been delivered was delivered in `phase`.
+fn go_on(
+    profile: &'static Profile,
+    mut key: TransitionKey,
+    runner: Runner,
+    batch: &mut Batch<ClientSink>,
+    mut step: Step<OfflineTypes>,
+    mut phase: Phase,
+) -> Outcome {
     loop {
         match step {
-            Step::Deliver(delivery) => phase = deliver(profile, key, delivery, &batch),
+            Step::Deliver(mut delivery) => {
+                deliver(profile, key, &mut delivery, batch);
+                phase = delivery.change.phase;
+            }
             Step::Release(sink) => release(sink),
             Step::ReadStore => {
                 read_stored(profile, |_| true);
@@ -81,7 +112,7 @@ fn run(
                 return Outcome { changed: phase > Phase::Start, cut_short: true };
             }
         }
-        step = profile.lock().step(key, runner, &mut batch);
+        step = profile.lock().step(key, runner, batch);
     }
 }
 
@@ -96,15 +127,16 @@ impl ProfileState {
     }
 }
 
-/// Notifies the registrations of a batch: of one phase, or of all that need no lock in between. Gives the last one.
+/// Notifies the registrations of a batch: of one phase, or of all that need no lock in between.
+#[inline(always)]
 fn deliver(
     profile: &'static Profile,
     key: TransitionKey,
-    mut delivery: Delivery<OfflineTypes>,
+    delivery: &mut Delivery<OfflineTypes>,
     batch: &Batch<ClientSink>,
-) -> Phase {
+) {
     loop {
-        let Delivery { in_flight, change, .. } = delivery;
+        let Delivery { in_flight, change, .. } = *delivery;
         let recheck = |node, token| recheck(profile, key, node, token);
         let mut message = Message::new(&change);
         if logging::tracing() {
@@ -114,7 +146,7 @@ fn deliver(
             batch.deliver(in_flight, |sink, token| message.send(sink, token), recheck);
         }
         if !delivery.enter_next(batch) {
-            return change.phase;
+            return;
         }
     }
 }

@@ -5,13 +5,15 @@ use std::mem;
 
 use super::follow::{ensure_watcher, follow};
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
-use super::run::{NOTIFIERS, Outcome, start, start_locked};
+use super::run::{NOTIFIERS, Outcome, run_alone, start, start_locked};
 use super::update::update;
 use crate::deliver::{Executor as _, Reservation};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Accepted, Decision, ObjectKey, Plan, Wait};
+use crate::registration::Batch;
 use crate::state::State;
 use crate::store::{self, ProfileRecord, Record, Stored};
+use crate::sys::Thread;
 
 /// SetCurrentState, behind the checks of its arguments.
 pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wait: Wait) -> Result<(), Error> {
@@ -20,6 +22,13 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
     loop {
         let mut state = profile.lock();
         let conditions = state.conditions(executor.is_some());
+        if wait == Wait::ForCallbacks && !conditions.shared {
+            let mut batch = Batch::new();
+            if let Some((begun, delivery)) = state.model.begin_alone(key, to, Thread::current(), &mut batch)? {
+                drop(state);
+                return result(&run_alone(profile, begun, delivery, &mut batch));
+            }
+        }
         match state.model.request(key, to, wait, conditions) {
             Decision::Refused(kind) => return Err(kind.into()),
             Decision::NeedsExecutor => {
@@ -35,10 +44,7 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
                     let accepted = state.model.accept(plan, executor).ok_or(ErrorKind::Unexpected)?;
                     start_locked(profile, state, accepted)
                 };
-                return match outcome {
-                    Some(Outcome { cut_short: true, changed: false }) => Err(ErrorKind::Failed.into()),
-                    _ => Ok(()),
-                };
+                return outcome.as_ref().map_or(Ok(()), result);
             }
             Decision::Unchanged if state.model.is_global(key) && conditions.shared => {
                 drop(state);
@@ -48,6 +54,14 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
             }
             Decision::Unchanged => return Ok(()),
         }
+    }
+}
+
+/// Nothing has changed where a fork cut a transition short before its second phase.
+fn result(outcome: &Outcome) -> Result<(), Error> {
+    match outcome {
+        Outcome { cut_short: true, changed: false } => Err(ErrorKind::Failed.into()),
+        _ => Ok(()),
     }
 }
 

@@ -72,14 +72,13 @@ impl<S: Sink> Batch<S> {
         self.recipients.is_empty()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.recipients.is_full() || self.objects.is_full()
-    }
-
     /// Copies as many registrations of an object as fit, and gives their number.
     pub(super) fn copy_from(&mut self, object: u32, registrations: &[Recipient<S>]) -> usize {
         let copied = registrations.len().min(self.recipients.remaining_capacity());
-        if copied == 0 || self.recipients.try_extend_from_slice(&registrations[..copied]).is_err() {
+        if copied == 0
+            || self.objects.is_full()
+            || self.recipients.try_extend_from_slice(&registrations[..copied]).is_err()
+        {
             return 0;
         }
         self.objects.push((self.recipients.len() as u32, object));

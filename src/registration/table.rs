@@ -208,9 +208,7 @@ impl<S: Sink> Table<S> {
         {
             self.live -= 1;
             self.unindex_last(token);
-            if self.entries.len() != self.live || self.has_much_unused_memory() {
-                self.remove_holes();
-            }
+            self.remove_holes_if_any();
             return sink;
         }
         let index = self.find(token)?;
@@ -237,17 +235,22 @@ impl<S: Sink> Table<S> {
     /// The transition is over.
     pub(crate) fn end(&mut self) {
         self.running = None;
-        self.remove_holes();
+        self.remove_holes_if_any();
     }
 
     /// Copies the next registrations that take part and still exist into the batch, from entry `cursor` on, as many as fit.
-    pub(crate) fn fill(&self, object: u32, cursor: &mut usize, batch: &mut Batch<S>) {
-        let Some(end) = self.running else { return };
+    /// Whether those are all that were left.
+    pub(crate) fn fill(&self, object: u32, cursor: &mut usize, batch: &mut Batch<S>) -> bool {
+        let Some(end) = self.running else { return true };
         let rest = self.entries.recipients.get(*cursor..end.min(self.entries.len())).unwrap_or_default();
         let copied = batch.copy_from(object, rest);
         *cursor += copied;
+        if copied == rest.len() {
+            return true;
+        }
         // The next batch copies these, and the processor can fetch them while this one is delivered.
         sys::prefetch(&rest[copied..rest.len().min(2 * copied)]);
+        false
     }
 
     /// Whether the registration with this token exists.
@@ -289,6 +292,13 @@ impl<S: Sink> Table<S> {
             self.last_page = (number, self.pages.remove(&number).unwrap_or_default());
         }
         self.last_page.1.tokens &= !(1 << offset);
+    }
+
+    #[inline]
+    fn remove_holes_if_any(&mut self) {
+        if self.entries.len() != self.live || self.has_much_unused_memory() {
+            self.remove_holes();
+        }
     }
 
     /// Removes the holes at the end, and all of them when they are half as many as the registrations.
