@@ -8,10 +8,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::{LOGGED, begin, helper, is_root, logged, open, place, stored, wait_for};
-use mapioffline::{ErrorKind, State, StateFolder};
+use mapioffline::{ErrorKind, OfflineObject, Phase, State, StateFolder};
 
 fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
@@ -256,6 +258,57 @@ fn helper_finds_offline() {
         assert_eq!(open().state(), State::Offline);
         assert_eq!(logged("damaged"), 0);
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_is_being_edited_delays_no_other_profile() {
+    let (_place, folder) = place();
+    helper("helper_is_notified_beside_an_edited_file", &folder).run();
+}
+
+const FLIPS: u32 = 20;
+
+#[test]
+fn helper_flips() {
+    if begin().is_some() {
+        let object = open();
+        for flip in 0..FLIPS {
+            object.set_state_and_wait(if flip % 2 == 0 { State::Online } else { State::Offline }).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn helper_is_notified_beside_an_edited_file() {
+    let Some(folder) = begin() else { return };
+    let edited = OfflineObject::open("Edited").unwrap();
+    edited.set_state_and_wait(State::Offline).unwrap();
+    let object = open();
+    let changes = Arc::new(AtomicU32::new(0));
+    let counted = changes.clone();
+    let _subscription = object.subscribe(move |change| {
+        counted.fetch_add(u32::from(change.phase == Phase::Done), Ordering::Relaxed);
+    });
+    // A notifier is idle from now on.
+    helper("helper_sets_offline", &folder).run();
+    wait_for("the first change", Duration::from_secs(4), || changes.load(Ordering::Relaxed) == 1);
+    let flipped = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Each time the watcher waits for half a second, whether that was all.
+        scope.spawn(|| {
+            while !flipped.load(Ordering::Relaxed) {
+                fs::write(folder.join("EDITED.json"), "{").unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        helper("helper_flips", &folder).run();
+        flipped.store(true, Ordering::Relaxed);
+    });
+    // A change that is noticed too late is not seen at all, as the next one undoes it.
+    let changes = changes.load(Ordering::Relaxed);
+    assert!(changes > FLIPS * 3 / 4, "{changes} of {FLIPS} were noticed in time");
 }
 
 /// A change is written although something else has the name of a file of the library's, and that is kept.

@@ -14,6 +14,9 @@ pub(crate) trait Executor<J: 'static> {
     /// Reserves the execution of one job. Never called under a lock, as it may start a thread, which may wait for the
     /// loader.
     fn reserve(&'static self) -> Result<Reservation<J>, ErrorKind>;
+
+    /// The same if no thread has to be started for it.
+    fn reserve_idle(&'static self) -> Option<Reservation<J>>;
 }
 
 /// Receives the one job of a reservation.

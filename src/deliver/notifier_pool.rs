@@ -112,11 +112,16 @@ impl<J: Send + 'static> NotifierPool<J> {
 }
 
 impl<J: Send + 'static> Executor<J> for NotifierPool<J> {
+    fn reserve_idle(&'static self) -> Option<Reservation<J>> {
+        let mailbox = lock(&self.idle).take()?;
+        *lock(&mailbox.mail) = Mail::Reserved;
+        Some(Reservation::new(mailbox))
+    }
+
     /// Takes the idle notifier, or else starts one.
     fn reserve(&'static self) -> Result<Reservation<J>, ErrorKind> {
-        if let Some(mailbox) = lock(&self.idle).take() {
-            *lock(&mailbox.mail) = Mail::Reserved;
-            return Ok(Reservation::new(mailbox));
+        if let Some(reserved) = self.reserve_idle() {
+            return Ok(reserved);
         }
         let mailbox = Arc::new(Mailbox { mail: Mutex::new(Mail::Reserved), wake: Condvar::new() });
         let own = mailbox.clone();
@@ -173,12 +178,14 @@ mod tests {
     fn the_idle_notifier_is_reused_unless_it_is_reserved() {
         let pool = pool();
         let (to, from) = channel();
+        assert!(pool.reserve_idle().is_none());
         pool.reserve().unwrap().execute(report(&to));
         let first = from.recv().unwrap();
         while lock(&pool.idle).is_none() {
             std::thread::yield_now();
         }
-        let reserved = pool.reserve().unwrap();
+        let reserved = pool.reserve_idle().unwrap();
+        assert!(pool.reserve_idle().is_none());
         pool.reserve().unwrap().execute(report(&to));
         assert_ne!(from.recv().unwrap(), first);
         reserved.execute(report(&to));

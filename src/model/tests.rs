@@ -82,6 +82,8 @@ struct Fixture {
     shared: bool,
     /// What another process has stored, and this one has not noticed.
     stored: Option<State>,
+    /// To be ended with the test.
+    children: Vec<ObjectKey>,
 }
 
 /// One object of a fixture.
@@ -93,7 +95,7 @@ struct Made {
 fn fixture() -> Fixture {
     NOTIFIED.take();
     EXITING.set(|| false);
-    Fixture { model: Model::new(Online), shared: false, stored: None }
+    Fixture { model: Model::new(Online), shared: false, stored: None, children: Vec::new() }
 }
 
 impl Fixture {
@@ -392,6 +394,10 @@ fn history(short: bool, sinks: u32, at: Phase, meanwhile: Meanwhile) -> impl Par
     }
     let released: Vec<_> = released.iter().map(|released| released.get()).collect();
     let stays = (f.model.has_global(), f.model.recorded(), f.model.is_empty());
+    // Gives the handshake back.
+    for key in std::mem::take(&mut f.children).into_iter().chain([root.key]) {
+        drop(f.model.end(key, ELSEWHERE));
+    }
     (notified(), root.object.state.get(), stays, released, further)
 }
 
@@ -406,7 +412,10 @@ fn the_short_form_gives_what_the_long_one_gives() {
         ("Unadvise elsewhere", |f, root, tokens| {
             tokens.iter().for_each(|token| drop(f.model.unregister(root.key, *token, || ELSEWHERE)));
         }),
-        ("a child", |f, root, _| drop(f.child(root, Capabilities::ALL))),
+        ("a child", |f, root, _| {
+            let child = f.child(root, Capabilities::ALL);
+            f.children.push(child.key);
+        }),
         ("the last Release", |f, root, _| drop(f.model.end(root.key, ELSEWHERE))),
         ("a request", |f, root, _| {
             let conditions = f.conditions(true);

@@ -1,15 +1,15 @@
 //! Changes of other processes.
 #![forbid(unsafe_code)]
 
-use super::profile::{Profile, ProfileState};
+use super::profile::{Job, Profile, ProfileState};
 use super::registry::Registry;
 use super::run::{NOTIFIERS, start};
 use super::update::read_stored;
-use crate::deliver::Executor as _;
+use crate::deliver::{Executor as _, Reservation};
 use crate::error::ErrorKind;
 use crate::model::Decision;
 use crate::name::Name;
-use crate::store::{self, Backend, Changed, Follower};
+use crate::store::{self, Backend, Changed, Follower, Stored};
 use crate::sys::Uncancelled;
 
 /// From now on changes of other processes are noticed; after a fork, again.
@@ -24,8 +24,7 @@ pub(super) fn ensure_watcher() {
 fn ensure_watcher_of(backend: &'static dyn Backend) {
     // A log line may reach a cancellation point.
     let _uncancelled = Uncancelled::enter();
-    let concerns = |folded: &Name| Registry::find_folded(folded).is_some();
-    store::ensure_watcher(backend, Follower { concerns, follow: follow_changes });
+    store::ensure_watcher(backend, Follower { follow_at_once, follow: follow_changes });
 }
 
 /// Follows what other processes changed.
@@ -39,6 +38,33 @@ fn follow_changes(changed: Changed) -> bool {
             followed
         }
     }
+}
+
+/// Follows a change on a thread that can neither log nor start a thread, nor call a client. False: it has to be followed as
+/// others are.
+fn follow_at_once(folded: &Name) -> bool {
+    let Some(found) = Registry::find_folded(folded) else { return true };
+    let profile = found.profile();
+    let (version, backend) = {
+        let mut state = profile.lock();
+        if !state.invalidate_readings_unless_open() {
+            return true;
+        }
+        if state.model.is_global_written() {
+            return false;
+        }
+        (state.record.version(), state.record.backend())
+    };
+    let Some(record) = backend.read_at_once(folded) else { return false };
+    {
+        let mut state = profile.lock();
+        if state.record.version() != version {
+            return false;
+        }
+        // Of a record nothing is logged, and nothing restored.
+        state.adopt(Stored::Record(record));
+    }
+    go(profile, || NOTIFIERS.reserve_idle().ok_or(ErrorKind::Failed))
 }
 
 /// Goes where the store says, which another process may have changed. False: that has to be tried again.
@@ -58,6 +84,11 @@ pub(super) fn follow(profile: &'static Profile) -> bool {
         state.model.has_global() && !written
     };
     read_stored(profile, is_idle);
+    go(profile, || NOTIFIERS.reserve())
+}
+
+/// Goes to the state that is known to be stored.
+fn go(profile: &'static Profile, reserve: impl Fn() -> Result<Reservation<Job>, ErrorKind>) -> bool {
     let mut executor = None;
     loop {
         let mut state = profile.lock();
@@ -72,7 +103,7 @@ pub(super) fn follow(profile: &'static Profile) -> bool {
             Decision::Refused(_) => return false,
             Decision::NeedsExecutor => {
                 drop(state);
-                match NOTIFIERS.reserve() {
+                match reserve() {
                     Ok(reserved) => executor = Some(reserved),
                     Err(_) => return false,
                 }

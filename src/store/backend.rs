@@ -20,6 +20,9 @@ pub(crate) trait Backend: Sync {
     /// [`Stored::SetAside`].
     fn read(&self, profile: &Name, look_for_damage: bool) -> Stored;
 
+    /// The record of a profile, if there is one that can be read without waiting. Logs nothing.
+    fn read_at_once(&self, profile: &Name) -> Option<Record>;
+
     /// Replaces a record. Excludes other writers while it reads the record, passes it to `change`, and writes what that
     /// returns. A damaged record is set aside first, and counts as none.
     fn update(&self, profile: &Name, change: Change) -> Updated;

@@ -315,6 +315,13 @@ impl Backend for SharedFolder {
         }
     }
 
+    fn read_at_once(&self, profile: &Name) -> Option<Record> {
+        match self.open().ok()?.read(profile).ok()?.content(profile)? {
+            Content::Record(stored) => Some(stored.record()),
+            Content::LaterFormat(_) | Content::Damaged => None,
+        }
+    }
+
     fn update(&self, profile: &Name, change: Change) -> Updated {
         let mut set_aside = false;
         let mut update = || {

@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use super::backend::{Backend, Change, Description, StoreError, Stored, Updated};
+use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
 use crate::name::Name;
 use crate::sys::{Filter, FolderId, Waker, Watch};
 
@@ -20,6 +20,10 @@ impl Backend for Memory {
 
     fn read(&self, _: &Name, _: bool) -> Stored {
         Stored::Nothing
+    }
+
+    fn read_at_once(&self, _: &Name) -> Option<Record> {
+        None
     }
 
     fn update(&self, _: &Name, change: Change) -> Updated {

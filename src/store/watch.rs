@@ -37,8 +37,9 @@ pub(crate) enum Changed<'a> {
 /// What the watcher does about changes.
 #[derive(Clone, Copy)]
 pub(crate) struct Follower {
-    /// Whether the profile of this folded name is of interest. It only looks, under locks that are held for moments.
-    pub(crate) concerns: fn(&Name) -> bool,
+    /// Follows a change of the profile of this folded name, on a thread that can do nothing but read the store, if that is
+    /// enough. False: `follow` has to. True too for a profile that is of no interest.
+    pub(crate) follow_at_once: fn(&Name) -> bool,
     /// Follows a change, and says whether it could: if not, it is called again.
     pub(crate) follow: fn(Changed) -> bool,
 }
@@ -93,7 +94,7 @@ pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follower: Follower) 
     }
 }
 
-/// This process is about to change a file itself. See `watch`.
+/// This process is about to change a file itself. See `filter`.
 pub(crate) fn note_own_change() {
     OWN_CHANGE.store(true, Ordering::Relaxed);
 }
@@ -223,10 +224,6 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
         let mut gone = false;
         let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
             Seen::File(file) => {
-                if OWN_CHANGE.swap(false, Ordering::Relaxed) {
-                    // Probably nothing new: other processes that are notified go first.
-                    std::thread::sleep(COURTESY);
-                }
                 if let Some(profile) = backend.profile_of(file) {
                     retry |= !(follower.follow)(Changed::Profile(&profile));
                 }
@@ -248,9 +245,16 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
     }
 }
 
-/// The files of profiles that are of interest.
+/// The files of profiles whose changes are not followed at once.
 fn filter(backend: &'static dyn Backend, follower: Follower) -> Filter {
-    Box::new(move |file| backend.profile_of(file).is_some_and(|profile| (follower.concerns)(&profile)))
+    Box::new(move |file| {
+        let Some(profile) = backend.profile_of(file) else { return false };
+        if OWN_CHANGE.swap(false, Ordering::Relaxed) {
+            // Probably nothing new: other processes that are notified go first.
+            std::thread::sleep(COURTESY);
+        }
+        !(follower.follow_at_once)(&profile)
+    })
 }
 
 fn make_waker() -> Option<Arc<Waker>> {

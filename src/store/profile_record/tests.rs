@@ -18,6 +18,9 @@ impl Backend for Shared {
     fn read(&self, _: &Name, _: bool) -> Stored {
         unreachable!("no I/O")
     }
+    fn read_at_once(&self, _: &Name) -> Option<Record> {
+        unreachable!("no I/O")
+    }
     fn update(&self, _: &Name, _: Change) -> Updated {
         unreachable!("no I/O")
     }

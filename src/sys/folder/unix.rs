@@ -208,20 +208,19 @@ impl Folder {
         let access = if for_writing { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = access | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let open = || os::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR);
-        let is_own = |file: &OwnedFd| os::fstat(file).is_ok_and(|stat| self.owns(&stat));
-        let file = match open() {
-            Ok(file) if is_own(&file) => file,
+        let open_own = || -> rustix::io::Result<Option<(OwnedFd, Stat)>> {
+            let file = open()?;
+            let stat = os::fstat(&file)?;
+            Ok(self.owns(&stat).then_some((file, stat)))
+        };
+        let (file, stat) = match open_own() {
+            Ok(Some(own)) => own,
             Err(error) if !is_in_the_way(error) => return Err(error.into()),
             _ => {
                 self.repair_lock(name)?;
-                let file = open()?;
-                if !is_own(&file) {
-                    return Err(refusal(format!("its file {name} is not this user's")));
-                }
-                file
+                open_own()?.ok_or_else(|| refusal(format!("its file {name} is not this user's")))?
             }
         };
-        let stat = os::fstat(&file)?;
         if !Mode::from_raw_mode(stat.st_mode).contains(Mode::RUSR | Mode::WUSR) {
             os::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
         }

@@ -10,7 +10,7 @@
 //!   the time is over; it may return early. One `wake` is enough however often it was called. It fails when the watcher lost
 //!   what it waits for. A watch is used only with the waker that it was made with.
 //! - A file that the [`Filter`] refuses need not be reported. The filter is called on a thread of the watcher's, with no lock
-//!   held.
+//!   held, after the change.
 //! - One thread waits; any thread wakes.
 //! - The host may close descriptors that it does not know, and use their numbers. A watcher has none in the host's table, or
 //!   is sure of each before it uses it. A forked child does not use or close what its parent's watcher had.
@@ -43,7 +43,8 @@ pub(crate) trait Wake: Sized + Send + Sync {
     fn wake(&self);
 }
 
-/// Which files are of interest. It does not log, and does no I/O.
+/// Which files have to be reported. It may read the folder, and does not log, start a thread or run client code, as the thread
+/// may have a descriptor table of its own.
 pub(crate) type Filter = Box<dyn Fn(&str) -> bool + Send>;
 
 /// A folder that is watched.

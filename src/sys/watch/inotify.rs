@@ -2,7 +2,7 @@
 //!
 //! That thread has a descriptor table of its own: the host can neither close the inotify descriptor nor have its number for
 //! another file, and a forked child does not inherit it. The thread runs no client code and logs nothing, as neither would
-//! find its descriptors there.
+//! find its descriptors there. A change that can be followed without either it follows at once (see `Filter`): the watcher then sleeps on.
 
 use std::ffi::CStr;
 use std::io;
@@ -29,7 +29,7 @@ const TICK: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 const MOST_NAMES: usize = 64;
 /// How long the thread may take to begin: a file system may hang.
 const PATIENCE: Duration = Duration::from_secs(5);
-const STACK: usize = 64 * 1024;
+const STACK: usize = 256 * 1024;
 
 pub(crate) struct Waker {
     state: Mutex<State>,
