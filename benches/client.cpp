@@ -379,6 +379,26 @@ double mean(std::vector<double> &values) {
 // Advise during a delivery to a million registrations, due every 20 microseconds whether the last call was slow or not. The
 // median is of the calls alone. p99 and maximum count from the time when a call was due, so that they include the wait for a
 // slow call before it.
+// Registers a million. The longest Advise, in the best of three times: a pause of the scheduler hardly comes in each of them.
+double grow(const Manager &manager, std::vector<ULONG> &tokens) {
+    double best = 1e18;
+    for (int time = 0; time < 3; time++) {
+        for (ULONG token : tokens)
+            manager.unadvise(token);
+        tokens.clear();
+        tokens.reserve(million);
+        double longest = 0;
+        while (tokens.size() < million) {
+            double start = now();
+            ULONG token = manager.advise();
+            longest = std::max(longest, now() - start);
+            tokens.push_back(token);
+        }
+        best = std::min(best, longest);
+    }
+    return best;
+}
+
 void contention() {
     constexpr double gap = 20000;
     struct Samples {
@@ -401,8 +421,7 @@ void contention() {
             return samples;
         };
         std::vector<ULONG> tokens;
-        while (tokens.size() < million)
-            tokens.push_back(managers[i].advise());
+        print("advise-growing-max", subjects[i], million, grow(managers[i], tokens));
         for (int repetition = 0; repetition < repetitions; repetition++) {
             int left = 5000;
             Samples idle = sample([&] { return left-- > 0; });

@@ -75,13 +75,18 @@ impl<S: Sink> Batch<S> {
     /// Copies as many registrations of an object as fit, and gives their number.
     pub(super) fn copy_from(&mut self, object: u32, registrations: &[Recipient<S>]) -> usize {
         let copied = registrations.len().min(self.recipients.remaining_capacity());
+        let goes_on = self.objects.last().is_some_and(|(_, last)| *last == object);
         if copied == 0
-            || self.objects.is_full()
+            || self.objects.is_full() && !goes_on
             || self.recipients.try_extend_from_slice(&registrations[..copied]).is_err()
         {
             return 0;
         }
-        self.objects.push((self.recipients.len() as u32, object));
+        let end = self.recipients.len() as u32;
+        match self.objects.last_mut() {
+            Some(last) if goes_on => last.0 = end,
+            _ => self.objects.push((end, object)),
+        }
         copied
     }
 

@@ -1,4 +1,4 @@
-//! The registrations of one object, in the order of their tokens, contiguous in memory.
+//! The registrations of one object, in the order of their tokens.
 //!
 //! Tokens grow, and a new registration goes behind all others, so the entries are sorted by age. A page is a run of 64
 //! consecutive token values; for each the table knows where its entries begin and which of its tokens have one, so that a
@@ -11,117 +11,21 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::mem;
 
+use self::entries::Entries;
 use self::page::{NO_PAGE, PAGE_BITS, Page, PageHasher, page_of};
-use super::batch::{Batch, Recipient};
+use super::batch::Batch;
 use super::sink::Sink;
 use super::tokens::TOKENS;
 use crate::error::ErrorKind;
 use crate::sys;
 
-/// From this many bytes on, entries ask the system for large pages: otherwise most of the way to a random one of a million
-/// is the page table's.
-const LARGE: usize = 4 << 20;
 /// Below this, holes are not worth removing, nor unused memory worth freeing.
 const SMALL: usize = 64;
 /// A table with more spare capacity than this needs no reservation: so many registrations at a time find memory without.
 const SPARE: usize = 8;
-/// The first memory of a table: one registration, and spare capacity.
-const FIRST: usize = 2 * SPARE;
-
-/// The registrations in two parts: what delivery needs, which it copies for many at a time, and their sinks.
-struct Entries<S: Sink> {
-    /// One without a handle is a hole.
-    recipients: Vec<Recipient<S>>,
-    sinks: Vec<Option<S>>,
-}
-
-impl<S: Sink> Entries<S> {
-    const fn new() -> Self {
-        Self { recipients: Vec::new(), sinks: Vec::new() }
-    }
-
-    fn len(&self) -> usize {
-        self.recipients.len()
-    }
-
-    fn capacity(&self) -> usize {
-        self.recipients.capacity().min(self.sinks.capacity())
-    }
-
-    /// Reserves memory for `additional` more.
-    fn reserve(&mut self, additional: usize) -> Result<(), ErrorKind> {
-        reserve(&mut self.recipients, additional)?;
-        reserve(&mut self.sinks, additional)
-    }
-
-    /// Uses memory that is reserved.
-    fn push(&mut self, sink: S, token: u32, client_token: u32) {
-        self.recipients.push(Recipient { handle: Some(sink.handle()), token, client_token });
-        self.sinks.push(Some(sink));
-    }
-
-    /// Takes the last one off if it is `wanted`.
-    fn pop_if(&mut self, wanted: impl FnOnce(&Recipient<S>) -> bool) -> Option<(u32, Option<S>)> {
-        let Recipient { token, .. } = *self.recipients.last().filter(|last| wanted(last))?;
-        self.recipients.pop();
-        Some((token, self.sinks.pop().flatten()))
-    }
-
-    /// Makes a hole.
-    fn take(&mut self, index: usize) -> Option<S> {
-        self.recipients[index].handle = None;
-        self.sinks[index].take()
-    }
-
-    /// Removes the holes from the entry `from` on.
-    fn close_up(&mut self, from: usize) {
-        let mut index = 0;
-        self.recipients.retain(|recipient| {
-            index += 1;
-            index <= from || recipient.handle.is_some()
-        });
-        let mut index = 0;
-        self.sinks.retain(|sink| {
-            index += 1;
-            index <= from || sink.is_some()
-        });
-    }
-
-    /// Moves to memory for `capacity` registrations, if there is some.
-    fn shrink(&mut self, capacity: usize) {
-        fn shrink<T>(entries: &mut Vec<T>, capacity: usize) {
-            let mut smaller = Vec::new();
-            if smaller.try_reserve_exact(capacity).is_ok() {
-                smaller.append(entries);
-                *entries = smaller;
-            }
-        }
-        shrink(&mut self.recipients, capacity);
-        shrink(&mut self.sinks, capacity);
-    }
-}
-
-fn reserve<T>(entries: &mut Vec<T>, additional: usize) -> Result<(), ErrorKind> {
-    let needed = entries.len() + additional;
-    if needed <= entries.capacity() {
-        return Ok(());
-    }
-    if entries.capacity() == 0 {
-        return Ok(entries.try_reserve_exact(additional.max(FIRST))?);
-    }
-    if needed * size_of::<T>() < LARGE {
-        return Ok(entries.try_reserve(additional)?);
-    }
-    let mut larger = Vec::new();
-    larger.try_reserve_exact(2 * needed)?;
-    sys::prefer_large_pages(larger.spare_capacity_mut());
-    larger.append(entries);
-    *entries = larger;
-    Ok(())
-}
 
 /// The sinks of a table that ended.
-pub(crate) struct Closed<S>(#[expect(dead_code, reason = "held to be dropped")] Vec<Option<S>>);
+pub(crate) struct Closed<S: Sink>(#[expect(dead_code, reason = "held to be dropped")] Entries<S>);
 
 pub(crate) struct Table<S: Sink> {
     entries: Entries<S>,
@@ -223,7 +127,7 @@ impl<S: Sink> Table<S> {
     pub(crate) fn close(&mut self) -> Closed<S> {
         let Self { entries, pages, last_page, .. } = mem::replace(self, Self::new());
         pages.into_keys().chain([last_page.0]).for_each(leave_page);
-        Closed(entries.sinks)
+        Closed(entries)
     }
 
     /// A transition begins: the registrations of this moment take part in it.
@@ -242,20 +146,23 @@ impl<S: Sink> Table<S> {
     /// Whether those are all that were left.
     pub(crate) fn fill(&self, object: u32, cursor: &mut usize, batch: &mut Batch<S>) -> bool {
         let Some(end) = self.running else { return true };
-        let rest = self.entries.recipients.get(*cursor..end.min(self.entries.len())).unwrap_or_default();
-        let copied = batch.copy_from(object, rest);
-        *cursor += copied;
-        if copied == rest.len() {
-            return true;
+        let end = end.min(self.entries.len());
+        while *cursor < end {
+            let run = self.entries.run(*cursor, end);
+            let copied = batch.copy_from(object, run);
+            *cursor += copied;
+            if copied < run.len() {
+                // The next batch copies these, and the processor can fetch them while this one is delivered.
+                sys::prefetch(&run[copied..run.len().min(2 * copied)]);
+                return false;
+            }
         }
-        // The next batch copies these, and the processor can fetch them while this one is delivered.
-        sys::prefetch(&rest[copied..rest.len().min(2 * copied)]);
-        false
+        true
     }
 
     /// Whether the registration with this token exists.
     pub(crate) fn is_registered(&self, token: u32) -> bool {
-        self.find(token).is_some_and(|index| self.entries.recipients[index].handle.is_some())
+        self.find(token).is_some_and(|index| self.entries.get(index).handle.is_some())
     }
 
     fn find(&self, token: u32) -> Option<usize> {
@@ -336,7 +243,7 @@ impl<S: Sink> Table<S> {
     /// The holes are gone, and perhaps whole pages with them.
     fn index_again(&mut self) {
         self.pages.values_mut().chain([&mut self.last_page.1]).for_each(|page| page.tokens = 0);
-        let mut rest = self.entries.recipients.iter().enumerate().peekable();
+        let mut rest = self.entries.iter().enumerate().peekable();
         while let Some((first, entry)) = rest.next() {
             let (number, offset) = page_of(entry.token);
             let mut page = Page { tokens: 1 << offset, first: first as u32 };
@@ -357,7 +264,7 @@ impl<S: Sink> Table<S> {
         });
     }
 
-    /// Moves to smaller memory if there is some; otherwise all stays as it is.
+    /// Frees what the entries do not need. The index moves to smaller memory if there is some, and otherwise stays as it is.
     fn give_memory_back(&mut self) {
         self.entries.shrink(2 * (self.entries.len() + self.reserved + SPARE));
         let mut pages = HashMap::default();
@@ -375,6 +282,7 @@ fn leave_page(number: u32) {
     }
 }
 
+mod entries;
 mod page;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
+use crate::registration::batch::Recipient;
 use crate::registration::{InFlight, Recheck};
 
 /// Counts how many are alive.
@@ -151,6 +152,20 @@ fn a_registration_takes_two_pointers_and_two_tokens() {
     use crate::sink::ClientSink;
     let pointer = size_of::<*const ()>();
     assert_eq!(size_of::<Recipient<ClientSink>>() + size_of::<Option<ClientSink>>(), 2 * pointer + 8);
+}
+
+#[test]
+fn a_registration_stays_where_it_is_while_the_table_grows() {
+    let mut f = Fixture::new();
+    let mut places = Vec::new();
+    let mut tokens = Vec::new();
+    for index in 0..10_000 {
+        tokens.push(f.add());
+        places.push(std::ptr::from_ref(f.table.entries.get(index)));
+    }
+    assert!((0..10_000).all(|index| std::ptr::eq(f.table.entries.get(index), places[index])));
+    f.table.begin();
+    assert_eq!(f.notified(), tokens);
 }
 
 #[test]

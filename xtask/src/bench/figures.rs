@@ -18,7 +18,7 @@ pub(super) struct Figures {
 }
 
 /// The rows of the tables: name, label, and sizes.
-const SHOWN: [(&str, &str, &[u64]); 23] = [
+const SHOWN: [(&str, &str, &[u64]); 24] = [
     ("exchange", "an atomic exchange on this machine", &[1]),
     ("get-state", "GetCurrentState", &[1]),
     ("get-capabilities", "GetCapabilities", &[1]),
@@ -33,6 +33,7 @@ const SHOWN: [(&str, &str, &[u64]); 23] = [
     ("advise-in-delivery-p50", "Advise during delivery, p50, beside", &[1_000_000]),
     ("advise-in-delivery-p99", "Advise during delivery, p99, beside", &[1_000_000]),
     ("advise-in-delivery-max", "Advise during delivery, longest, beside", &[1_000_000]),
+    ("advise-growing-max", "Advise, longest while there come to be", &[1_000_000]),
     ("wake-latency-p50", "accepted to first callback, notifier parked", &[1]),
     ("wake-caller-p50", "the caller's part of that", &[1]),
     ("accept-in-done", "accepted during DONE", &[1]),

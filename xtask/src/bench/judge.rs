@@ -43,7 +43,8 @@ const RULES: [Rule; 25] = [
     // 1.6 where it takes 2.
     rule("advise-unadvise", &[1, 10_000, MILLION], LIMIT, 1.15, 1.8),
     rule("advise-unadvise", &[MILLION], Measure::Own("advise-unadvise", 1), 1.3, 2.0),
-    rule("random-token", &[MILLION], LIMIT, 1.3, 2.0),
+    // The way to an old entry leads through its segment: the limit has one piece of memory, and moves it when it grows.
+    rule("random-token", &[MILLION], LIMIT, 1.3, 2.3),
     // Likewise: 1.1 for one where an exchange takes 5 ns.
     rule("delivery", &[1, 2], Measure::Beside("manager"), 1.2, 2.2),
     rule("delivery", &[5, 10], Measure::Beside("manager"), 1.2, 1.6),
