@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
 use super::file_name::{FileName, profile_of};
+use super::last_written::{Current, LastWritten};
 use super::record::{Content, LARGEST, StoredRecord};
 use super::status::warn;
 use super::watch::{note_own_change, note_place};
@@ -34,6 +35,7 @@ const WRITING: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct SharedFolder {
     place: sys::Place,
+    last_written: LastWritten,
 }
 
 /// The folder, open.
@@ -55,7 +57,7 @@ pub(crate) enum Reading {
 
 impl SharedFolder {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { place: sys::Place::new(path) }
+        Self { place: sys::Place::new(path), last_written: LastWritten::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -184,13 +186,14 @@ impl Opened {
         })
     }
 
-    /// As `read`, but waits for a moment while the file looks as if a program were writing it in place.
-    fn read_whole(&self, profile: &Name) -> io::Result<Reading> {
+    /// What the file says. Waits for a moment while it looks as if a program were writing it in place.
+    fn read_whole(&self, profile: &Name) -> io::Result<Current> {
         let start = Instant::now();
         loop {
             let reading = self.read(profile)?;
-            if !reading.may_be_unfinished(profile) || start.elapsed() >= WRITING {
-                return Ok(reading);
+            let current = Current::from(reading.content(profile));
+            if current != Current::Damaged || !reading.is_recent() || start.elapsed() >= WRITING {
+                return Ok(current);
             }
             sleep(Duration::from_millis(10));
         }
@@ -230,9 +233,11 @@ impl Locked {
         self.folder.read(profile)
     }
 
-    pub(super) fn write(&self, stored: &StoredRecord) -> Result<(), StoreError> {
+    /// Writes a record, and returns its text.
+    pub(super) fn write(&self, stored: &StoredRecord) -> Result<Vec<u8>, StoreError> {
         let text = stored.to_text().map_err(|_| StoreError::OutOfMemory)?;
-        Ok(self.folder.0.replace(FileName::of(&stored.profile).as_str(), SPARES_FOLDER, SPARE, &text)?)
+        self.folder.0.replace(FileName::of(&stored.profile).as_str(), SPARES_FOLDER, SPARE, &text)?;
+        Ok(text)
     }
 
     /// Writes as a change would, but to no profile.
@@ -281,12 +286,20 @@ impl Reading {
         }
     }
 
-    /// Whether this is the beginning of what a program is writing.
-    fn may_be_unfinished(&self, profile: &Name) -> bool {
+    /// Whether a program may still be writing it.
+    fn is_recent(&self) -> bool {
         // A time that has not come yet is a recent one: clocks differ between machines.
-        let is_recent = |modified: &SystemTime| modified.elapsed().map_or(true, |age| age < WRITING);
-        matches!(self, Self::Text(_, modified) if is_recent(modified))
-            && matches!(self.content(profile), Some(Content::Damaged))
+        matches!(self, Self::Text(_, modified) if modified.elapsed().map_or(true, |age| age < WRITING))
+    }
+}
+
+impl SharedFolder {
+    fn current(&self, profile: &Name, reading: &Reading) -> Current {
+        let known = match reading {
+            Reading::Text(text, _) => self.last_written.find(profile, text),
+            Reading::Nothing | Reading::NotOurs => None,
+        };
+        known.unwrap_or_else(|| reading.content(profile).into())
     }
 }
 
@@ -298,13 +311,12 @@ impl Backend for SharedFolder {
     fn read(&self, profile: &Name, look_for_damage: bool) -> Stored {
         let read = || -> io::Result<Stored> {
             let folder = self.open()?;
-            let reading = folder.read_whole(profile)?;
-            Ok(match reading.content(profile) {
-                Some(Content::Record(stored)) => Stored::Record(stored.record()),
-                Some(Content::LaterFormat(format)) => Stored::LaterFormat(format),
-                Some(Content::Damaged) => Stored::SetAside,
-                None if look_for_damage && folder.has_set_aside(profile)? => Stored::SetAside,
-                None => Stored::Nothing,
+            Ok(match folder.read_whole(profile)? {
+                Current::Record { record, .. } => Stored::Record(record),
+                Current::LaterFormat(format) => Stored::LaterFormat(format),
+                Current::Damaged => Stored::SetAside,
+                Current::Nothing if look_for_damage && folder.has_set_aside(profile)? => Stored::SetAside,
+                Current::Nothing => Stored::Nothing,
             })
         };
         match read() {
@@ -326,15 +338,34 @@ impl Backend for SharedFolder {
         let mut set_aside = false;
         let mut update = || {
             let mut locked = self.lock()?;
-            let mut reading = locked.read(profile)?;
-            if reading.may_be_unfinished(profile) {
+            let reading = locked.read(profile)?;
+            let mut current = self.current(profile, &reading);
+            if current == Current::Damaged && reading.is_recent() {
                 // Without the lock, for which others wait.
                 drop(locked);
                 self.open()?.read_whole(profile)?;
                 locked = self.lock()?;
-                reading = locked.read(profile)?;
+                current = self.current(profile, &locked.read(profile)?);
             }
-            locked.update(profile, &reading, change, &mut set_aside)
+            let (mut spelled, mut revision, mut before) = (*profile, 0, None);
+            match current {
+                Current::Nothing => {}
+                Current::Record { spelled: first, revision: last, record } => {
+                    (spelled, revision, before) = (first, last, Some(record));
+                }
+                Current::LaterFormat(format) => return Err(StoreError::LaterFormat(format)),
+                Current::Damaged => {
+                    locked.set_aside(profile)?;
+                    set_aside = true;
+                }
+            }
+            let Some(record) = change(before).map_err(StoreError::Refused)? else { return Ok(before) };
+            note_own_change();
+            let stored = StoredRecord::new(spelled, record, revision.wrapping_add(1));
+            let text = locked.write(&stored)?;
+            drop(locked);
+            self.last_written.note(profile, &stored, text);
+            Ok(Some(record))
         };
         let result = update();
         Updated { result, set_aside }
@@ -357,32 +388,5 @@ impl Backend for SharedFolder {
             folder: Some(self.path()),
             may_change_unnoticed: self.open().is_ok_and(|folder| folder.may_change_unnoticed()),
         }
-    }
-}
-
-impl Locked {
-    fn update(
-        &self,
-        profile: &Name,
-        reading: &Reading,
-        change: Change,
-        set_aside: &mut bool,
-    ) -> Result<Option<Record>, StoreError> {
-        let (mut spelled, mut revision, mut before) = (*profile, 0, None);
-        match reading.content(profile) {
-            None => {}
-            Some(Content::Record(stored)) => {
-                (spelled, revision, before) = (stored.profile, stored.revision, Some(stored.record()));
-            }
-            Some(Content::LaterFormat(format)) => return Err(StoreError::LaterFormat(format)),
-            Some(Content::Damaged) => {
-                self.set_aside(profile)?;
-                *set_aside = true;
-            }
-        }
-        let Some(record) = change(before).map_err(StoreError::Refused)? else { return Ok(before) };
-        note_own_change();
-        self.write(&StoredRecord::new(spelled, record, revision.wrapping_add(1)))?;
-        Ok(Some(record))
     }
 }

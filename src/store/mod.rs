@@ -6,6 +6,7 @@ mod backend;
 mod choice;
 mod file_name;
 mod folder;
+mod last_written;
 mod memory;
 mod profile_record;
 mod program;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -78,11 +78,13 @@ impl<'a> StoredRecord<'a> {
         struct Head {
             format: u32,
         }
-        match serde_json::from_slice::<Self>(text) {
+        // Once, and not string by string.
+        let Ok(text) = str::from_utf8(text) else { return Content::Damaged };
+        match serde_json::from_str::<Self>(text) {
             Ok(stored) if stored.format == FORMAT && stored.is_of(profile) => return Content::Record(stored),
             _ => {}
         }
-        match serde_json::from_slice::<Head>(text) {
+        match serde_json::from_str::<Head>(text) {
             Ok(Head { format }) if format > FORMAT => Content::LaterFormat(format),
             _ => Content::Damaged,
         }
@@ -94,16 +96,28 @@ impl<'a> StoredRecord<'a> {
 
     /// The text to write to the file.
     pub(super) fn to_text(&self) -> Result<Vec<u8>, ErrorKind> {
-        let mut text = Vec::new();
-        text.try_reserve_exact(4096)?;
-        text.resize(4096, 0);
-        let mut room = &mut text[..];
+        let mut text = Text(Vec::new());
         // The longest record fits: an escaped character takes six bytes at most.
-        serde_json::to_writer_pretty(&mut room, self).map_err(|_| ErrorKind::Unexpected)?;
-        writeln!(room).map_err(|_| ErrorKind::Unexpected)?;
-        let left = room.len();
-        text.truncate(4096 - left);
-        Ok(text)
+        text.0.try_reserve_exact(4096)?;
+        serde_json::to_writer_pretty(&mut text, self).map_err(|_| ErrorKind::Unexpected)?;
+        writeln!(text).map_err(|_| ErrorKind::Unexpected)?;
+        Ok(text.0)
+    }
+}
+
+/// What is written into memory that was allocated before: a growing vector ends the process where memory has run out.
+struct Text(Vec<u8>);
+
+impl io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.0.capacity() - self.0.len();
+        let count = bytes.len().min(room);
+        self.0.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
