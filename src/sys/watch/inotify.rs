@@ -90,7 +90,7 @@ impl State {
                 Ok(event) if event.events().intersects(GONE) => read.gone = true,
                 // Names that are not text are not the library's.
                 Ok(event) => match event.file_name().map(CStr::to_str) {
-                    Some(Ok(name)) if filter(name) => read.add_file(name),
+                    Some(Ok(name)) => read.add_file(name),
                     _ => {}
                 },
                 Err(Errno::AGAIN) => break,
@@ -101,10 +101,12 @@ impl State {
                 break;
             }
         }
+        // Behind all that was read: a file's events that came before the filter looks at it are one.
+        read.files.retain(|file| filter(file));
         read
     }
 
-    /// A file that is written and renamed into place gives two events.
+    /// A file that exchanges its name with another one gives two events.
     fn add_file(&mut self, name: &str) {
         if self.anything || self.files.iter().any(|file| file == name) {
             return;

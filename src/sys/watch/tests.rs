@@ -106,6 +106,39 @@ mod watched {
 
     #[cfg(target_os = "linux")]
     #[test]
+    fn a_file_that_changed_several_times_is_looked_at_once() {
+        use std::sync::Mutex;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let place = tempfile::tempdir().unwrap();
+        let waker = Arc::new(Waker::new().unwrap());
+        let (count, held) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(())));
+        let filter = {
+            let (count, held) = (count.clone(), held.clone());
+            Box::new(move |name: &str| {
+                drop(held.lock().unwrap());
+                if name == "file" {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+                true
+            })
+        };
+        let watch = Watch::new(place.path(), &waker, filter).unwrap();
+        // The thread is held up with one file while another one changes.
+        let holds = held.lock().unwrap();
+        fs::write(place.path().join("first"), "text").unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        for _ in 0..3 {
+            fs::write(place.path().join("file"), "text").unwrap();
+            fs::rename(place.path().join("file"), place.path().join("other")).unwrap();
+        }
+        fs::write(place.path().join("file"), "text").unwrap();
+        drop(holds);
+        assert!(sees(&watch, &waker, |seen| *seen == Seen::File("file")));
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
     fn a_watch_has_no_descriptor_in_the_table_of_the_process() {
         let place = tempfile::tempdir().unwrap();
         let waker = Arc::new(Waker::new().unwrap());
