@@ -78,13 +78,16 @@ impl<'a> StoredRecord<'a> {
         struct Head {
             format: u32,
         }
-        // Once, and not string by string.
-        let Ok(text) = str::from_utf8(text) else { return Content::Damaged };
-        match serde_json::from_str::<Self>(text) {
+        // Checked for UTF-8 at once, and not string by string. Strings that are not read may have anything in them.
+        let record = match str::from_utf8(text) {
+            Ok(text) => serde_json::from_str::<Self>(text),
+            Err(_) => serde_json::from_slice(text),
+        };
+        match record {
             Ok(stored) if stored.format == FORMAT && stored.is_of(profile) => return Content::Record(stored),
             _ => {}
         }
-        match serde_json::from_str::<Head>(text) {
+        match serde_json::from_slice::<Head>(text) {
             Ok(Head { format }) if format > FORMAT => Content::LaterFormat(format),
             _ => Content::Damaged,
         }
@@ -172,14 +175,14 @@ impl From<StateWord> for State {
     }
 }
 
-mod as_word {
+pub(super) mod as_word {
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::store) fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
         StateWord::from(*state).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+    pub(in crate::store) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
         StateWord::deserialize(deserializer).map(State::from)
     }
 }
@@ -216,14 +219,14 @@ mod as_words {
     }
 }
 
-mod as_time {
+pub(super) mod as_time {
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::store) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_rfc3339_millis(*time))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+    pub(in crate::store) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
         struct Time;
         impl Visitor<'_> for Time {
             type Value = SystemTime;
@@ -302,7 +305,21 @@ mod tests {
 
     #[test]
     fn a_later_format_is_recognised_whatever_its_other_fields() {
-        let newer = br#"{"format": 2, "state": {"mail": "offline"}}"#;
-        assert_eq!(StoredRecord::parse(newer, &name("Outlook")), Content::LaterFormat(2));
+        for newer in [&br#"{"format": 2, "state": {"mail": "offline"}}"#[..], b"{\"format\": 2, \"state\": \"\xff\"}"] {
+            assert_eq!(StoredRecord::parse(newer, &name("Outlook")), Content::LaterFormat(2));
+        }
+    }
+
+    #[test]
+    fn what_is_in_added_fields_does_not_matter() {
+        let mut text = stored("Outlook").to_text().unwrap();
+        let end = text.len() - 3;
+        text.splice(end..end, b",\n  \"added\": \"\xff\"".iter().copied());
+        let parsed = StoredRecord::parse(&text, &name("Outlook"));
+        assert!(
+            matches!(parsed, Content::Record(stored) if stored.revision == 7),
+            "{}",
+            String::from_utf8_lossy(&text)
+        );
     }
 }
