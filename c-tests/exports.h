@@ -18,6 +18,10 @@
     X(MapiOfflineSetStrictHosting, "MapiOfflineSetStrictHosting@4", void, (MAPIOFFLINE_BOOL fStrict)) \
     X(MapiOfflineLiveObjects, "MapiOfflineLiveObjects@0", ULONG, (void)) \
     X(MapiOfflineGetStoreStatus, "MapiOfflineGetStoreStatus@28", HRESULT, (ULONG *pulStore, ULONG *pulWatch, ULONG *pulBarrier, MAPIOFFLINE_CHAR8 *pszFolder, ULONG cbFolder, MAPIOFFLINE_CHAR8 *pszLastError, ULONG cbLastError)) \
+    X(MapiOfflineWaitUtf8, "MapiOfflineWaitUtf8@12", HRESULT, (const MAPIOFFLINE_CHAR8 *pszProfileName, ULONG ulState, ULONG ulMilliseconds)) \
+    X(MapiOfflineWaitUtf16, "MapiOfflineWaitUtf16@12", HRESULT, (const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulState, ULONG ulMilliseconds)) \
+    X(MapiOfflineSettleUtf8, "MapiOfflineSettleUtf8@12", HRESULT, (const MAPIOFFLINE_CHAR8 *pszProfileName, ULONG ulMilliseconds, ULONG *pulPrograms)) \
+    X(MapiOfflineSettleUtf16, "MapiOfflineSettleUtf16@12", HRESULT, (const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulMilliseconds, ULONG *pulPrograms)) \
     X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext))
 
 #endif /* TEST_EXPORTS_H */

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::registration::note_ended;
-use crate::{logging, sys};
+use crate::{logging, store, sys};
 
 static EXITING: AtomicBool = AtomicBool::new(false);
 
@@ -20,6 +20,7 @@ pub(crate) fn deliver_until_exit(done: &AtomicBool) {
         logging::end();
         // Delivery threads check again before the next Notify.
         note_ended();
+        store::remove_announcement();
     }
     if !done.load(Ordering::Acquire) && !done.swap(true, Ordering::AcqRel) {
         sys::at_exit(on_exit);

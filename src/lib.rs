@@ -52,6 +52,7 @@ pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
 pub use error::{Error, ErrorKind};
 pub use registration::Barrier;
 pub use state::{Capabilities, State};
+pub use state_folder::programs::{OpenProfile, Program, Progress, settle, wait_for_state};
 pub use state_folder::{
     ProfileRecord, ReadError, StateFolder, Store, StoreStatus, StoredProfile, WatchMode, has_asymmetric_barrier,
     keep_state_in_memory, store_status,

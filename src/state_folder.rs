@@ -1,6 +1,8 @@
 //! The folder in which a user's programs share the state of profiles, as tools see it.
 #![forbid(unsafe_code)]
 
+pub(crate) mod programs;
+
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -126,7 +126,7 @@ fn what_is_created_is_the_users_whatever_the_umask() {
         assert!(
             shell.env("MAPIOFFLINE_STATE_DIR", &folder).env_remove("MAPIOFFLINE_STORE").status().unwrap().success()
         );
-        for made in ["above", "above/state", "above/state/pending"] {
+        for made in ["above", "above/state", "above/state/pending", "above/state/programs"] {
             assert_eq!(mode(place.path().join(made)), 0o700, "{made}, umask {umask}");
         }
         for made in ["PROFILE.json", "lock", "pending/new"] {
@@ -248,7 +248,7 @@ fn a_file_that_is_being_edited_is_waited_for() {
             });
             helper("helper_finds_offline", &folder).run();
         });
-        assert_eq!(names(&folder), ["PROFILE.json", "lock", "pending"], "nothing is set aside");
+        assert_eq!(names(&folder), ["PROFILE.json", "lock", "pending", "programs"], "nothing is set aside");
     }
 }
 

@@ -140,7 +140,7 @@ fn created_files_are_accessible_to_the_user_only() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&folder), 0o700);
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(names.len(), 3, "the profile, the lock, and where new files are written: {names:?}");
+    assert_eq!(names.len(), 4, "the profile, the lock, where new files are written, and programs: {names:?}");
     assert!(names.iter().all(|path| mode(path) == if path.is_dir() { 0o700 } else { 0o600 }), "{names:?}");
     assert!(spares(&folder).iter().all(|spare| spare.len() == 0 && spare.is_file()));
 }
@@ -212,7 +212,8 @@ fn a_full_disk_keeps_the_old_state() {
     assert!(text.contains("No space left on device"), "{text}");
     assert_eq!(stored(&folder, "Profile"), Some(State::Offline));
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 4, "nothing is left behind: {names:?}");
+    assert_eq!(names.len(), 5, "nothing is left behind: {names:?}");
+    assert_eq!(fs::read_dir(folder.join("programs")).unwrap().count(), 0);
     assert!(spares(&folder).iter().all(|spare| spare.len() == 0 && spare.is_file()));
     fs::remove_file(hog).unwrap();
     helper("helper_sets_online_again", &folder).run();

@@ -72,6 +72,10 @@ static void through_the_header(void) {
     (void)BALANCED(MapiOfflineVersionString());
     (void)BALANCED(MapiOfflineLiveObjects());
     (void)BALANCED(MapiOfflineGetStoreStatus(&number, &number, &number, NULL, 0, NULL, 0));
+    (void)BALANCED(MapiOfflineWaitUtf16(utf16, MAPIOFFLINE_STATE_ONLINE, 0));
+    (void)BALANCED(MapiOfflineWaitUtf8("Stack", MAPIOFFLINE_STATE_ONLINE, 0));
+    (void)BALANCED(MapiOfflineSettleUtf16(utf16, 10000, &number));
+    (void)BALANCED(MapiOfflineSettleUtf8("Stack", 10000, &number));
     (void)BALANCED(IMAPIOfflineMgr_QueryInterface(manager, NEIGHBOUR_REF(IID_IMAPIOffline), &offline));
     (void)BALANCED(IMAPIOffline_AddRef((IMAPIOffline *)offline));
     (void)BALANCED(IMAPIOffline_Release((IMAPIOffline *)offline));

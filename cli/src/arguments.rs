@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::{ArgValueCompleter, Shell};
@@ -41,6 +42,7 @@ Exit codes:
      the state folder
   6  the state folder cannot be used
   7  the profile exists already
+  8  what was waited for did not come in time
   `run` exits with the code of the program that it ran; with 128 plus the number
   of the signal that ended that program; with 126 if the program cannot be
   started, and with 127 if it is not found
@@ -72,9 +74,42 @@ pub(crate) enum Command {
         /// Retry while the profile or the state folder is in use; does not wait for the notifications in other programs
         ///
         /// Without --wait that is a failure with exit code 5. When `set` succeeds, the state is stored; each program runs
-        /// its own notifications when it notices the change, usually within milliseconds.
+        /// its own notifications when it notices the change, usually within milliseconds: see --settle.
         #[arg(long)]
         wait: bool,
+        /// Return when every program that has the profile open has returned from its last notification of the change
+        ///
+        /// The programs are those that had it open before. The state is stored, too, if that fails: then the failure names
+        /// the programs, and says what each is doing (exit code 8). A program that has been stopped counts as one that has
+        /// the profile open.
+        #[arg(long)]
+        settle: bool,
+        /// How long --settle waits, such as 500ms or 1m 30s; 10 seconds if not given
+        #[arg(long, value_name = "DURATION", value_parser = duration, requires = "settle")]
+        timeout: Option<Duration>,
+    },
+    /// Wait until a profile is online or offline, or exists; with several profiles, until one of them is
+    ///
+    /// A profile that is not stored is online. This waits for the stored state: `set --settle` waits for programs.
+    Wait {
+        /// The profiles
+        #[arg(required = true, add = ArgValueCompleter::new(completions::profiles))]
+        profiles: Vec<String>,
+        /// What to wait for
+        condition: Condition,
+        /// Fail with exit code 8 after this time, such as 500ms or 1m 30s
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        timeout: Option<Duration>,
+    },
+    /// List the programs that have profiles open, and what they are doing
+    ///
+    /// PHASE is `idle` when the program has returned from all notifications; `pending`, `start`, `change` or `done` while a
+    /// change is under way; `unreadable` if it cannot read what is stored. SINCE says since when; of an idle program, since
+    /// when it has the profile open.
+    Clients {
+        /// The profile
+        #[arg(add = ArgValueCompleter::new(completions::profiles))]
+        profile: Option<String>,
     },
     /// Print the notifications that programs receive, one per line, as they occur
     ///
@@ -149,6 +184,35 @@ pub(crate) enum Command {
 pub(crate) enum Word {
     Online,
     Offline,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Condition {
+    Online,
+    Offline,
+    /// its state is stored
+    Exists,
+}
+
+impl Condition {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Exists => "stored",
+        }
+    }
+}
+
+/// How long `set --settle` waits if nothing else is said.
+pub(crate) const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads a duration, which has to have a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a number with a unit is needed, such as 500ms, 10s or 1m 30s".to_owned();
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(duration).map_err(|_| wrong())
 }
 
 /// A capability: a state that a profile can be set to.

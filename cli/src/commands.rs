@@ -12,6 +12,7 @@ use mapioffline::{
 use serde_json::{Value, json};
 
 use crate::arguments::Can;
+use crate::clients;
 use crate::failure::{Code, Failure};
 use crate::output::{self, Cell, Output, ago, bad, list, shown, style_of, timestamp, word, words};
 
@@ -145,11 +146,19 @@ fn sentence(profile: &StoredProfile) -> String {
     }
 }
 
+/// What `set` waits for.
+pub(crate) struct Waiting {
+    /// Until the profile and the state folder can be used.
+    pub(crate) until_free: bool,
+    /// Until every program has returned from its notifications, for so long.
+    pub(crate) settle: Option<Duration>,
+}
+
 pub(crate) fn set(
     folder: &StateFolder,
     profile: &str,
     state: State,
-    wait: bool,
+    waiting: Waiting,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let object = open(folder, profile)?;
@@ -163,10 +172,10 @@ pub(crate) fn set(
     let mut progress = output.progress(&format!("waiting for {}", shown(profile)));
     let old = loop {
         let old = object.state();
-        let done = if wait { object.set_state_and_wait(state) } else { object.set_state(state) };
+        let done = if waiting.until_free { object.set_state_and_wait(state) } else { object.set_state(state) };
         match done {
             Ok(()) => break old,
-            Err(error) if wait && matches!(error.kind(), ErrorKind::Pending | ErrorKind::Timeout) => {
+            Err(error) if waiting.until_free && matches!(error.kind(), ErrorKind::Pending | ErrorKind::Timeout) => {
                 progress.step();
                 sleep(Duration::from_millis(20));
             }
@@ -196,6 +205,9 @@ pub(crate) fn set(
             json!({ "profile": name, "old": word(old), "new": word(state), "changed": changed })
         },
     );
+    if let Some(timeout) = waiting.settle {
+        clients::settle(folder, profile, timeout)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,6 +19,7 @@ pub(crate) enum Code {
     Busy = 5,
     NoFolder = 6,
     Exists = 7,
+    TimedOut = 8,
     /// The code with which shells report a program that cannot be started.
     NotExecutable = 126,
     NotFound = 127,

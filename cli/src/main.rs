@@ -1,6 +1,7 @@
 //! `mapioffline`: shows and sets the state of the profiles that a user's programs share.
 
 mod arguments;
+mod clients;
 mod commands;
 mod completions;
 mod doctor;
@@ -17,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, SETTLE_TIMEOUT};
+use commands::Waiting;
 use failure::{Code, Failure};
 use output::Output;
 
@@ -50,8 +52,14 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Profiles => commands::profiles(&commands::folder(folder)?, output),
         Command::Status { profile } => commands::status(&commands::folder(folder)?, profile.as_deref(), output),
-        Command::Set { profile, state, wait } => {
-            commands::set(&commands::folder(folder)?, &profile, state.into(), wait, output)
+        Command::Set { profile, state, wait, settle, timeout } => {
+            let folder = commands::folder(folder)?;
+            let settle = settle.then(|| timeout.unwrap_or(SETTLE_TIMEOUT));
+            commands::set(&folder, &profile, state.into(), Waiting { until_free: wait, settle }, output)
+        }
+        Command::Clients { profile } => clients::clients(&commands::folder(folder)?, profile.as_deref(), output),
+        Command::Wait { profiles, condition, timeout } => {
+            clients::wait(&commands::folder(folder)?, &profiles, condition, timeout, output)
         }
         Command::Watch { profiles, count } => watch::watch(&commands::folder(folder)?, profiles, count, output),
         Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),

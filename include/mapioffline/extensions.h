@@ -85,6 +85,40 @@ HRESULT STDMETHODCALLTYPE MapiOfflineGetStoreStatus(ULONG *pulStore,
                                                     MAPIOFFLINE_CHAR8 *pszLastError,
                                                     ULONG cbLastError);
 
+/* Waits until a profile is in a state in this process, and every registration in this process has returned from the DONE of
+ * that change. For tests of clients: no sleep is right for every machine. pszProfileName: the profile, in UTF-8. ulState:
+ * MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE. ulMilliseconds: how long to wait at most; 0 looks once; 0xFFFFFFFF is
+ * for ever.
+ *
+ * Opens the profile's global object meanwhile. Never call it from a Notify, nor while a Notify waits for this thread: the
+ * change could not end.
+ *
+ * Returns S_OK; E_INVALIDARG (an argument is none of these, or the name is null, empty or malformed); MAPI_E_TIMEOUT;
+ * E_PENDING on a thread that runs a Notify; otherwise what HrOpenOfflineObj returns. Callable on any other thread. */
+HRESULT STDMETHODCALLTYPE MapiOfflineWaitUtf8(const MAPIOFFLINE_CHAR8 *pszProfileName,
+                                              ULONG ulState,
+                                              ULONG ulMilliseconds);
+
+/* MapiOfflineWaitUtf8 with the name in UTF-16, whatever wchar_t is. */
+HRESULT STDMETHODCALLTYPE MapiOfflineWaitUtf16(const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulState, ULONG ulMilliseconds);
+
+/* Waits until every program that has a profile open, this one included, has returned from the DONE of the last change that is
+ * stored. With a memory store that is this process alone. pszProfileName: the profile, in UTF-8. ulMilliseconds: how long to
+ * wait at most; 0 asks once, and waits for no answer of another program; 0xFFFFFFFF is for ever. pulPrograms: receives how
+ * many programs have not returned in time, or 0; may be null. `mapioffline clients` names them.
+ *
+ * The programs are those whose HrOpenOfflineObj or HrCreateOfflineObj returned before this call. One that does not answer, as
+ * it has been stopped, counts as one that has the profile open. Never call it from a Notify, nor while a Notify waits for
+ * this thread.
+ *
+ * Returns as MapiOfflineWaitUtf8 does. Callable on any thread that runs no Notify. */
+HRESULT STDMETHODCALLTYPE MapiOfflineSettleUtf8(const MAPIOFFLINE_CHAR8 *pszProfileName,
+                                                ULONG ulMilliseconds,
+                                                ULONG *pulPrograms);
+
+/* MapiOfflineSettleUtf8 with the name in UTF-16, whatever wchar_t is. */
+HRESULT STDMETHODCALLTYPE MapiOfflineSettleUtf16(const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulMilliseconds, ULONG *pulPrograms);
+
 /* Sends log lines to pfnCallback instead of to stderr; a null pfnCallback ends that. After this returns, another thread may
  * still call the previous callback for a line that it had begun.
  *

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::convert::Text;
 use super::objects;
 use super::result::{export, init, trace_number, unless_shutting_down};
+use super::waiting;
 use crate::abi::*;
 use crate::guard::ends_process_on_unwind;
 use crate::registration::barrier;
@@ -198,6 +199,80 @@ pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
             write_text(pszLastError, cbLastError, status.last_error.as_deref().unwrap_or_default());
         }
         Ok(())
+    })
+}
+
+/// Waits until a profile is in a state in this process, and every registration in this process has returned from the DONE of
+/// that change. For tests of clients: no sleep is right for every machine. pszProfileName: the profile, in UTF-8. ulState:
+/// MAPIOFFLINE_STATE_ONLINE or MAPIOFFLINE_STATE_OFFLINE. ulMilliseconds: how long to wait at most; 0 looks once; 0xFFFFFFFF is
+/// for ever.
+///
+/// Opens the profile's global object meanwhile. Never call it from a Notify, nor while a Notify waits for this thread: the
+/// change could not end.
+///
+/// Returns S_OK; E_INVALIDARG (an argument is none of these, or the name is null, empty or malformed); MAPI_E_TIMEOUT;
+/// E_PENDING on a thread that runs a Notify; otherwise what HrOpenOfflineObj returns. Callable on any other thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineWaitUtf8(
+    pszProfileName: *const MAPIOFFLINE_CHAR8,
+    ulState: ULONG,
+    ulMilliseconds: ULONG,
+) -> HRESULT {
+    let arguments = [pszProfileName as usize, ulState as usize, ulMilliseconds as usize];
+    // SAFETY: C's contract.
+    export("MapiOfflineWaitUtf8", arguments, || unsafe {
+        waiting::for_state(Text::Utf8(pszProfileName), ulState, ulMilliseconds)
+    })
+}
+
+/// MapiOfflineWaitUtf8 with the name in UTF-16, whatever wchar_t is.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineWaitUtf16(
+    pszProfileName: *const MAPIOFFLINE_CHAR16,
+    ulState: ULONG,
+    ulMilliseconds: ULONG,
+) -> HRESULT {
+    let arguments = [pszProfileName as usize, ulState as usize, ulMilliseconds as usize];
+    // SAFETY: C's contract.
+    export("MapiOfflineWaitUtf16", arguments, || unsafe {
+        waiting::for_state(Text::Utf16(pszProfileName), ulState, ulMilliseconds)
+    })
+}
+
+/// Waits until every program that has a profile open, this one included, has returned from the DONE of the last change that is
+/// stored. With a memory store that is this process alone. pszProfileName: the profile, in UTF-8. ulMilliseconds: how long to
+/// wait at most; 0 asks once, and waits for no answer of another program; 0xFFFFFFFF is for ever. pulPrograms: receives how
+/// many programs have not returned in time, or 0; may be null. `mapioffline clients` names them.
+///
+/// The programs are those whose HrOpenOfflineObj or HrCreateOfflineObj returned before this call. One that does not answer, as
+/// it has been stopped, counts as one that has the profile open. Never call it from a Notify, nor while a Notify waits for
+/// this thread.
+///
+/// Returns as MapiOfflineWaitUtf8 does. Callable on any thread that runs no Notify.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineSettleUtf8(
+    pszProfileName: *const MAPIOFFLINE_CHAR8,
+    ulMilliseconds: ULONG,
+    pulPrograms: *mut ULONG,
+) -> HRESULT {
+    let arguments = [pszProfileName as usize, ulMilliseconds as usize, pulPrograms as usize];
+    // SAFETY: C's contract.
+    export("MapiOfflineSettleUtf8", arguments, || unsafe {
+        waiting::settle(Text::Utf8(pszProfileName), ulMilliseconds, pulPrograms)
+    })
+}
+
+/// MapiOfflineSettleUtf8 with the name in UTF-16, whatever wchar_t is.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineSettleUtf16(
+    pszProfileName: *const MAPIOFFLINE_CHAR16,
+    ulMilliseconds: ULONG,
+    pulPrograms: *mut ULONG,
+) -> HRESULT {
+    let arguments = [pszProfileName as usize, ulMilliseconds as usize, pulPrograms as usize];
+    // SAFETY: C's contract.
+    export("MapiOfflineSettleUtf16", arguments, || unsafe {
+        waiting::settle(Text::Utf16(pszProfileName), ulMilliseconds, pulPrograms)
     })
 }
 

@@ -9,3 +9,5 @@ mod extensions;
 mod methods;
 mod objects;
 mod result;
+#[cfg(feature = "c-exports")]
+mod waiting;

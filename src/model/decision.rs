@@ -3,6 +3,7 @@
 
 use super::transition::{Delivery, TransitionKey};
 use super::types::{NodeIndex, Object, Types};
+use crate::change::Phase;
 use crate::error::ErrorKind;
 use crate::registration::Closed;
 use crate::state::State;
@@ -14,6 +15,15 @@ pub(crate) enum Wait {
     No,
     /// When the last DONE has returned; the calling thread runs the transition.
     ForCallbacks,
+}
+
+/// What the global object's tree is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    Idle,
+    /// A change was accepted, and has not begun.
+    Accepted,
+    Running(Phase),
 }
 
 /// What a decision depends on besides the model.

@@ -16,7 +16,7 @@ mod transition;
 mod tree;
 mod types;
 
-pub(crate) use decision::{Accepted, Conditions, Decision, Ended, Next, Plan, Step, Wait};
+pub(crate) use decision::{Accepted, Activity, Conditions, Decision, Ended, Next, Plan, Step, Wait};
 pub(crate) use model::{Abandoned, Model};
 pub(crate) use transition::{Delivery, Runner, TransitionKey};
 pub(crate) use types::{Object, ObjectKey, Types};

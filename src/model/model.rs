@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use super::decision::{Accepted, Conditions, Decision, Ended, Next, Plan, Step, Wait};
+use super::decision::{Accepted, Activity, Conditions, Decision, Ended, Next, Plan, Step, Wait};
 use super::hierarchy::{Node, ROOT};
 use super::slab::Slab;
 use super::transition::{Queued, Runner, TransitionKey};
@@ -67,6 +67,19 @@ impl<T: Types> Model<T> {
     /// Whether a change in the global object's tree is being persisted.
     pub(crate) fn is_global_written(&self) -> bool {
         self.global.and_then(|tree| self.trees.get(tree)).is_some_and(|tree| tree.writing.is_some())
+    }
+
+    /// What the global object's tree is doing, and how many registrations its objects have. `None` if there is no such tree.
+    pub(crate) fn activity(&self) -> Option<(Activity, usize)> {
+        let tree = self.trees.get(self.global?)?;
+        let nodes = tree.objects.indices().filter_map(|index| tree.objects.get(index));
+        Some((tree.activity(), nodes.map(|node| node.table.live()).sum()))
+    }
+
+    /// Whether `thread` delivers a transition of the global object's tree.
+    pub(crate) fn is_delivered_by(&self, thread: T::Thread) -> bool {
+        let tree = self.global.and_then(|tree| self.trees.get(tree));
+        tree.and_then(|tree| tree.transition.as_ref()).is_some_and(|running| running.thread == Some(thread))
     }
 
     /// Whether the global object's tree exists.

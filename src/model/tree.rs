@@ -1,6 +1,7 @@
 //! One tree: its objects, its running transition and what waits behind it.
 #![forbid(unsafe_code)]
 
+use super::decision::Activity;
 use super::hierarchy::{Hierarchy, Node, ROOT};
 use super::transition::{Queued, Runner, Transition, TransitionKey};
 use super::types::{NodeIndex, Object, Types};
@@ -43,6 +44,14 @@ impl<T: Types> Tree<T> {
     /// Whether a transition runs, waits or is being persisted.
     pub(super) fn is_active(&self) -> bool {
         self.transition.is_some() || self.writing.is_some()
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        match &self.transition {
+            Some(running) => Activity::Running(running.phase()),
+            None if self.writing.is_some() || self.queued.is_some() || self.following.is_some() => Activity::Accepted,
+            None => Activity::Idle,
+        }
     }
 
     /// Whether a request is refused with E_PENDING.

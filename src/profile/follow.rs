@@ -1,10 +1,13 @@
 //! Changes of other processes.
 #![forbid(unsafe_code)]
 
+use std::time::SystemTime;
+
 use super::profile::{Job, Profile, ProfileState};
 use super::registry::Registry;
 use super::run::{NOTIFIERS, start};
 use super::update::read_stored;
+use super::uses::uses;
 use crate::deliver::{Executor as _, Reservation};
 use crate::error::ErrorKind;
 use crate::model::Decision;
@@ -24,7 +27,7 @@ pub(super) fn ensure_watcher() {
 fn ensure_watcher_of(backend: &'static dyn Backend) {
     // A log line may reach a cancellation point.
     let _uncancelled = Uncancelled::enter();
-    store::ensure_watcher(backend, Follower { follow_at_once, follow: follow_changes });
+    store::ensure_watcher(backend, Follower { follow_at_once, follow: follow_changes, uses });
 }
 
 /// Follows what other processes changed.
@@ -109,6 +112,7 @@ fn go(profile: &'static Profile, reserve: impl Fn() -> Result<Reservation<Job>, 
                 }
             }
             Decision::Accepted(plan) => {
+                state.busy_since = SystemTime::now();
                 let accepted = state.model.accept(plan, executor);
                 drop(state);
                 accepted.and_then(|accepted| start(profile, accepted));

@@ -16,9 +16,12 @@ mod set_state;
 #[cfg(test)]
 mod tests;
 mod update;
+mod uses;
+mod waiting;
 
 pub(crate) use fork::install_fork_handlers;
 pub(crate) use hosting::set_strict_hosting;
 pub(crate) use object_handle::ObjectHandle;
 pub(crate) use open::{Creation, create, global, open};
 pub(crate) use profile::{Identity, Offline};
+pub(crate) use waiting::{settle, wait_for_state};

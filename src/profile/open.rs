@@ -1,6 +1,8 @@
 //! The ways to an object: open, create, global.
 #![forbid(unsafe_code)]
 
+use std::time::SystemTime;
+
 use super::follow::ensure_watcher;
 use super::profile::{Identity, Offline, OfflineTypes, Profile, ProfileState};
 use super::registry::Registry;
@@ -238,6 +240,9 @@ impl ProfileState {
             self.model.replace_global(key, client.internal(), None)
         } else {
             self.model.create_global(key, client.internal(), capabilities);
+            if self.record.is_shared() {
+                self.opened_at = SystemTime::now();
+            }
             Ended::default()
         };
         self.update_interest();

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use once_cell::race::OnceRef;
 
@@ -77,6 +78,10 @@ pub(crate) struct ProfileState {
     interest: Option<Interest>,
     /// Another process's change came while this process wrote its own: the writer follows it.
     pub(super) follow_after_write: bool,
+    /// Since when this process has the global object open, where that is shared.
+    pub(super) opened_at: SystemTime,
+    /// When the last change was accepted of a global object that is shared.
+    pub(super) busy_since: SystemTime,
 }
 
 /// The state and the capabilities come first: `GetCurrentState` is one load at a fixed distance from `This`.
@@ -224,6 +229,8 @@ impl Profile {
             identities: Identities::default(),
             interest: None,
             follow_after_write: false,
+            opened_at: SystemTime::UNIX_EPOCH,
+            busy_since: SystemTime::UNIX_EPOCH,
         };
         Self { users: AtomicU32::new(0), state: Mutex::new(state) }
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
+use std::time::SystemTime;
 
 use super::follow::{ensure_watcher, follow};
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
@@ -151,6 +152,7 @@ impl ProfileState {
     /// The plan is about to be written: the record that the store gets.
     fn begin_write(&mut self, plan: &Plan) -> Record {
         self.model.begin_write(plan);
+        self.busy_since = SystemTime::now();
         Record { state: plan.to(), ..self.known_record() }
     }
 }

@@ -55,6 +55,11 @@ impl<S: Sink> Table<S> {
         }
     }
 
+    /// How many registrations there are.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
     /// Reserves memory for one registration. `insert` or `cancel_reservation` must follow.
     pub(crate) fn reserve(&mut self) -> Result<(), ErrorKind> {
         self.make_room(1)?;

@@ -30,6 +30,9 @@ pub(crate) trait Backend: Sync {
     /// Begins to watch for changes of other processes, which wake the thread that waits.
     fn watch(&self, waker: &Arc<Waker>, filter: Filter) -> io::Result<Watch>;
 
+    /// The folder that processes share.
+    fn path(&self) -> Option<&Path>;
+
     /// Where the records are by now: see [`crate::sys::FolderWatch::id`].
     fn place(&self) -> Option<FolderId>;
 

@@ -80,6 +80,11 @@ pub(crate) fn shared_backend() -> Option<&'static dyn Backend> {
     }
 }
 
+/// The folder that processes share, if it was chosen.
+pub(crate) fn shared_folder() -> Option<&'static SharedFolder> {
+    CHOSEN.get()?.as_ref()
+}
+
 /// The folder that the environment names, or that the system's convention gives.
 pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
     let variable = |name| sys::environment(name).filter(|value| !value.is_empty());

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
 use super::file_name::{FileName, profile_of};
 use super::last_written::{Current, LastWritten};
+use super::queue::{LONGEST_QUEUE, Queue};
 use super::record::{Content, LARGEST, StoredRecord};
 use super::status::warn;
 use super::watch::{note_own_change, note_place};
@@ -21,13 +22,6 @@ const LOCK: &str = "lock";
 /// The name of a new file until it replaces the old one, in a folder that is not watched.
 const SPARE: &str = "new";
 const SPARES_FOLDER: &str = "pending";
-/// How long one process may hold the lock before another gives up.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// How long a process waits in a queue in which the lock changes hands.
-const LONGEST_QUEUE: Duration = Duration::from_secs(5);
-/// How often the lock is tried. The pauses of all processes soon have the same length, so that none of them starves.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 /// How long a file may look damaged because a person or a script is writing it in place.
 const WRITING: Duration = Duration::from_millis(500);
 
@@ -95,6 +89,11 @@ impl SharedFolder {
         self.lock()?.try_write()
     }
 
+    /// Writes a file that is no profile's.
+    pub(super) fn put(&self, name: &str, text: &[u8]) -> Result<(), StoreError> {
+        Ok(self.lock()?.folder.0.replace(name, SPARES_FOLDER, SPARE, text)?)
+    }
+
     /// Takes the lock, in the folder as it is now: it may have been removed and made again.
     ///
     /// Gives up when one process holds the lock for `PATIENCE`. A queue is another matter: while the lock changes hands,
@@ -132,39 +131,6 @@ impl SharedFolder {
                 return Err(StoreError::Locked);
             }
         }
-    }
-}
-
-/// Waiting for a lock that other processes hold.
-struct Queue {
-    start: Instant,
-    pause: Duration,
-    /// When the lock was last seen to change hands, and the folder's modification time then.
-    moved: Option<(Instant, Option<SystemTime>)>,
-}
-
-impl Queue {
-    fn new(start: Instant) -> Self {
-        Self { start, pause: SHORTEST_PAUSE, moved: None }
-    }
-
-    /// Waits for a moment, or gives up.
-    fn wait(&mut self, modified: impl FnOnce() -> Option<SystemTime>) -> Result<(), StoreError> {
-        let now = Instant::now();
-        match self.moved {
-            Some((since, _)) if now.duration_since(since) < PATIENCE => {}
-            Some((_, before)) => {
-                let modified = modified();
-                if modified == before || now.duration_since(self.start) >= LONGEST_QUEUE {
-                    return Err(StoreError::Locked);
-                }
-                self.moved = Some((now, modified));
-            }
-            None => self.moved = Some((now, modified())),
-        }
-        sleep(self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        Ok(())
     }
 }
 
@@ -373,6 +339,10 @@ impl Backend for SharedFolder {
 
     fn watch(&self, waker: &Arc<Waker>, filter: Filter) -> io::Result<Watch> {
         Watch::new(self.path(), waker, filter)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(self.path())
     }
 
     fn place(&self) -> Option<FolderId> {

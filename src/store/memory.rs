@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::backend::{Backend, Change, Description, Record, StoreError, Stored, Updated};
@@ -32,6 +33,10 @@ impl Backend for Memory {
 
     fn watch(&self, _: &Arc<Waker>, _: Filter) -> io::Result<Watch> {
         Err(ErrorKind::Unsupported.into())
+    }
+
+    fn path(&self) -> Option<&Path> {
+        None
     }
 
     fn place(&self) -> Option<FolderId> {

@@ -10,16 +10,19 @@ mod last_written;
 mod memory;
 mod profile_record;
 mod program;
+mod programs;
+mod queue;
 mod record;
 mod status;
 mod watch;
 
 pub(crate) use backend::{Backend, Change, Record, StoreError, Stored};
-pub(crate) use choice::{Unusable, backend, choose, chosen, decide, of_user, shared_backend};
+pub(crate) use choice::{Unusable, backend, choose, chosen, decide, of_user, shared_backend, shared_folder};
 pub(crate) use file_name::profile_of;
 pub(crate) use folder::{Opened, SharedFolder, profile_of_set_aside};
 pub(crate) use memory::MEMORY;
 pub(crate) use profile_record::{ProfileRecord, StoreWarning};
+pub(crate) use programs::{MOST_PROFILES, ProfileUse, Progress, Survey, Surveyed, remove_announcement};
 pub(crate) use record::Content;
 pub(crate) use status::{Status, WatchMode, note_error, status, warn};
 pub(crate) use watch::{

@@ -4,11 +4,13 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::backend::Backend;
+use super::programs::{Announcement, Answers, ProfileUse, is_question, lock_announcement_for_fork};
 use super::status::{self, Status, WatchMode, note_watch, warn};
 use crate::guard::guard;
 use crate::name::{Name, shown_os};
@@ -42,6 +44,8 @@ pub(crate) struct Follower {
     pub(crate) follow_at_once: fn(&Name) -> bool,
     /// Follows a change, and says whether it could: if not, it is called again.
     pub(crate) follow: fn(Changed) -> bool,
+    /// What this process does with the profile of this folded name, or with all, if it has them open.
+    pub(crate) uses: fn(Option<&Name>) -> Vec<ProfileUse>,
 }
 
 struct Watcher {
@@ -87,8 +91,10 @@ pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follower: Follower) 
     if mem::replace(&mut lock(&WATCHER).running, true) {
         return;
     }
+    // Before the open returns: who asks for programs from then on finds this one.
+    let announcement = backend.path().and_then(Announcement::new);
     let builder = std::thread::Builder::new().name("mapioffline-watch".into()).stack_size(STACK);
-    if let Err(error) = sys::start_thread(builder, move || serve(backend, follower)) {
+    if let Err(error) = sys::start_thread(builder, move || serve(backend, follower, announcement)) {
         lock(&WATCHER).running = false;
         warn(format!("changes of other programs are not noticed: no thread could be started: {error}"));
     }
@@ -142,15 +148,16 @@ impl LogOnce {
 }
 
 /// The body of the thread. After a panic the next open starts another one.
-fn serve(backend: &'static dyn Backend, follower: Follower) {
-    if guard("watcher", || watch(backend, follower)).is_none() {
+fn serve(backend: &'static dyn Backend, follower: Follower, announcement: Option<Announcement>) {
+    let answers = Answers::new(backend.path().unwrap_or(Path::new("")), announcement);
+    if guard("watcher", || watch(backend, follower, answers)).is_none() {
         let mut watcher = lock(&WATCHER);
         forget(&mut watcher);
         watcher.running = false;
     }
 }
 
-fn watch(backend: &'static dyn Backend, follower: Follower) {
+fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers) {
     let Some(mut waker) = make_waker() else { return };
     let mut watch = None;
     let mut also_polled = false;
@@ -174,6 +181,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
                     not_watched = LogOnce::default();
                     // What changed before the watch began.
                     retry = !(follower.follow)(Changed::Any);
+                    answers.look();
                     last_look = Instant::now();
                 }
                 Err(error) => {
@@ -203,6 +211,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
         // Whatever else is seen meanwhile: other processes may change profiles all the time.
         if polled && last_look.elapsed() >= POLL {
             retry = !(follower.follow)(Changed::Any);
+            answers.look();
             last_look = Instant::now();
             continue;
         }
@@ -216,19 +225,24 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
             }
             continue;
         }
+        let follow_one = |profile: Option<&Name>| (follower.follow)(profile.map_or(Changed::Any, Changed::Profile));
+        let unanswered = answers.give(follow_one, follower.uses);
         let timeout = match (polled, alone) {
             (true, _) => Some(POLL.saturating_sub(last_look.elapsed())),
             (false, true) => Some(IDLE.saturating_sub(since.elapsed())),
             (false, false) => Some(CHECK.saturating_sub(last_check.elapsed())),
         };
+        let timeout = timeout.into_iter().chain(unanswered).min();
         let mut gone = false;
         let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
-            Seen::File(file) => {
-                if let Some(profile) = backend.profile_of(file) {
-                    retry |= !(follower.follow)(Changed::Profile(&profile));
-                }
+            Seen::File(file) => match backend.profile_of(file) {
+                Some(profile) => retry |= !(follower.follow)(Changed::Profile(&profile)),
+                None => answers.note(file),
+            },
+            Seen::Anything => {
+                retry |= !(follower.follow)(Changed::Any);
+                answers.look();
             }
-            Seen::Anything => retry |= !(follower.follow)(Changed::Any),
             Seen::Gone => gone = true,
         });
         if waited.is_err() {
@@ -248,7 +262,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower) {
 /// The files of profiles whose changes are not followed at once.
 fn filter(backend: &'static dyn Backend, follower: Follower) -> Filter {
     Box::new(move |file| {
-        let Some(profile) = backend.profile_of(file) else { return false };
+        let Some(profile) = backend.profile_of(file) else { return is_question(file) };
         if OWN_CHANGE.swap(false, Ordering::Relaxed) {
             // Probably nothing new: other processes that are notified go first.
             std::thread::sleep(COURTESY);
@@ -301,10 +315,14 @@ fn forget(watcher: &mut Watcher) {
 
 /// Locks the watcher around a fork.
 pub(crate) fn lock_for_fork() -> WatcherForkGuard {
-    WatcherForkGuard(lock(&WATCHER), status::lock_for_fork())
+    WatcherForkGuard(lock(&WATCHER), status::lock_for_fork(), lock_announcement_for_fork())
 }
 
-pub(crate) struct WatcherForkGuard(MutexGuard<'static, Watcher>, MutexGuard<'static, Status>);
+pub(crate) struct WatcherForkGuard(
+    MutexGuard<'static, Watcher>,
+    MutexGuard<'static, Status>,
+    MutexGuard<'static, Option<(u32, PathBuf)>>,
+);
 
 impl WatcherForkGuard {
     /// In the child there is no watcher. It gets its own on first use.
@@ -312,5 +330,6 @@ impl WatcherForkGuard {
         forget(&mut self.0);
         self.0.running = false;
         self.1.watch = None;
+        *self.2 = None;
     }
 }

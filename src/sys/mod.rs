@@ -6,6 +6,7 @@ mod folder;
 mod fork;
 mod found;
 mod prefetch;
+mod process;
 mod thread_start;
 #[cfg(unix)]
 mod unix;
@@ -31,5 +32,6 @@ pub(crate) use os::{
     LastError, Thread, Uncancelled, at_exit, environment, is_shutting_down, pin_module, prefer_large_pages,
 };
 pub(crate) use prefetch::prefetch;
+pub(crate) use process::{is_stopped, process_space, process_start, threads};
 pub(crate) use thread_start::{forget_thread_starts, hold_thread_starts, release_thread_starts, start_thread};
 pub(crate) use watch::{Filter, FolderWatch, Seen, Wake, Waker, Watch};

@@ -24,6 +24,10 @@ impl Backend for Shared {
     fn update(&self, _: &Name, _: Change) -> Updated {
         unreachable!("no I/O")
     }
+    fn path(&self) -> Option<&std::path::Path> {
+        None
+    }
+
     fn watch(&self, _: &Arc<Waker>, _: Filter) -> io::Result<Watch> {
         unreachable!("no I/O")
     }

@@ -10,6 +10,7 @@
 //!   is neither followed nor waited for.
 //! - `Folder::replace` is atomic: a reader, and a process that is killed at any instant, finds the old file or the new one.
 //!   One writer at a time, which the lock sees to.
+//! - `Folder::create` writes a new file, which a reader may find unfinished. It needs no lock, and the name must be free.
 //! - [`LockFile`] is opened by `Folder::open_lock`. Its lock keeps out other processes, on Linux also those in Wine, and other
 //!   opens of the same process. `Folder::is_still` says whether it is still the folder's lock file.
 //! - `Folder::modified` changes whenever an entry is made, replaced or removed.
@@ -26,6 +27,8 @@ use std::time::SystemTime;
 mod access;
 #[cfg(any(windows, test))]
 mod entries;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod file_systems;
 #[cfg(unix)]
 mod id;
 #[cfg(unix)]

@@ -18,14 +18,12 @@ use rustix::fs::{self as os, Access, AtFlags, FileType, FlockOperation, Mode, OF
 use rustix::io::Errno;
 use rustix::process::{Resource, geteuid, getrlimit};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::file_systems::{EXT4, notifies};
 use super::id::FolderId;
 use super::lock::LockFile;
 use super::private::{create_file, create_private, missing, refusal, set_private_mode};
 use crate::sys::Found;
-
-/// What `fstatfs` says of ext2 to ext4.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const EXT4: u32 = 0xEF53;
 
 /// How long another process may repair the folder.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -136,30 +134,7 @@ impl Folder {
     pub(crate) fn may_change_unnoticed(&self) -> bool {
         #[cfg(target_os = "linux")]
         {
-            // ext2 to ext4, XFS, Btrfs, bcachefs, F2FS, ZFS, JFS, ReiserFS, NILFS, UBIFS, tmpfs, ramfs, overlayfs, eCryptfs,
-            // FAT, exFAT, NTFS, HFS+. Every other one is polled too: network, cluster and FUSE file systems do not notify of
-            // what others change, and some notify of nothing.
-            const NOTIFIES: [u32; 18] = [
-                EXT4,
-                0x5846_5342,
-                0x9123_683E,
-                0xCA45_1A4E,
-                0xF2F5_2010,
-                0x2FC1_2FC1,
-                0x3153_464A,
-                0x5265_4973,
-                0x3434,
-                0x2405_1905,
-                0x0102_1994,
-                0x8584_58F6,
-                0x794C_7630,
-                0xF15F,
-                0x4D44,
-                0x2011_BAB0,
-                0x7366_746E,
-                0x482B,
-            ];
-            !self.file_system().is_some_and(|kind| NOTIFIES.contains(&kind))
+            !self.file_system().is_some_and(notifies)
         }
         #[cfg(not(target_os = "linux"))]
         false
@@ -263,10 +238,7 @@ impl Folder {
     /// written to `spare` in the subfolder `below`, which no process watches. The caller ensures that only one writer runs
     /// at a time.
     pub(crate) fn replace(&self, name: &str, below: &str, spare: &str, bytes: &[u8]) -> io::Result<()> {
-        if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < bytes.len() as u64) {
-            // The write would raise SIGXFSZ, which ends the process.
-            return Err(Errno::FBIG.into());
-        }
+        check_size(bytes)?;
         let (below, mut file) = self.open_spare(below, spare)?;
         let written = file.write_all(bytes);
         drop(file);
@@ -277,6 +249,15 @@ impl Folder {
             Err(_) => drop(os::unlinkat(&below, spare, AtFlags::empty())),
         }
         replaced
+    }
+
+    /// Creates a file that must not exist. A reader may find the beginning of it.
+    pub(crate) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        check_size(bytes)?;
+        let written = File::from(create_file(&self.descriptor, name)?).write_all(bytes);
+        written.inspect_err(|_| {
+            let _ = os::unlinkat(&self.descriptor, name, AtFlags::empty());
+        })
     }
 
     /// Gives a file of the subfolder the name `name`, whether or not there is a file of that name.
@@ -389,6 +370,12 @@ impl Folder {
 fn modified(stat: &Stat) -> Option<SystemTime> {
     let time = Duration::new(stat.st_mtime.try_into().ok()?, stat.st_mtime_nsec.try_into().ok()?);
     Some(SystemTime::UNIX_EPOCH + time)
+}
+
+/// A longer file than the process may write would raise SIGXFSZ, which ends the process.
+fn check_size(bytes: &[u8]) -> io::Result<()> {
+    let too_long = getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < bytes.len() as u64);
+    if too_long { Err(Errno::FBIG.into()) } else { Ok(()) }
 }
 
 /// Errors of opening what is a link, a socket, a folder, no folder, or not to be opened by this user.

@@ -241,6 +241,13 @@ impl Folder {
         replaced
     }
 
+    /// Creates a file that must not exist. A reader may find the beginning of it.
+    pub(crate) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path.join(name);
+        let written = OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(bytes);
+        written.inspect_err(|_| drop(fs::remove_file(&path)))
+    }
+
     /// Renames a file. The caller ensures that `to` does not exist and that there is one writer at a time.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         patiently(|| fs::rename(self.path.join(from), self.path.join(to)))

@@ -89,10 +89,11 @@ impl State {
                 Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => read.anything = true,
                 Ok(event) if event.events().intersects(GONE) => read.gone = true,
                 // Names that are not text are not the library's.
-                Ok(event) => match event.file_name().map(CStr::to_str) {
-                    Some(Ok(name)) => read.add_file(name),
-                    _ => {}
-                },
+                Ok(event) => {
+                    if let Some(Ok(name)) = event.file_name().map(CStr::to_str) {
+                        read.add_file(name);
+                    }
+                }
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
                 Err(_) => read.gone = true,

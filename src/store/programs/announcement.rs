@@ -1,0 +1,90 @@
+//! The file by which this process is found.
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use super::id::{ProgramId, space};
+use super::question::{PROGRAMS, ProgramFile, to_text};
+use crate::sync::lock;
+use crate::sys::Place;
+
+/// How many files this process has had.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+/// The file, and whose it is: a forked child leaves its parent's.
+static CURRENT: Mutex<Option<(u32, PathBuf)>> = Mutex::new(None);
+
+/// This process can be found while the value exists. Forgotten in a forked child.
+pub(crate) struct Announcement {
+    programs: Place,
+    pub(super) id: ProgramId,
+}
+
+impl Announcement {
+    /// Creates the file. `None`: it cannot be; this process works all the same, and is not found.
+    pub(crate) fn new(folder: &Path) -> Option<Self> {
+        let programs = Place::new(folder.join(PROGRAMS));
+        let id = ProgramId::of_this_process(COUNT.fetch_add(1, Ordering::Relaxed));
+        let announced = Self { programs, id };
+        match announced.renew() {
+            Ok(()) => {
+                announced.sweep();
+                let path = announced.programs.path().join(id.to_string());
+                *lock(&CURRENT) = Some((process::id(), path));
+                Some(announced)
+            }
+            Err(error) => {
+                log::info!("other programs do not find this one: {error}");
+                None
+            }
+        }
+    }
+
+    /// Creates the file if there is none: another process may have taken this one for ended.
+    pub(super) fn renew(&self) -> std::io::Result<()> {
+        let programs = self.programs.open_or_create()?;
+        let name = self.id.to_string();
+        if programs.exists(&name) { Ok(()) } else { programs.create(&name, &to_text(&ProgramFile::of_this_process())) }
+    }
+
+    /// Removes the files of processes that have ended otherwise than by returning from main.
+    fn sweep(&self) {
+        let Ok(programs) = self.programs.open() else { return };
+        let space = space();
+        for name in programs.names().unwrap_or_default() {
+            if name.parse::<ProgramId>().is_ok_and(|other| other.runs(space) == Some(false)) {
+                let _ = programs.remove(&name);
+            }
+        }
+    }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        let name = self.id.to_string();
+        {
+            let mut current = lock(&CURRENT);
+            if current.as_ref().is_some_and(|(_, path)| path.ends_with(&name)) {
+                *current = None;
+            }
+        }
+        if let Ok(programs) = self.programs.open() {
+            let _ = programs.remove(&name);
+        }
+    }
+}
+
+/// The process ends: removes the file. The watcher's thread may still run, or have been killed.
+pub(crate) fn remove_announcement() {
+    let current = CURRENT.try_lock().ok().and_then(|mut current| current.take());
+    if let Some((_, path)) = current.filter(|(pid, _)| *pid == process::id()) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Where this process is announced. A forked child sets it to `None`: the file is its parent's.
+pub(crate) fn lock_announcement_for_fork() -> MutexGuard<'static, Option<(u32, PathBuf)>> {
+    lock(&CURRENT)
+}
