@@ -147,6 +147,35 @@ pub(crate) enum Command {
         #[arg(long, hide = true, value_name = "PID", conflicts_with = "pid")]
         seen_by: Option<u32>,
     },
+    /// Play a scenario: states over time, read from a file; then say what programs made of it
+    ///
+    /// A line is a step; # begins a comment. STATE is online or offline. TIME is
+    /// such as 5ms, 2s or 1m30s; a step that is not `within` takes a random one, too:
+    /// 5ms..50ms. A step that names no profile is about those of the line `profiles`.
+    ///
+    ///   profiles NAME...
+    ///   seed NUMBER                 decides what is random
+    ///   set STATE [NAME...]
+    ///   flap COUNT [every TIME] [NAME...]       sets the other state, COUNT times
+    ///   pause TIME
+    ///   settle [within TIME] [NAME...]          until all programs have returned
+    ///                                           from their notifications
+    ///   clients COUNT [within TIME] [NAME...]   until COUNT programs are registered
+    ///   wait STATE [within TIME] [NAME...]      until a program has set the state
+    ///   repeat COUNT                what follows, up to the line `end`, COUNT times
+    ///   stop [within TIME]          has the program of `run --scenario` end
+    ///
+    /// Steps that wait do so for 10 seconds if they do not say so. Then the scenario
+    /// fails with exit code 8.
+    #[command(verbatim_doc_comment)]
+    Scenario {
+        /// The file
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The profile of steps that name none, instead of the file's; may be given several times
+        #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(completions::profiles))]
+        profile: Vec<String>,
+    },
     /// Run a program with its own temporary state folder, and exit with its exit code
     ///
     /// The folder is removed when the program and the programs that it started have ended.
@@ -154,6 +183,21 @@ pub(crate) enum Command {
         // Not in the help, as it is refused: replaces the option of all commands.
         #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
         _state_dir: Option<PathBuf>,
+        /// Set a profile before the program starts; may be given several times
+        #[arg(long, value_name = "PROFILE=STATE", value_parser = profile_state)]
+        set: Vec<(String, Word)>,
+        /// Play a scenario while the program runs: see `mapioffline scenario --help`
+        ///
+        /// The report goes to stderr. If the scenario fails, the program is asked to end (SIGTERM), and the exit code is the
+        /// scenario's. A program that ends before the scenario does cuts it short, which is no failure.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        scenario: Option<PathBuf>,
+        /// The profile of steps that name none, instead of the file's; may be given several times
+        #[arg(long, value_name = "NAME", requires = "scenario")]
+        profile: Vec<String>,
+        /// Write the report as JSON into this file, instead of as text to stderr
+        #[arg(long, value_name = "FILE", requires = "scenario", value_hint = ValueHint::FilePath)]
+        report: Option<PathBuf>,
         /// The program and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, add = ArgValueCompleter::new(completions::command))]
         command: Vec<std::ffi::OsString>,
@@ -208,8 +252,15 @@ impl Condition {
 /// How long `set --settle` waits if nothing else is said.
 pub(crate) const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Reads `PROFILE=STATE`. The name may have a = in it.
+fn profile_state(text: &str) -> Result<(String, Word), String> {
+    let wrong = || "PROFILE=online or PROFILE=offline is needed".to_owned();
+    let (profile, state) = text.rsplit_once('=').ok_or_else(wrong)?;
+    Ok((profile.to_owned(), Word::from_str(state, false).map_err(|_| wrong())?))
+}
+
 /// Reads a duration, which has to have a unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a number with a unit is needed, such as 500ms, 10s or 1m 30s".to_owned();
     let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(duration).map_err(|_| wrong())

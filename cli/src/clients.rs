@@ -106,17 +106,23 @@ pub(crate) fn settle(folder: &StateFolder, profile: &str, timeout: Duration) -> 
     if late.is_empty() {
         return Ok(());
     }
-    let late: Vec<String> = late
-        .iter()
-        .map(|program| {
-            let busy = program.profiles.iter().flatten().find(|profile| profile.progress != Progress::Idle);
-            let doing = busy.map_or(silence(program), |profile| phase(profile.progress));
-            format!("{} ({}): {doing}", program.name, program.pid)
-        })
-        .collect();
+    let late: Vec<String> = late.iter().map(describe).collect();
     let line =
         format!("{profile} is set, and not every program has returned from its notifications: {}", late.join(", "));
     Err(Failure::new(Code::TimedOut, line))
+}
+
+/// A program that has not settled, and what it is doing.
+pub(crate) fn describe(program: &Program) -> String {
+    let busy = program.profiles.iter().flatten().find(|profile| profile.progress != Progress::Idle);
+    let doing = busy.map_or(silence(program), |profile| phase(profile.progress));
+    format!("{} ({}): {doing}", program.name, program.pid)
+}
+
+/// Whether the profile is stored in this state; a profile that is not stored is online.
+pub(crate) fn is_in(folder: &StateFolder, profile: &str, state: State) -> Result<bool, Failure> {
+    let condition = if state == State::Online { Condition::Online } else { Condition::Offline };
+    Ok(matches!(look(folder, profile, condition)?, Look::Met(_)))
 }
 
 pub(crate) fn wait(

@@ -7,9 +7,11 @@ mod completions;
 mod doctor;
 mod failure;
 mod output;
+mod player;
 #[cfg(target_os = "linux")]
 mod program;
 mod run;
+mod scenario;
 #[cfg(unix)]
 mod signals;
 mod watch;
@@ -22,6 +24,7 @@ use arguments::{Arguments, Command, SETTLE_TIMEOUT};
 use commands::Waiting;
 use failure::{Code, Failure};
 use output::Output;
+use scenario::Scenario;
 
 fn main() -> ExitCode {
     completions::answer(Arguments::command);
@@ -70,7 +73,14 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         }
         Command::Doctor { pid: Some(pid), .. } => Err(doctor::look_as(pid)),
         Command::Doctor { seen_by, .. } => doctor::doctor(folder, seen_by, output),
-        Command::Run { command, .. } => run::run(&command, folder.as_deref(), output),
+        Command::Scenario { file, profile } => {
+            let scenario = Scenario::read(&file, &profile)?;
+            player::play(&scenario, &commands::folder(folder)?, output)
+        }
+        Command::Run { command, set, scenario, profile, report, .. } => {
+            let scenario = scenario.map(|file| Scenario::read(&file, &profile)).transpose()?;
+            run::run(&run::Wanted { command, set, scenario, report }, folder.as_deref(), output)
+        }
         Command::RemoveUnused { folder } => Ok(run::remove_unused(&folder)),
         Command::Completions { shell } => {
             let script = completions::script(shell);

@@ -103,6 +103,11 @@ impl Output {
         }
     }
 
+    /// Prints a line about this program's own work to stderr, beside another program's output.
+    pub(crate) fn note(&self, line: &str) {
+        print_error(&format!("mapioffline: {line}"));
+    }
+
     /// Prints a warning to stderr.
     pub(crate) fn warning(&self, warning: &str) {
         if self.json {

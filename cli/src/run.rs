@@ -3,20 +3,36 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
-use std::thread::sleep;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
 use std::time::Duration;
 
+use mapioffline::StateFolder;
+
+use crate::arguments::Word;
+use crate::commands::open;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::player::{Player, Stage};
+use crate::scenario::Scenario;
 #[cfg(unix)]
 use crate::signals::{self, Forwarding};
 
 const PREFIX: &str = "mapioffline-";
 const STATE_DIR: &str = "MAPIOFFLINE_STATE_DIR";
 
-pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
+/// What `run` is asked for.
+pub(crate) struct Wanted {
+    pub(crate) command: Vec<OsString>,
+    pub(crate) set: Vec<(String, Word)>,
+    pub(crate) scenario: Option<Scenario>,
+    /// Where the report goes.
+    pub(crate) report: Option<PathBuf>,
+}
+
+pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
     if chosen.is_some() {
         return Err(Failure::new(Code::Usage, "`run` creates a temporary state folder; leave out --state-dir"));
     }
@@ -24,7 +40,15 @@ pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) 
     let folder =
         folder.map_err(|error| Failure::new(Code::NoFolder, format!("cannot create a temporary folder: {error}")))?;
     let (program, arguments) =
-        command.split_first().ok_or_else(|| Failure::new(Code::Failed, "no program is given"))?;
+        wanted.command.split_first().ok_or_else(|| Failure::new(Code::Failed, "no program is given"))?;
+    let state = StateFolder::at(folder.path().join("state"));
+    if !wanted.set.is_empty() || wanted.scenario.is_some() {
+        state.use_in_this_process();
+    }
+    for (profile, word) in &wanted.set {
+        let object = open(&state, profile)?;
+        object.set_state_and_wait((*word).into()).map_err(|error| Failure::of_profile(profile, &error))?;
+    }
     // Signals go to the child, so that this process can remove the folder when the child ends.
     #[cfg(unix)]
     let forwarding = Forwarding::begin().map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
@@ -35,9 +59,32 @@ pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) 
         let code = if error.kind() == ErrorKind::NotFound { Code::NotFound } else { Code::NotExecutable };
         Failure::new(code, format!("{} cannot be started: {error}", program.display()))
     })?;
-    #[cfg(unix)]
-    forwarding.until_end_of(&child);
-    let status = child.wait().map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let (pid, has_ended) = (child.id(), AtomicBool::new(false));
+    let stop = move || ask_to_end(pid);
+    let (status, played) = thread::scope(|scope| {
+        let player = wanted.scenario.as_ref().map(|scenario| {
+            let stage = Stage { folder: &state, has_ended: &has_ended, stop: &stop };
+            scope.spawn(|| {
+                let played = Player::new(stage, scenario).play(scenario, &mut |_| {});
+                if played.1.is_err() {
+                    // It would perhaps wait for ever for what does not come now.
+                    stop();
+                }
+                played
+            })
+        });
+        // On Unix its id stays its own until it is waited for: the scenario has ended by then.
+        #[cfg(unix)]
+        forwarding.until_end_of(&child);
+        #[cfg(not(unix))]
+        let status = child.wait();
+        has_ended.store(true, Ordering::SeqCst);
+        let played = player.and_then(|player| player.join().ok());
+        #[cfg(unix)]
+        let status = child.wait();
+        (status, played)
+    });
+    let status = status.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     if is_used(folder.path()) && leave_removal(folder.path()).is_ok() {
         let _ = folder.keep();
     } else if let Err(error) = folder.close()
@@ -46,7 +93,22 @@ pub(crate) fn run(command: &[OsString], chosen: Option<&Path>, output: &Output) 
     {
         output.warning(&format!("the temporary folder cannot be removed: {error}"));
     }
-    Ok(code_of(status))
+    let Some((report, result)) = played else { return Ok(code_of(status)) };
+    match &wanted.report {
+        Some(file) => {
+            let written = fs::write(file, format!("{}\n", report.object()));
+            written.map_err(|error| Failure::new(Code::Failed, format!("{}: {error}", file.display())))?;
+        }
+        None => report.text().iter().for_each(|line| output.note(line)),
+    }
+    result.map(|()| code_of(status))
+}
+
+fn ask_to_end(pid: u32) {
+    #[cfg(unix)]
+    signals::ask_to_end(pid);
+    #[cfg(not(unix))]
+    let _ = pid;
 }
 
 fn command_of(program: &OsString, arguments: &[OsString]) -> Command {

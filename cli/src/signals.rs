@@ -123,6 +123,13 @@ impl Drop for Forwarding {
     }
 }
 
+/// Asks a child to end. Its id is its own until it is waited for.
+pub(crate) fn ask_to_end(child: u32) {
+    if let Some(child) = pid(child) {
+        let _ = kill_process(child, Signal::TERM);
+    }
+}
+
 fn pid(id: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(id).ok()?)
 }

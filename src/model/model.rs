@@ -76,6 +76,11 @@ impl<T: Types> Model<T> {
         Some((tree.activity(), nodes.map(|node| node.table.live()).sum()))
     }
 
+    /// How many transitions of the profile's objects have begun.
+    pub(crate) fn transitions(&self) -> u64 {
+        self.transitions
+    }
+
     /// Whether `thread` delivers a transition of the global object's tree.
     pub(crate) fn is_delivered_by(&self, thread: T::Thread) -> bool {
         let tree = self.global.and_then(|tree| self.trees.get(tree));

@@ -33,6 +33,7 @@ impl ProfileState {
             profile: self.name().to_string(),
             state: state.unwrap_or(self.model.recorded()),
             registrations: registrations as u64,
+            changes: self.model.transitions(),
             progress,
             since,
         })

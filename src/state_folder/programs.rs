@@ -25,6 +25,8 @@ pub struct Program {
     pub since: SystemTime,
     /// The profiles that it has open; two hundred at most. `None`: it has not answered.
     pub profiles: Option<Vec<OpenProfile>>,
+    /// How long after the question it was found to have settled; for [`StateFolder::settling`]. `None`: it has not.
+    pub settled_after: Option<Duration>,
     /// It has not answered, as it has been stopped: by SIGSTOP, or by a debugger. Linux only.
     pub stopped: bool,
     /// Its process cannot be seen from this one: it is in another container, on another machine, or in Wine. Whether it still
@@ -42,6 +44,9 @@ pub struct OpenProfile {
     pub state: State,
     /// How many registrations the global object and its descendants have.
     pub registrations: u64,
+    /// How many changes of the profile's objects have begun in the program since it first opened the profile. Changes that come
+    /// while one is under way are one.
+    pub changes: u64,
     /// How far the program is with the changes of the profile.
     pub progress: Progress,
     /// Since when it has been busy with a change. Where it is idle: since when it has the profile open.
@@ -74,6 +79,7 @@ impl From<Surveyed> for Program {
             pid: surveyed.pid,
             name: surveyed.program,
             since: surveyed.since,
+            settled_after: surveyed.settled_after,
             stopped: surveyed.is_stopped,
             elsewhere: surveyed.is_elsewhere,
         }
@@ -90,8 +96,8 @@ impl From<&ProfileUse> for OpenProfile {
             store::Progress::Done => Progress::Done,
             store::Progress::Unreadable => Progress::Unreadable,
         };
-        let ProfileUse { state, registrations, since, .. } = *profile;
-        Self { name: profile.profile.clone(), state, registrations, progress, since }
+        let ProfileUse { state, registrations, changes, since, .. } = *profile;
+        Self { name: profile.profile.clone(), state, registrations, changes, progress, since }
     }
 }
 
@@ -117,6 +123,15 @@ impl StateFolder {
     /// As for [`programs`](Self::programs).
     pub fn settle(&self, profile: &str, timeout: Duration) -> io::Result<Vec<Program>> {
         self.survey(Some(profile), timeout, Surveyed::is_idle, |program| !program.is_idle())
+    }
+
+    /// The same, and returns all programs that have the profile open or have not answered: those that have settled say when.
+    ///
+    /// # Errors
+    /// As for [`programs`](Self::programs).
+    pub fn settling(&self, profile: &str, timeout: Duration) -> io::Result<Vec<Program>> {
+        let has_it_open = |program: &Surveyed| program.uses().is_none_or(|uses| !uses.is_empty());
+        self.survey(Some(profile), timeout, Surveyed::is_idle, has_it_open)
     }
 
     fn survey(

@@ -55,6 +55,8 @@ pub(crate) struct ProfileUse {
     #[serde(with = "as_word")]
     pub(crate) state: State,
     pub(crate) registrations: u64,
+    /// How many changes of the profile's objects have begun in this program.
+    pub(crate) changes: u64,
     pub(crate) progress: Progress,
     /// Since when it has been doing that; where it is idle, since when it has the profile open.
     #[serde(with = "as_time")]
@@ -145,6 +147,7 @@ mod tests {
             profile: "a \"b\"".into(),
             state: State::Offline,
             registrations: 3,
+            changes: 4,
             progress: Progress::Done,
             since: SystemTime::UNIX_EPOCH,
         };

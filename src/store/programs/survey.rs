@@ -43,6 +43,8 @@ pub(crate) struct Surveyed {
     pub(crate) since: SystemTime,
     /// The newest answer, by its number. `None`: none yet.
     answer: Option<(u32, Vec<ProfileUse>)>,
+    /// How long after the question it was first seen to have returned from all notifications.
+    pub(crate) settled_after: Option<Duration>,
     /// It has been stopped, by SIGSTOP or a debugger.
     pub(crate) is_stopped: bool,
     /// Whether it runs cannot be seen from here.
@@ -114,8 +116,15 @@ impl<'a> Survey<'a> {
             let file = read::<ProgramFile>(&programs, &name);
             let (program, since) =
                 file.map_or_else(|| (String::new(), SystemTime::now()), |file| (file.program, file.since));
-            let surveyed =
-                Surveyed { pid: id.pid, program, since, answer: None, is_stopped: false, is_elsewhere: runs.is_none() };
+            let surveyed = Surveyed {
+                pid: id.pid,
+                program,
+                since,
+                answer: None,
+                settled_after: None,
+                is_stopped: false,
+                is_elsewhere: runs.is_none(),
+            };
             self.asked.insert(id, surveyed);
         }
         if let Ok(folder) = self.folder.open() {
@@ -137,6 +146,7 @@ impl<'a> Survey<'a> {
                 && let Some(answer) = read::<Answer>(&programs, &answer_name(&self.name, &id, number))
             {
                 surveyed.answer = Some((number, answer.profiles));
+                surveyed.settled_after = surveyed.is_idle().then(|| self.begun.elapsed());
             }
         }
         let doubted = self.begun.elapsed() >= DOUBT;
