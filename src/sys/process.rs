@@ -26,29 +26,35 @@ pub(crate) fn process_space() -> String {
 mod system {
     use std::fs;
 
-    /// The fields of `/proc/PID/stat` behind the name, which may have anything in it.
-    fn stat(pid: u32) -> Option<String> {
-        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let text = String::from_utf8_lossy(&text);
-        Some(text.rsplit_once(')')?.1.trim_start().to_owned())
+    /// What the kernel says of a process.
+    struct Stat {
+        state: char,
+        threads: u64,
+        start: u64,
     }
 
-    fn state(stat: &str) -> char {
-        stat.chars().next().unwrap_or('?')
+    /// As of the first thread: qemu-user gives a process a `/proc/self/stat` of its own making.
+    fn stat(pid: u32) -> Option<Stat> {
+        let text = fs::read(format!("/proc/{pid}/task/{pid}/stat")).ok()?;
+        let text = String::from_utf8_lossy(&text);
+        // The name, in brackets, may have anything in it. Behind it come the fields from the third on.
+        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        Some(Stat { state, threads: fields.nth(16)?.parse().ok()?, start: fields.nth(1)?.parse().ok()? })
     }
 
     pub(super) fn start(pid: u32) -> Option<u64> {
         match stat(pid) {
-            Some(stat) if matches!(state(&stat), 'Z' | 'X') => None,
-            // Field 22 of the line, where the state is field 3.
-            Some(stat) => stat.split_whitespace().nth(19)?.parse().ok(),
+            // The first thread may have ended before the others.
+            Some(Stat { state: 'Z' | 'X', threads: ..=1, .. }) => None,
+            Some(stat) => Some(stat.start),
             None if fs::exists("/proc/self/stat").unwrap_or(false) => None,
             None => super::posix::exists(pid).then_some(0),
         }
     }
 
     pub(super) fn is_stopped(pid: u32) -> bool {
-        stat(pid).is_some_and(|stat| matches!(state(&stat), 'T' | 't'))
+        stat(pid).is_some_and(|stat| matches!(stat.state, 'T' | 't'))
     }
 
     pub(super) fn threads(pid: u32, name: &str) -> Option<(usize, bool)> {

@@ -1,6 +1,8 @@
 //! The file by which this process is found.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,6 +22,8 @@ static CURRENT: Mutex<Option<(u32, PathBuf)>> = Mutex::new(None);
 pub(crate) struct Announcement {
     programs: Place,
     pub(super) id: ProgramId,
+    /// Where the system removes the file when it is closed.
+    file: Cell<Option<File>>,
 }
 
 impl Announcement {
@@ -27,7 +31,7 @@ impl Announcement {
     pub(crate) fn new(folder: &Path) -> Option<Self> {
         let programs = Place::new(folder.join(PROGRAMS));
         let id = ProgramId::of_this_process(COUNT.fetch_add(1, Ordering::Relaxed));
-        let announced = Self { programs, id };
+        let announced = Self { programs, id, file: Cell::default() };
         match announced.renew() {
             Ok(()) => {
                 announced.sweep();
@@ -46,7 +50,10 @@ impl Announcement {
     pub(super) fn renew(&self) -> std::io::Result<()> {
         let programs = self.programs.open_or_create()?;
         let name = self.id.to_string();
-        if programs.exists(&name) { Ok(()) } else { programs.create(&name, &to_text(&ProgramFile::of_this_process())) }
+        if !programs.exists(&name) {
+            self.file.set(programs.create_for_process(&name, &to_text(&ProgramFile::of_this_process()))?);
+        }
+        Ok(())
     }
 
     /// Removes the files of processes that have ended otherwise than by returning from main.
@@ -78,6 +85,10 @@ impl Drop for Announcement {
 
 /// The process ends: removes the file. The watcher's thread may still run, or have been killed.
 pub(crate) fn remove_announcement() {
+    if cfg!(windows) {
+        // The system does so, and other threads may have been killed in the heap by now.
+        return;
+    }
     let current = CURRENT.try_lock().ok().and_then(|mut current| current.take());
     if let Some((_, path)) = current.filter(|(pid, _)| *pid == process::id()) {
         let _ = std::fs::remove_file(path);

@@ -11,6 +11,8 @@
 //! - `Folder::replace` is atomic: a reader, and a process that is killed at any instant, finds the old file or the new one.
 //!   One writer at a time, which the lock sees to.
 //! - `Folder::create` writes a new file, which a reader may find unfinished. It needs no lock, and the name must be free.
+//!   `Folder::create_for_process` does the same for a file that is of no use when this process has ended: Windows removes it
+//!   then. What it returns has to be kept until the file may go.
 //! - [`LockFile`] is opened by `Folder::open_lock`. Its lock keeps out other processes, on Linux also those in Wine, and other
 //!   opens of the same process. `Folder::is_still` says whether it is still the folder's lock file.
 //! - `Folder::modified` changes whenever an entry is made, replaced or removed.

@@ -251,6 +251,11 @@ impl Folder {
         replaced
     }
 
+    /// Creates a file that stays until it is removed.
+    pub(crate) fn create_for_process(&self, name: &str, bytes: &[u8]) -> io::Result<Option<File>> {
+        self.create(name, bytes).map(|()| None)
+    }
+
     /// Creates a file that must not exist. A reader may find the beginning of it.
     pub(crate) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         check_size(bytes)?;

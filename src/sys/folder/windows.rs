@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
-    FILE_LIST_DIRECTORY, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDriveTypeW, GetFileInformationByHandle, READ_CONTROL,
+    BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_DELETE_ON_CLOSE, FILE_FLAG_OPEN_REPARSE_POINT, FILE_GENERIC_WRITE, FILE_LIST_DIRECTORY,
+    FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, GetDriveTypeW, GetFileInformationByHandle, READ_CONTROL,
     SYNCHRONIZE,
 };
 use windows_sys::Win32::System::WindowsProgramming::{DRIVE_FIXED, DRIVE_RAMDISK, DRIVE_REMOVABLE};
@@ -239,6 +240,18 @@ impl Folder {
             let _ = fs::remove_file(&spare);
         }
         replaced
+    }
+
+    /// Creates a file that the system removes when it is closed, however the process ends.
+    pub(crate) fn create_for_process(&self, name: &str, bytes: &[u8]) -> io::Result<Option<File>> {
+        let mut options = OpenOptions::new();
+        options.access_mode(FILE_GENERIC_WRITE | DELETE).create_new(true).write(true);
+        options
+            .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+            .custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
+        let mut file = options.open(self.path.join(name))?;
+        file.write_all(bytes)?;
+        Ok(Some(file))
     }
 
     /// Creates a file that must not exist. A reader may find the beginning of it.
