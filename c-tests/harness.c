@@ -127,7 +127,7 @@ void register_case(struct test_case *test) {
 }
 
 /* Such as "open.starts_online" for c-tests/suite/open.c */
-static const char *full_name(const struct test_case *test, char *buffer, size_t size) {
+const char *full_name(const struct test_case *test, char *buffer, size_t size) {
     const char *file = test->file + strlen(test->file);
     while (file > test->file && file[-1] != '/' && file[-1] != '\\') {
         file--;
@@ -205,7 +205,7 @@ static void name_profile(wchar_t *wide, const char *subject, const char *name, c
 }
 
 /* Exit status: 0 passed, 1 failed, 77 skipped. */
-static int run_case(struct test_case *test) {
+int run_case(struct test_case *test) {
     char name[128];
     failures = 0;
     skipped = NULL;
@@ -245,7 +245,7 @@ static int is_among(const char *words, const char *word, size_t length) {
 }
 
 /* Whether each of `words` is a provenance. */
-static int are_provenances(const char *words) {
+int are_provenances(const char *words) {
     for (;;) {
         size_t length = strcspn(words, ",");
         if (!is_among("reference,com,decision,helper", words, length)) {
@@ -260,7 +260,25 @@ static int are_provenances(const char *words) {
     }
 }
 
-int main(int argc, char **argv) {
+struct test_case *first_case(void) {
+    return cases;
+}
+
+int has_provenance(const struct test_case *test, const char *words) {
+    return is_among(words, test->provenance, strlen(test->provenance));
+}
+
+void begin_suite(const char *path) {
+    program = path;
+    choose_store();
+    load_library();
+}
+
+void end_suite(void) {
+    leave_store();
+}
+
+int suite_main(int argc, char **argv) {
     struct test_case *test;
     char name[128];
     int all = argc >= 2 && strcmp(argv[1], "--all") == 0;
@@ -269,17 +287,22 @@ int main(int argc, char **argv) {
     int passed = 0;
     int failed = 0;
     int left_out = 0;
-    program = argv[0];
     if (argc != 2 && words == NULL) {
-        fprintf(stderr, "usage: %s CASE | --all [--provenance WORD[,WORD...]] | --list\n", argv[0]);
+        fprintf(stderr, "usage: %s CASE | --all [--provenance WORD[,WORD...]] | --list | --list-exports\n", argv[0]);
         return 2;
     }
     if (words != NULL && !are_provenances(words)) {
         return 2;
     }
     if (strcmp(argv[1], "--list") != 0) {
-        choose_store();
-        load_library();
+        begin_suite(argv[0]);
+    }
+    if (strcmp(argv[1], "--list-exports") == 0) {
+#define PRINT_EXPORT(name, decorated, result, parameters) printf("%s\t%s\n", #name, lib.name != NULL ? "found" : "missing");
+        EACH_EXPORT(PRINT_EXPORT)
+#undef PRINT_EXPORT
+        end_suite();
+        return 0;
     }
     for (test = cases; test != NULL; test = test->next) {
         full_name(test, name, sizeof(name));
@@ -289,7 +312,7 @@ int main(int argc, char **argv) {
             int status = run_case(test);
             leave_store();
             return status;
-        } else if (all && (words == NULL || is_among(words, test->provenance, strlen(test->provenance)))) {
+        } else if (all && (words == NULL || has_provenance(test, words))) {
             int status = run_case(test);
             passed += status == 0;
             failed += status == 1;
@@ -310,6 +333,12 @@ int main(int argc, char **argv) {
     fprintf(stderr, "there is no case %s; --list shows them\n", argv[1]);
     return 2;
 }
+
+#ifndef CONFORMANCE_PROGRAM
+int main(int argc, char **argv) {
+    return suite_main(argc, argv);
+}
+#endif
 
 /* ---- objects ------------------------------------------------------------------------------------------------------- */
 

@@ -64,6 +64,20 @@ struct test_case {
     struct test_case *next;
 };
 void register_case(struct test_case *test);
+/* All cases, in no order. */
+struct test_case *first_case(void);
+const char *full_name(const struct test_case *test, char *buffer, size_t size);
+/* Whether the case rests on one of `words`, which commas separate. */
+int has_provenance(const struct test_case *test, const char *words);
+/* Whether each of `words` is a provenance. */
+int are_provenances(const char *words);
+/* Loads the library, and makes a folder for its state if profiles are to be shared. `path` is that of this program. */
+void begin_suite(const char *path);
+void end_suite(void);
+/* Exit status: 0 passed, 1 failed, 77 skipped. */
+int run_case(struct test_case *test);
+/* The command line of the suite's programs. */
+int suite_main(int argc, char **argv);
 
 /*
  * Defines and registers a case. `provenance` is a bare word that says what the case rests on: reference (a page of the

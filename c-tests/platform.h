@@ -24,10 +24,21 @@ void take_function(void *function, void *symbol);
 /* Results of run_process: a signal or an exception ended the process; the process could not be started. */
 #define ENDED_BY_A_FAULT 1000
 #define NOT_STARTED 1001
+/* Of run_process_within: the process took too long, and was ended. */
+#define RAN_TOO_LONG 1002
 
 /* Runs `program argument` and returns its exit status. `environment` is an additional variable (NAME=value) or null. Its
  * stderr goes to the file `errors`, unless that is null. */
 int run_process(const char *program, const char *argument, const char *environment, const char *errors);
+/* Runs `program argument` for so many seconds at most. What it prints goes to the file `output`. */
+int run_process_within(const char *program, const char *argument, const char *output, int seconds);
+/* The path of this program, from its first argument where the system does not say. */
+int path_of_program(char *path, size_t size, const char *argument);
+/* Whether the file exists; its path from the root on. */
+int absolute_path(char *path, size_t size, const char *file);
+int make_folder(const char *path);
+/* A clock that is never set. */
+double seconds_of_clock(void);
 /* Sets a variable for this process and its children. A null value removes it. */
 void set_environment(const char *name, const char *value);
 unsigned long process_id(void);

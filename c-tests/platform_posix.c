@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,73 @@ int run_process(const char *program, const char *argument, const char *environme
         return NOT_STARTED;
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : ENDED_BY_A_FAULT;
+}
+
+int run_process_within(const char *program, const char *argument, const char *output, int seconds) {
+    const double end = seconds_of_clock() + seconds;
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        int file = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        setpgid(0, 0); /* the children of a case end with it */
+        dup2(file, 1);
+        dup2(file, 2);
+        close(file);
+        execl(program, program, argument, (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0) {
+        return NOT_STARTED;
+    }
+    for (;;) {
+        pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended == child) {
+            break;
+        }
+        if (ended < 0) {
+            return NOT_STARTED;
+        }
+        if (seconds_of_clock() >= end) {
+            kill(-child, SIGKILL);
+            kill(child, SIGKILL);
+            waitpid(child, &status, 0);
+            return RAN_TOO_LONG;
+        }
+        nap(2);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        return NOT_STARTED;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : ENDED_BY_A_FAULT;
+}
+
+int path_of_program(char *path, size_t size, const char *argument) {
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    if (length > 0) {
+        path[length] = 0;
+        return 1;
+    }
+    return absolute_path(path, size, argument);
+}
+
+int absolute_path(char *path, size_t size, const char *file) {
+    char *found = realpath(file, NULL);
+    int fits = found != NULL && strlen(found) < size;
+    if (fits) {
+        strcpy(path, found);
+    }
+    free(found);
+    return fits;
+}
+
+int make_folder(const char *path) {
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+double seconds_of_clock(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 void set_environment(const char *name, const char *value) {

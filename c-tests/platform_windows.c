@@ -91,6 +91,64 @@ int run_process(const char *program, const char *argument, const char *environme
     return (status & 0xC0000000u) == 0xC0000000u || status == 3 ? ENDED_BY_A_FAULT : (int)status;
 }
 
+int run_process_within(const char *program, const char *argument, const char *output, int seconds) {
+    STARTUPINFOA startup;
+    PROCESS_INFORMATION process;
+    SECURITY_ATTRIBUTES inherited;
+    DWORD status = 0;
+    char command[1200];
+    HANDLE file;
+    BOOL started;
+    int in_time;
+    memset(&startup, 0, sizeof(startup));
+    memset(&inherited, 0, sizeof(inherited));
+    inherited.nLength = sizeof(inherited);
+    inherited.bInheritHandle = TRUE;
+    file = CreateFileA(output, GENERIC_WRITE, FILE_SHARE_READ, &inherited, CREATE_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+    startup.cb = sizeof(startup);
+    startup.dwFlags = STARTF_USESTDHANDLES;
+    startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+    startup.hStdOutput = file;
+    startup.hStdError = file;
+    snprintf(command, sizeof(command), "\"%s\" %s", program, argument);
+    started = CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process);
+    CloseHandle(file);
+    if (!started) {
+        return NOT_STARTED;
+    }
+    in_time = WaitForSingleObject(process.hProcess, (DWORD)seconds * 1000) == WAIT_OBJECT_0;
+    if (!in_time) {
+        TerminateProcess(process.hProcess, 1);
+        WaitForSingleObject(process.hProcess, INFINITE);
+    }
+    GetExitCodeProcess(process.hProcess, &status);
+    CloseHandle(process.hThread);
+    CloseHandle(process.hProcess);
+    if (!in_time) {
+        return RAN_TOO_LONG;
+    }
+    return (status & 0xC0000000u) == 0xC0000000u || status == 3 ? ENDED_BY_A_FAULT : (int)status;
+}
+
+int path_of_program(char *path, size_t size, const char *argument) {
+    DWORD length = GetModuleFileNameA(NULL, path, (DWORD)size);
+    (void)argument;
+    return length > 0 && length < size;
+}
+
+int absolute_path(char *path, size_t size, const char *file) {
+    DWORD length = GetFullPathNameA(file, (DWORD)size, path, NULL);
+    return length > 0 && length < size && GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
+}
+
+int make_folder(const char *path) {
+    return CreateDirectoryA(path, NULL) || GetLastError() == ERROR_ALREADY_EXISTS;
+}
+
+double seconds_of_clock(void) {
+    return (double)GetTickCount64() / 1000;
+}
+
 void set_environment(const char *name, const char *value) {
     SetEnvironmentVariableA(name, value);
 }

@@ -21,6 +21,7 @@ mod shared_state;
 mod store;
 #[cfg(test)]
 mod structure;
+mod suite_program;
 mod test;
 mod tools;
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, bench, build_folder, consumers, defects, definitions, latency, platforms, root, store, target,
+    Result, abi, bench, build_folder, consumers, defects, definitions, latency, platforms, root, store, suite_program,
+    target,
 };
 
 struct Part {
@@ -140,7 +141,8 @@ fn conformance(tools: &Tools) -> Result<()> {
             Some(number) if line.contains(" Passed ") => number % 100 == 0,
             _ => !line.trim_start().starts_with("Start ") && !line.contains("sec*proc"),
         }
-    })
+    })?;
+    suite_program::check(&build_folder())
 }
 
 fn valgrind() -> Result<()> {
