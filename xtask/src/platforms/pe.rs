@@ -122,8 +122,11 @@ fn package(tools: &Tools, abi: &Abi, cpu: &str, shared: &str) -> Result<()> {
             return Err(format!("{file} is not installed").into());
         }
     }
-    if fs::read_dir(prefix.join("bin"))?.count() != 1 {
-        return Err("there is more in bin than mapioffline.dll".into());
+    let mut installed: Vec<_> =
+        fs::read_dir(prefix.join("bin"))?.map(|entry| Ok(entry?.file_name())).collect::<Result<_>>()?;
+    installed.sort();
+    if installed != ["mapioffline-conformance.exe", "mapioffline.dll"] {
+        return Err(format!("in bin there is {installed:?}").into());
     }
     let build = work.join(format!("consumer-{shared}"));
     let mut definitions = abi.cross_definitions()?;
