@@ -135,8 +135,8 @@ pub(crate) fn wait(
     let begun = Instant::now();
     let list = || profiles.iter().map(|profile| shown(profile)).collect::<Vec<_>>().join(" or ");
     let mut progress = output.progress(&format!("waiting for {}", list()));
-    let mut passing = None;
     loop {
+        let mut passing = None;
         for profile in profiles {
             match look(folder, profile, condition)? {
                 Look::Not => {}

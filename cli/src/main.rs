@@ -79,6 +79,13 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         }
         Command::Run { command, set, scenario, profile, report, .. } => {
             let scenario = scenario.map(|file| Scenario::read(&file, &profile)).transpose()?;
+            if let Some((scenario, line)) =
+                scenario.as_ref().and_then(|scenario| Some((scenario, scenario.stops_a_program()?)))
+                && !cfg!(unix)
+            {
+                let line = format!("{}:{line}: `stop` is for Unix only", scenario.file);
+                return Err(Failure::new(Code::Usage, line));
+            }
             run::run(&run::Wanted { command, set, scenario, report }, folder.as_deref(), output)
         }
         Command::RemoveUnused { folder } => Ok(run::remove_unused(&folder)),

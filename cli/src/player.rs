@@ -87,8 +87,8 @@ pub(crate) struct Player<'a> {
     objects: BTreeMap<String, OfflineObject>,
     numbers: u64,
     begun: Instant,
-    /// When each profile was last set.
-    set_at: BTreeMap<String, Instant>,
+    /// When each profile was last set, and to what.
+    set_at: BTreeMap<String, (Instant, State)>,
     line: usize,
     report: Report,
 }
@@ -126,6 +126,7 @@ impl<'a> Player<'a> {
             self.line = step.line;
             if let Action::Repeat { count, steps } = &step.action {
                 for _ in 0..*count {
+                    self.go_on()?;
                     self.steps(steps, each)?;
                 }
                 continue;
@@ -145,7 +146,9 @@ impl<'a> Player<'a> {
             Action::Flap { count, every, profiles } => {
                 for _ in 0..*count {
                     for profile in profiles {
-                        let state = self.object(profile)?.state();
+                        let present = self.object(profile)?.state();
+                        // The object itself may be behind the last request.
+                        let state = self.set_at.get(profile).map_or(present, |(_, state)| *state);
                         self.set(profile, if state == State::Online { State::Offline } else { State::Online })?;
                     }
                     let pause = self.random(*every);
@@ -208,13 +211,13 @@ impl<'a> Player<'a> {
                 Err(error) => return Err(Failure::of_profile(profile, &error).into()),
             }
         }
-        self.set_at.insert(profile.to_owned(), begun);
+        self.set_at.insert(profile.to_owned(), (begun, state));
         Ok(())
     }
 
     fn settle(&mut self, profile: &str, within: Duration) -> Result<(), Cut> {
         let begun = Instant::now();
-        let since = self.set_at.get(profile).copied().unwrap_or(begun);
+        let since = self.set_at.get(profile).map_or(begun, |(at, _)| *at);
         loop {
             self.go_on()?;
             let left = within.saturating_sub(begun.elapsed());

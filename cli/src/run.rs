@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mapioffline::StateFolder;
 
@@ -20,6 +20,8 @@ use crate::scenario::Scenario;
 #[cfg(unix)]
 use crate::signals::{self, Forwarding};
 
+/// How long a program may take to end behind a scenario that failed.
+const PATIENCE: Duration = Duration::from_secs(5);
 const PREFIX: &str = "mapioffline-";
 const STATE_DIR: &str = "MAPIOFFLINE_STATE_DIR";
 
@@ -67,8 +69,15 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
             scope.spawn(|| {
                 let played = Player::new(stage, scenario).play(scenario, &mut |_| {});
                 if played.1.is_err() {
-                    // It would perhaps wait for ever for what does not come now.
+                    // It would perhaps wait for ever for what does not come now, and may not end when it is asked to.
                     stop();
+                    let begun = Instant::now();
+                    while !has_ended.load(Ordering::SeqCst) && begun.elapsed() < PATIENCE {
+                        sleep(Duration::from_millis(10));
+                    }
+                    if !has_ended.load(Ordering::SeqCst) {
+                        force_end(pid);
+                    }
                 }
                 played
             })
@@ -79,7 +88,7 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
         #[cfg(not(unix))]
         let status = child.wait();
         has_ended.store(true, Ordering::SeqCst);
-        let played = player.and_then(|player| player.join().ok());
+        let played = player.map(|player| player.join());
         #[cfg(unix)]
         let status = child.wait();
         (status, played)
@@ -93,7 +102,11 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
     {
         output.warning(&format!("the temporary folder cannot be removed: {error}"));
     }
-    let Some((report, result)) = played else { return Ok(code_of(status)) };
+    let (report, result) = match played {
+        Some(Ok(played)) => played,
+        Some(Err(_)) => return Err(Failure::new(Code::Failed, "the scenario was not played to its end: a panic")),
+        None => return Ok(code_of(status)),
+    };
     match &wanted.report {
         Some(file) => {
             let written = fs::write(file, format!("{}\n", report.object()));
@@ -102,6 +115,13 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
         None => report.text().iter().for_each(|line| output.note(line)),
     }
     result.map(|()| code_of(status))
+}
+
+fn force_end(pid: u32) {
+    #[cfg(unix)]
+    signals::force_end(pid);
+    #[cfg(not(unix))]
+    let _ = pid;
 }
 
 fn ask_to_end(pid: u32) {

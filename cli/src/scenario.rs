@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The most steps that a scenario may play, repetitions included.
 const MOST_STEPS: u64 = 10_000_000;
 
+/// How many blocks may be in one another.
+const MOST_BLOCKS: usize = 20;
+
 #[derive(Debug)]
 pub(crate) struct Scenario {
     /// Its file, for people.
@@ -90,7 +93,7 @@ impl Scenario {
     }
 
     fn parse(text: &str, profiles: &[String]) -> Result<Self, (usize, String)> {
-        let mut parser = Parser { profiles: profiles.to_vec(), are_chosen: !profiles.is_empty(), seed: 0 };
+        let mut parser = Parser { profiles: profiles.to_vec(), are_chosen: !profiles.is_empty(), seed: 0, depth: 0 };
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
         let steps = parser.steps(&mut lines, None)?;
         if count(&steps) > MOST_STEPS {
@@ -118,7 +121,7 @@ impl Scenario {
 /// How many steps are played.
 fn count(steps: &[Step]) -> u64 {
     let of = |step: &Step| match &step.action {
-        Action::Repeat { count: times, steps } => times.saturating_mul(count(steps)),
+        Action::Repeat { count: times, steps } => times.saturating_mul(count(steps).max(1)),
         Action::Flap { count, .. } => *count,
         _ => 1,
     };
@@ -130,6 +133,8 @@ struct Parser {
     /// On the command line.
     are_chosen: bool,
     seed: u64,
+    /// In how many blocks the present line is.
+    depth: usize,
 }
 
 impl Parser {
@@ -152,9 +157,15 @@ impl Parser {
                 };
             }
             let action = if verb == "repeat" {
+                if self.depth >= MOST_BLOCKS {
+                    return Err((line, format!("more than {MOST_BLOCKS} `repeat` are in one another")));
+                }
+                self.depth += 1;
                 let count = words.number("how many times").and_then(|count| words.end().map(|()| count));
                 let count = count.map_err(|what| (line, what))?;
-                Some(Action::Repeat { count, steps: self.steps(lines, Some(line))? })
+                let steps = self.steps(lines, Some(line))?;
+                self.depth -= 1;
+                Some(Action::Repeat { count, steps })
             } else {
                 self.action(&verb, &mut words).map_err(|what| (line, what))?
             };
@@ -334,6 +345,7 @@ mod tests {
             ("profiles A\nsettle within", 2, "how long is missing"),
             ("profiles A\nflap", 2, "how many times is missing"),
             ("jump", 1, "jump is no step"),
+            ("repeat 99999999999\nend", 1, "more than"),
             ("profiles A\nrepeat 10000000\nflap 2\nend", 2, "more than"),
         ] {
             let (at, said) = parse(text).unwrap_err();

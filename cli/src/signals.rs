@@ -130,6 +130,13 @@ pub(crate) fn ask_to_end(child: u32) {
     }
 }
 
+/// Ends a child that did not end when it was asked to.
+pub(crate) fn force_end(child: u32) {
+    if let Some(child) = pid(child) {
+        let _ = kill_process(child, Signal::KILL);
+    }
+}
+
 fn pid(id: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(id).ok()?)
 }
