@@ -185,8 +185,8 @@ static void print_xml(FILE *file, const char *text) {
             fputs("&quot;", file);
             break;
         default:
-            /* XML has no other control characters. */
-            fputc(c >= 0x20 || c == '\n' || c == '\t' ? c : '?', file);
+            /* XML has no other control characters. What a library prints may be in any encoding. */
+            fputc((c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t' ? c : '?', file);
         }
     }
 }
