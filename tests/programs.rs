@@ -281,6 +281,70 @@ fn helper_sets_offline() {
     }
 }
 
+/// Its file comes again by itself.
+#[test]
+fn a_program_whose_file_was_removed_is_found_again() {
+    let (_place, path) = place();
+    let folder = StateFolder::at(&path);
+    let client = Client::start(&path, 1, 1);
+    for removed in [path.join("programs"), path.clone()] {
+        fs::remove_dir_all(removed).unwrap();
+        folder.create().unwrap();
+        wait_for("it is announced again", Duration::from_secs(6), || {
+            pids(&folder.programs(None, PATIENCE).unwrap()) == [client.process.id()]
+        });
+    }
+}
+
+/// Whichever thread's open returns first.
+#[test]
+fn every_open_returns_behind_the_announcement() {
+    for _ in 0..20 {
+        let (_place, path) = place();
+        helper("helper_opens_on_many_threads", &path).run();
+    }
+}
+
+#[test]
+fn helper_opens_on_many_threads() {
+    let Some(folder) = begin() else { return };
+    let barrier = std::sync::Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                let _object = OfflineObject::open("Profile").unwrap();
+                let found = fs::read_dir(folder.join("programs")).map_or(0, |files| files.count());
+                assert!(found > 0, "this process can be found");
+            });
+        }
+    });
+}
+
+/// A question that its asker has left is answered for its time, and no longer.
+#[test]
+fn a_question_that_was_left_is_forgotten() {
+    let (_place, path) = place();
+    let client = Client::start(&path, 1, 300_000);
+    helper("helper_sets_offline", &path).run();
+    let question = r#"{"format":1,"profile":"Profile","milliseconds":100}"#;
+    fs::write(path.join("query-0000000000000001"), question).unwrap();
+    let answers = || {
+        let names = fs::read_dir(path.join("programs")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("query-")).count()
+    };
+    wait_for("it is answered", PATIENCE, || answers() > 0);
+    sleep(Duration::from_millis(300));
+    let before = answers();
+    wait_for("the change is over", PATIENCE, || client.notified() == "f");
+    // Looks at all questions again.
+    fs::write(path.join("query-0000000000000002"), question).unwrap();
+    sleep(Duration::from_millis(200));
+    let names = fs::read_dir(path.join("programs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let old = names.filter(|name| name.to_string_lossy().starts_with("query-0000000000000001")).count();
+    assert_eq!(old, before, "nothing more is said");
+}
+
 /// What is left of programs that were killed, that forked, and that became another program.
 #[test]
 fn only_programs_that_run_are_listed() {
@@ -294,7 +358,8 @@ fn only_programs_that_run_are_listed() {
     killed.kill();
     wait_for("it has ended", PATIENCE, || !runs(&killed));
     helper("helper_sets_offline", &path).run();
-    assert_eq!(fs::read_dir(path.join("programs")).unwrap().count(), 0, "the next program removes what is left");
+    let left: Vec<_> = fs::read_dir(path.join("programs")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "the next program removes what is left: {left:?}, {}", killed.process.id());
     if cfg!(target_os = "linux") {
         helper("helper_becomes_another_program", &path).run();
     }
@@ -305,7 +370,10 @@ fn only_programs_that_run_are_listed() {
 /// Whether the process runs.
 fn runs(client: &Client) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", client.process.id())).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    // The first thread may have ended before the others.
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    fields[0] != "Z" || fields[17] != "1"
 }
 
 #[test]

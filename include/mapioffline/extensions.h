@@ -104,7 +104,7 @@ HRESULT STDMETHODCALLTYPE MapiOfflineWaitUtf16(const MAPIOFFLINE_CHAR16 *pszProf
 
 /* Waits until every program that has a profile open, this one included, has returned from the DONE of the last change that is
  * stored. With a memory store that is this process alone. pszProfileName: the profile, in UTF-8. ulMilliseconds: how long to
- * wait at most; 0 asks once, and waits for no answer of another program; 0xFFFFFFFF is for ever. pulPrograms: receives how
+ * wait at most, for answers as well; 0xFFFFFFFF is for ever. pulPrograms: receives how
  * many programs have not returned in time, or 0; may be null. `mapioffline clients` names them.
  *
  * The programs are those whose HrOpenOfflineObj or HrCreateOfflineObj returned before this call. One that does not answer, as

@@ -81,10 +81,10 @@ impl<T: Types> Model<T> {
         self.transitions
     }
 
-    /// Whether `thread` delivers a transition of the global object's tree.
+    /// Whether `thread` delivers a transition.
     pub(crate) fn is_delivered_by(&self, thread: T::Thread) -> bool {
-        let tree = self.global.and_then(|tree| self.trees.get(tree));
-        tree.and_then(|tree| tree.transition.as_ref()).is_some_and(|running| running.thread == Some(thread))
+        let mut trees = self.trees.indices().filter_map(|index| self.trees.get(index));
+        trees.any(|tree| tree.transition.as_ref().is_some_and(|running| running.thread == Some(thread)))
     }
 
     /// Whether the global object's tree exists.

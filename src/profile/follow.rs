@@ -1,6 +1,7 @@
 //! Changes of other processes.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::time::SystemTime;
 
 use super::profile::{Job, Profile, ProfileState};
@@ -27,7 +28,7 @@ pub(super) fn ensure_watcher() {
 fn ensure_watcher_of(backend: &'static dyn Backend) {
     // A log line may reach a cancellation point.
     let _uncancelled = Uncancelled::enter();
-    store::ensure_watcher(backend, Follower { follow_at_once, follow: follow_changes, uses });
+    store::ensure_watcher(backend, Follower { follow_at_once, follow: follow_changes, follow_surely, uses });
 }
 
 /// Follows what other processes changed.
@@ -38,6 +39,20 @@ fn follow_changes(changed: Changed) -> bool {
             let mut followed = true;
             // Every profile, whatever comes of one.
             Registry::each(|found| followed &= follow(found.profile()));
+            followed
+        }
+    }
+}
+
+/// The same. False too where the store was not read.
+fn follow_surely(changed: Changed) -> bool {
+    match changed {
+        Changed::Profile(folded) => {
+            Registry::find_folded(folded).is_none_or(|found| read_and_go(found.profile()).is_sure())
+        }
+        Changed::Any => {
+            let mut followed = true;
+            Registry::each(|found| followed &= read_and_go(found.profile()).is_sure());
             followed
         }
     }
@@ -72,11 +87,29 @@ fn follow_at_once(folded: &Name) -> bool {
 
 /// Goes where the store says, which another process may have changed. False: that has to be tried again.
 pub(super) fn follow(profile: &'static Profile) -> bool {
+    read_and_go(profile).followed
+}
+
+/// What came of following.
+struct Followed {
+    followed: bool,
+    /// This process was writing, and follows when it has written.
+    skipped: bool,
+}
+
+impl Followed {
+    fn is_sure(&self) -> bool {
+        self.followed && !self.skipped
+    }
+}
+
+fn read_and_go(profile: &'static Profile) -> Followed {
+    let skipped = Cell::new(false);
     // A damaged record is restored with no lock held: until then the profile must not become another one.
     let _use = {
         let mut state = profile.lock();
         if !state.invalidate_readings_unless_open() {
-            return true;
+            return Followed { followed: true, skipped: false };
         }
         profile.use_it()
     };
@@ -84,10 +117,11 @@ pub(super) fn follow(profile: &'static Profile) -> bool {
         let written = state.model.is_global_written();
         // Noted under the lock under which the reading is skipped: the writer looks when it locks again.
         state.follow_after_write |= written;
+        skipped.set(written);
         state.model.has_global() && !written
     };
     read_stored(profile, is_idle);
-    go(profile, || NOTIFIERS.reserve())
+    Followed { followed: go(profile, || NOTIFIERS.reserve()), skipped: skipped.get() }
 }
 
 /// Goes to the state that is known to be stored.

@@ -37,7 +37,11 @@ pub(crate) fn settle(name: &Name, timeout: Duration) -> Result<Vec<Surveyed>, Er
     match store::shared_folder() {
         Some(folder) if profile.lock().record.is_shared() => {
             let mut survey = Survey::begin(folder, Some(&name.folded()), timeout)?;
-            let waited = wait(timeout, || survey.look().map(|()| survey.programs().all(Surveyed::is_idle)));
+            // This process, too, where it could not be announced.
+            let waited = wait(timeout, || {
+                let is_idle = matches!(profile.lock().progress(), None | Some((Progress::Idle, _)));
+                survey.look().map(|()| is_idle && survey.programs().all(Surveyed::is_idle))
+            });
             match waited {
                 Err(error) if error.kind() == ErrorKind::Timeout => {
                     Ok(survey.programs().filter(|program| !program.is_idle()).cloned().collect())

@@ -23,7 +23,7 @@ pub struct Program {
     pub name: String,
     /// Since when it has had objects open.
     pub since: SystemTime,
-    /// The profiles that it has open; two hundred at most. `None`: it has not answered.
+    /// The profiles that it has open; a hundred at most. `None`: it has not answered.
     pub profiles: Option<Vec<OpenProfile>>,
     /// How long after the question it was found to have settled; for [`StateFolder::settling`]. `None`: it has not.
     pub settled_after: Option<Duration>,

@@ -44,6 +44,8 @@ pub(crate) struct Follower {
     pub(crate) follow_at_once: fn(&Name) -> bool,
     /// Follows a change, and says whether it could: if not, it is called again.
     pub(crate) follow: fn(Changed) -> bool,
+    /// The same, and false too if the store was not read, as this process writes to it.
+    pub(crate) follow_surely: fn(Changed) -> bool,
     /// What this process does with the profile of this folded name, or with all, if it has them open.
     pub(crate) uses: fn(Option<&Name>) -> Vec<ProfileUse>,
 }
@@ -88,11 +90,15 @@ impl Drop for Interest {
 /// Starts the watcher where it does not run. Never under a lock: it may wait for the loader. A thread that cannot be
 /// started is tried again by the next call.
 pub(crate) fn ensure_watcher(backend: &'static dyn Backend, follower: Follower) {
+    if lock(&WATCHER).running {
+        return;
+    }
+    // Before any open returns: who asks for programs from then on finds this one. Another thread may be here as well.
+    let announcement = backend.path().map(Announcement::new);
     if mem::replace(&mut lock(&WATCHER).running, true) {
         return;
     }
-    // Before the open returns: who asks for programs from then on finds this one.
-    let announcement = backend.path().and_then(Announcement::new);
+    announcement.iter().for_each(Announcement::is_removed_at_exit);
     let builder = std::thread::Builder::new().name("mapioffline-watch".into()).stack_size(STACK);
     if let Err(error) = sys::start_thread(builder, move || serve(backend, follower, announcement)) {
         lock(&WATCHER).running = false;
@@ -181,6 +187,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
                     not_watched = LogOnce::default();
                     // What changed before the watch began.
                     retry = !(follower.follow)(Changed::Any);
+                    answers.announce();
                     answers.look();
                     last_look = Instant::now();
                 }
@@ -200,6 +207,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
         retry |= asked;
         if let Some(watched) = watch.as_ref().filter(|_| asked || last_check.elapsed() >= CHECK) {
             last_check = Instant::now();
+            answers.announce();
             if backend.place() != Some(watched.id()) {
                 // Another folder has come to the path, or will.
                 stop(&mut watch);
@@ -225,7 +233,8 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
             }
             continue;
         }
-        let follow_one = |profile: Option<&Name>| (follower.follow)(profile.map_or(Changed::Any, Changed::Profile));
+        let follow_one =
+            |profile: Option<&Name>| (follower.follow_surely)(profile.map_or(Changed::Any, Changed::Profile));
         let unanswered = answers.give(follow_one, follower.uses);
         let timeout = match (polled, alone) {
             (true, _) => Some(POLL.saturating_sub(last_look.elapsed())),

@@ -1,7 +1,7 @@
 //! Which processes run.
 
 /// Distinguishes the process that has this id now from earlier ones that had it: when it started, in the system's own unit. `None`
-/// if there is no such process, or only the rest of one.
+/// if there is no such process, or only the rest of one. 0: it runs, and that is all that is known.
 pub(crate) fn process_start(pid: u32) -> Option<u64> {
     system::start(pid)
 }
@@ -48,7 +48,7 @@ mod system {
             // The first thread may have ended before the others.
             Some(Stat { state: 'Z' | 'X', threads: ..=1, .. }) => None,
             Some(stat) => Some(stat.start),
-            None if fs::exists("/proc/self/stat").unwrap_or(false) => None,
+            // There is none, or this process may not look: then it is not known when that one started.
             None => super::posix::exists(pid).then_some(0),
         }
     }
@@ -61,8 +61,15 @@ mod system {
         // The kernel shortens names.
         let name = &name.as_bytes()[..name.len().min(15)];
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-        let names: Vec<Vec<u8>> =
-            threads.flatten().filter_map(|task| fs::read(task.path().join("comm")).ok()).collect();
+        let mut names = Vec::new();
+        for thread in threads {
+            match fs::read(thread.ok()?.path().join("comm")) {
+                Ok(name) => names.push(name),
+                // It has just ended.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
+                Err(_) => return None,
+            }
+        }
         Some((names.len(), names.iter().any(|found| found.trim_ascii_end() == name)))
     }
 

@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::id::{ProgramId, space};
@@ -15,6 +16,8 @@ use crate::sys::Place;
 
 /// How many files this process has had.
 static COUNT: AtomicU32 = AtomicU32::new(0);
+/// The exit handler has run: no file is created any more.
+static EXITED: AtomicBool = AtomicBool::new(false);
 /// The file, and whose it is: a forked child leaves its parent's.
 static CURRENT: Mutex<Option<(u32, PathBuf)>> = Mutex::new(None);
 
@@ -27,31 +30,37 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    /// Creates the file. `None`: it cannot be; this process works all the same, and is not found.
-    pub(crate) fn new(folder: &Path) -> Option<Self> {
+    /// Creates the file. Where it cannot be created, this process works all the same; `renew` tries again.
+    pub(crate) fn new(folder: &Path) -> Self {
         let programs = Place::new(folder.join(PROGRAMS));
         let id = ProgramId::of_this_process(COUNT.fetch_add(1, Ordering::Relaxed));
         let announced = Self { programs, id, file: Cell::default() };
         match announced.renew() {
-            Ok(()) => {
-                announced.sweep();
-                let path = announced.programs.path().join(id.to_string());
-                *lock(&CURRENT) = Some((process::id(), path));
-                Some(announced)
-            }
-            Err(error) => {
-                log::info!("other programs do not find this one: {error}");
-                None
-            }
+            Ok(()) => announced.sweep(),
+            Err(error) => log::info!("other programs do not find this one: {error}"),
         }
+        announced
     }
 
-    /// Creates the file if there is none: another process may have taken this one for ended.
-    pub(super) fn renew(&self) -> std::io::Result<()> {
+    /// Has the exit handler remove the file.
+    pub(crate) fn is_removed_at_exit(&self) {
+        *lock(&CURRENT) = Some((process::id(), self.programs.path().join(self.id.to_string())));
+    }
+
+    /// Creates the file if there is none: the folder may be another one by now, or another process may have taken this one for
+    /// ended.
+    pub(super) fn renew(&self) -> io::Result<()> {
+        if EXITED.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         let programs = self.programs.open_or_create()?;
         let name = self.id.to_string();
         if !programs.exists(&name) {
             self.file.set(programs.create_for_process(&name, &to_text(&ProgramFile::of_this_process()))?);
+            if EXITED.load(Ordering::SeqCst) {
+                // The exit handler came in between.
+                return programs.remove(&name);
+            }
         }
         Ok(())
     }
@@ -85,6 +94,7 @@ impl Drop for Announcement {
 
 /// The process ends: removes the file. The watcher's thread may still run, or have been killed.
 pub(crate) fn remove_announcement() {
+    EXITED.store(true, Ordering::SeqCst);
     if cfg!(windows) {
         // The system does so, and other threads may have been killed in the heap by now.
         return;

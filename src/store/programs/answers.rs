@@ -1,7 +1,9 @@
 //! What this process is asked, and what it has answered.
 #![forbid(unsafe_code)]
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::announcement::Announcement;
@@ -9,7 +11,7 @@ use super::question::{
     Answer, LARGEST, PROGRAMS, ProfileUse, Progress, Question, answer_name, is_question, parse, to_text,
 };
 use crate::name::Name;
-use crate::sys::{Found, Place};
+use crate::sys::{Folder, Found, Place};
 
 /// How often the answer is looked at that is not final, at first and later.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -31,8 +33,11 @@ struct Open {
     /// `None`: all.
     profile: Option<Name>,
     until: Instant,
+    /// How many answers there are, or were found to be.
     answers: u32,
     last: Option<Vec<ProfileUse>>,
+    /// Nothing is in progress any more, and the store was read after the question.
+    is_final: bool,
     due: Instant,
     pause: Duration,
 }
@@ -43,17 +48,33 @@ impl Answers {
         Self { folder: Place::new(folder.to_owned()), programs, announcement, open: Vec::new() }
     }
 
+    /// Sees to it that this process can be found.
+    pub(crate) fn announce(&self) {
+        if let Some(Err(error)) = self.announcement.as_ref().map(Announcement::renew) {
+            log::debug!("other programs do not find this one: {error}");
+        }
+    }
+
     /// A file of the state folder has come, changed or gone.
     pub(crate) fn note(&mut self, file: &str) {
         if !is_question(file) {
             return;
         }
         let known = self.open.iter().position(|open| open.name == file);
-        let found = self.folder.open().and_then(|folder| folder.read(file, LARGEST));
+        // Tried again: a descriptor may be missing for a moment, and nothing more is reported of the file.
+        let found = (0..5).find_map(|_| match self.folder.open().and_then(|folder| folder.read(file, LARGEST)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                sleep(Duration::from_millis(5));
+                None
+            }
+            other => Some(other.unwrap_or(Found::Nothing)),
+        });
         match (known, found) {
-            (Some(known), Ok(Found::Nothing)) => drop(self.open.swap_remove(known)),
-            (None, Ok(Found::Bytes(text, _))) => {
-                self.open.extend(parse(&text).and_then(|question| Open::new(file, question)))
+            (Some(known), Some(Found::Nothing)) => drop(self.open.swap_remove(known)),
+            (None, Some(Found::Bytes(text, modified))) => {
+                // It may have been left by a process that was killed. A time that has not come yet is a recent one.
+                let age = modified.elapsed().unwrap_or_default();
+                self.open.extend(parse(&text).and_then(|question| Open::new(file, question, age)));
             }
             _ => {}
         }
@@ -61,13 +82,13 @@ impl Answers {
 
     /// Looks which questions there are.
     pub(crate) fn look(&mut self) {
-        let names = self.folder.open().and_then(|folder| folder.names()).unwrap_or_default();
+        let Ok(names) = self.folder.open().and_then(|folder| folder.names()) else { return };
         self.open.retain(|open| names.contains(&open.name));
         names.iter().for_each(|name| self.note(name));
     }
 
-    /// Answers what is due. `follow` has the process go where the store says; `uses` says what it is doing then. Returns how
-    /// soon there is more to do.
+    /// Answers what is due. `follow` has the process go where the store says, and says whether it surely has; `uses` says what
+    /// it is doing then. Returns how soon there is more to do.
     pub(crate) fn give(
         &mut self,
         mut follow: impl FnMut(Option<&Name>) -> bool,
@@ -75,41 +96,36 @@ impl Answers {
     ) -> Option<Duration> {
         let (Some(announcement), false) = (&self.announcement, self.open.is_empty()) else { return None };
         let now = Instant::now();
-        self.open.retain(|open| now < open.until);
-        for open in self.open.iter_mut().filter(|open| !open.is_final() && open.due <= now) {
+        // What is over stays until its file is gone, so as not to begin again.
+        for open in self.open.iter_mut().filter(|open| !open.is_final && open.due <= now && now < open.until) {
             let profile = open.profile.as_ref();
-            // Once is enough: what changes later is noticed as ever.
-            let unreadable = open.last.is_none() && !follow(profile);
+            let has_followed = follow(profile);
             let mut uses = uses(profile);
-            if unreadable {
-                uses.iter_mut()
-                    .filter(|a_use| a_use.progress == Progress::Idle)
-                    .for_each(|a_use| a_use.progress = Progress::Unreadable);
+            if !has_followed {
+                let idle = uses.iter_mut().filter(|a_use| a_use.progress == Progress::Idle);
+                idle.for_each(|a_use| a_use.progress = Progress::Pending);
             }
+            let is_idle = uses.iter().all(|a_use| a_use.progress == Progress::Idle);
             open.due = now + open.pause;
             open.pause = (open.pause * 2).min(LONGEST_PAUSE);
             if open.last.as_ref() == Some(&uses) {
                 continue;
             }
-            let name = answer_name(&open.name, &announcement.id, open.answers);
-            let text = to_text(&Answer::new(uses.clone()));
-            let given = announcement
-                .renew()
-                .and_then(|()| self.programs.open())
-                .and_then(|programs| programs.create(&name, &text));
-            match given {
-                Ok(()) => (open.answers, open.last) = (open.answers + 1, (!unreadable).then_some(uses)),
+            match self.folder.open().and_then(|folder| open.give(&folder, &self.programs, announcement, &uses)) {
+                Ok(()) => (open.last, open.is_final) = (Some(uses), is_idle),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => open.answers += 1,
                 // Who asked sees that this process does not answer.
-                Err(error) => log::info!("a question of another program is not answered: {error}"),
+                Err(error) => log::debug!("a question of another program is not answered: {error}"),
             }
         }
-        let next = self.open.iter().filter(|open| !open.is_final()).map(|open| open.due).min()?;
+        let waiting = self.open.iter().filter(|open| !open.is_final && now < open.until);
+        let next = waiting.map(|open| open.due).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 }
 
 impl Open {
-    fn new(file: &str, question: Question) -> Option<Self> {
+    fn new(file: &str, question: Question, age: Duration) -> Option<Self> {
         let now = Instant::now();
         let profile = match question.profile {
             // No profile has a name that is none.
@@ -119,16 +135,28 @@ impl Open {
         Some(Self {
             name: file.to_owned(),
             profile,
-            until: now + Duration::from_millis(question.milliseconds).min(LONGEST),
+            until: now + Duration::from_millis(question.milliseconds).min(LONGEST).saturating_sub(age),
             answers: 0,
             last: None,
+            is_final: false,
             due: now,
             pause: SHORTEST_PAUSE,
         })
     }
 
-    /// Nothing is in progress any more, or that is not waited for.
-    fn is_final(&self) -> bool {
-        self.last.as_ref().is_some_and(|uses| uses.iter().all(|a_use| a_use.progress == Progress::Idle))
+    /// Writes the next answer. None stays behind a question that has gone.
+    fn give(
+        &mut self,
+        folder: &Folder,
+        programs: &Place,
+        announcement: &Announcement,
+        uses: &[ProfileUse],
+    ) -> io::Result<()> {
+        announcement.renew()?;
+        let programs = programs.open()?;
+        let name = answer_name(&self.name, &announcement.id, self.answers);
+        programs.create(&name, &to_text(&Answer::new(uses.to_vec())))?;
+        self.answers += 1;
+        if folder.exists(&self.name) { Ok(()) } else { programs.remove(&name) }
     }
 }

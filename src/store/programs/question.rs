@@ -15,7 +15,8 @@ pub(super) const PROGRAMS: &str = "programs";
 /// The largest file that is read.
 pub(super) const LARGEST: usize = 64 * 1024;
 /// How many profiles a program lists in an answer.
-pub(crate) const MOST_PROFILES: usize = 200;
+/// Each takes up to 600 bytes: a character of its name is six where it is escaped.
+pub(crate) const MOST_PROFILES: usize = 100;
 const FORMAT: u32 = 1;
 /// What the name of a question in the state folder begins with.
 const PREFIX: &str = "query-";

@@ -52,6 +52,15 @@ pub(crate) struct Surveyed {
 }
 
 impl Surveyed {
+    fn new(programs: &sys::Folder, id: &ProgramId, is_elsewhere: bool) -> Self {
+        // Unreadable: it is being written, or has just been removed.
+        let file = read::<ProgramFile>(programs, &id.to_string());
+        let (program, since) =
+            file.map_or_else(|| (String::new(), SystemTime::now()), |file| (file.program, file.since));
+        let (answer, settled_after) = (None, None);
+        Self { pid: id.pid, program, since, answer, settled_after, is_stopped: false, is_elsewhere }
+    }
+
     /// The profiles that it has open, if it has answered.
     pub(crate) fn uses(&self) -> Option<&[ProfileUse]> {
         self.answer.as_ref().map(|(_, uses)| &uses[..])
@@ -112,20 +121,7 @@ impl<'a> Survey<'a> {
                 let _ = programs.remove(&name);
                 continue;
             }
-            // Unreadable: it is being written, or has just been removed.
-            let file = read::<ProgramFile>(&programs, &name);
-            let (program, since) =
-                file.map_or_else(|| (String::new(), SystemTime::now()), |file| (file.program, file.since));
-            let surveyed = Surveyed {
-                pid: id.pid,
-                program,
-                since,
-                answer: None,
-                settled_after: None,
-                is_stopped: false,
-                is_elsewhere: runs.is_none(),
-            };
-            self.asked.insert(id, surveyed);
+            self.asked.insert(id, Surveyed::new(&programs, &id, runs.is_none()));
         }
         if let Ok(folder) = self.folder.open() {
             folder.names()?.iter().filter(|name| is_question(name)).for_each(|name| remove_stale(&folder.0, name));
@@ -141,7 +137,9 @@ impl<'a> Survey<'a> {
         let programs = self.programs.open()?;
         let names = programs.names()?;
         for (id, number) in names.iter().filter_map(|name| answer_of(name, &self.name)) {
-            let Some(surveyed) = self.asked.get_mut(&id) else { continue };
+            // One that answers without having been found had its file removed, and has it again now.
+            let is_elsewhere = || id.runs(self.space).is_none();
+            let surveyed = self.asked.entry(id).or_insert_with(|| Surveyed::new(&programs, &id, is_elsewhere()));
             if surveyed.answer.as_ref().is_none_or(|(last, _)| *last < number)
                 && let Some(answer) = read::<Answer>(&programs, &answer_name(&self.name, &id, number))
             {
