@@ -171,6 +171,23 @@ fn a_file_that_a_process_may_be_reading_is_never_written_to() {
 }
 
 #[test]
+fn helper_removes_the_folder() {
+    let Some(folder) = begin() else { return };
+    let _object = open();
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Nothing comes back into a folder that is being removed, as a test's temporary folder is.
+#[test]
+fn a_folder_can_be_removed_while_a_program_uses_it() {
+    for _ in 0..100 {
+        let (_place, folder) = place();
+        helper("helper_removes_the_folder", &folder).run();
+        assert!(!folder.exists());
+    }
+}
+
+#[test]
 fn a_folder_that_vanishes_is_created_again() {
     let (_place, folder) = place();
     helper("helper_sees_the_folder_vanish", &folder).run();

@@ -173,12 +173,17 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
     let mut last_look = Instant::now();
     let mut last_check = Instant::now();
     let mut last_attempt: Option<Instant> = None;
+    let mut announced_in = None;
     let mut alone_since = None;
     loop {
         if watch.is_none() && last_attempt.is_none_or(|last| last.elapsed() >= CHECK) {
             last_attempt = Some(Instant::now());
             match backend.watch(&waker, filter(backend, follower)) {
                 Ok(begun) => {
+                    // Not in the first one, where the announcement was made just now.
+                    if announced_in.replace(begun.id()).is_some_and(|before| before != begun.id()) {
+                        answers.announce();
+                    }
                     lock(&WATCHER).watched = Some(begun.id());
                     watch = Some(begun);
                     last_check = Instant::now();
@@ -187,7 +192,6 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
                     not_watched = LogOnce::default();
                     // What changed before the watch began.
                     retry = !(follower.follow)(Changed::Any);
-                    answers.announce();
                     answers.look();
                     last_look = Instant::now();
                 }
@@ -207,7 +211,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
         retry |= asked;
         if let Some(watched) = watch.as_ref().filter(|_| asked || last_check.elapsed() >= CHECK) {
             last_check = Instant::now();
-            answers.announce();
+            answers.check_announcement();
             if backend.place() != Some(watched.id()) {
                 // Another folder has come to the path, or will.
                 stop(&mut watch);

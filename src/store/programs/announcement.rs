@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::id::{ProgramId, space};
 use super::question::{PROGRAMS, ProgramFile, to_text};
 use crate::sync::lock;
-use crate::sys::Place;
+use crate::sys::{Folder, Place};
 
 /// How many files this process has had.
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -35,7 +35,7 @@ impl Announcement {
         let programs = Place::new(folder.join(PROGRAMS));
         let id = ProgramId::of_this_process(COUNT.fetch_add(1, Ordering::Relaxed));
         let announced = Self { programs, id, file: Cell::default() };
-        match announced.renew() {
+        match announced.programs.open_or_create().and_then(|programs| announced.create_in(&programs)) {
             Ok(()) => announced.sweep(),
             Err(error) => log::info!("other programs do not find this one: {error}"),
         }
@@ -48,12 +48,20 @@ impl Announcement {
     }
 
     /// Creates the file if there is none: the folder may be another one by now, or another process may have taken this one for
-    /// ended.
+    /// ended. A state folder that was removed does not come back.
     pub(super) fn renew(&self) -> io::Result<()> {
         if EXITED.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let programs = self.programs.open_or_create()?;
+        self.create_in(&self.programs.open_or_create_in_parent()?)
+    }
+
+    /// Whether the file is there, as far as can be seen.
+    pub(super) fn exists(&self) -> bool {
+        self.programs.open().is_ok_and(|programs| programs.exists(&self.id.to_string()))
+    }
+
+    fn create_in(&self, programs: &Folder) -> io::Result<()> {
         let name = self.id.to_string();
         if !programs.exists(&name) {
             self.file.set(programs.create_for_process(&name, &to_text(&ProgramFile::of_this_process()))?);
@@ -108,4 +116,26 @@ pub(crate) fn remove_announcement() {
 /// Where this process is announced. A forked child sets it to `None`: the file is its parent's.
 pub(crate) fn lock_announcement_for_fork() -> MutexGuard<'static, Option<(u32, PathBuf)>> {
     lock(&CURRENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_state_folder_does_not_come_back() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("state");
+        let announced = Announcement::new(&folder);
+        let file = folder.join(PROGRAMS).join(announced.id.to_string());
+        assert!(file.exists());
+
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(announced.renew().is_err());
+        assert!(!folder.exists());
+
+        Place::new(folder).open_or_create().unwrap();
+        announced.renew().unwrap();
+        assert!(file.exists());
+    }
 }

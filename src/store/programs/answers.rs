@@ -16,6 +16,8 @@ use crate::sys::{Folder, Found, Place};
 /// How often the answer is looked at that is not final, at first and later.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// How long the announcement's file has to be missing before it is made again.
+const SHORTEST_ABSENCE: Duration = Duration::from_secs(1);
 /// The longest time for which a question is remembered.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -25,6 +27,8 @@ pub(crate) struct Answers {
     programs: Place,
     announcement: Option<Announcement>,
     open: Vec<Open>,
+    /// Since when the announcement's file is not there.
+    missing_since: Option<Instant>,
 }
 
 /// A question whose file is there, or was when it was last looked for.
@@ -45,7 +49,17 @@ struct Open {
 impl Answers {
     pub(crate) fn new(folder: &Path, announcement: Option<Announcement>) -> Self {
         let programs = Place::new(folder.join(PROGRAMS));
-        Self { folder: Place::new(folder.to_owned()), programs, announcement, open: Vec::new() }
+        Self { folder: Place::new(folder.to_owned()), programs, announcement, open: Vec::new(), missing_since: None }
+    }
+
+    /// Looks from time to time whether this process can be found. What has just gone may be a folder that is being removed: a
+    /// file that comes back into that would be in the way.
+    pub(crate) fn check_announcement(&mut self) {
+        if self.announcement.as_ref().is_none_or(Announcement::exists) {
+            self.missing_since = None;
+        } else if self.missing_since.get_or_insert_with(Instant::now).elapsed() >= SHORTEST_ABSENCE {
+            self.announce();
+        }
     }
 
     /// Sees to it that this process can be found.

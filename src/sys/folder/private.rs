@@ -26,15 +26,17 @@ pub(super) fn missing(folder: &Path) -> io::Result<(Vec<&Path>, &Path)> {
 /// Creates a folder and its missing parents, for the user alone, whatever the umask is.
 pub(super) fn create_private(folder: &Path) -> io::Result<()> {
     let (missing, _) = missing(folder)?;
-    for folder in missing.into_iter().rev() {
-        match os::mkdir(folder, Mode::RWXU) {
-            Ok(()) => set_private_mode(os::CWD, folder, Mode::RWXU)?,
-            // Another process was faster.
-            Err(rustix::io::Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
+    missing.into_iter().rev().try_for_each(create_one)
+}
+
+/// Creates a folder whose parent exists.
+pub(super) fn create_one(folder: &Path) -> io::Result<()> {
+    match os::mkdir(folder, Mode::RWXU) {
+        Ok(()) => set_private_mode(os::CWD, folder, Mode::RWXU),
+        // Another process was faster.
+        Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Gives what was just created the mode that the umask may have reduced.

@@ -22,7 +22,7 @@ use rustix::process::{Resource, geteuid, getrlimit};
 use super::file_systems::{EXT4, notifies};
 use super::id::FolderId;
 use super::lock::LockFile;
-use super::private::{create_file, create_private, missing, refusal, set_private_mode};
+use super::private::{create_file, create_one, create_private, missing, refusal, set_private_mode};
 use crate::sys::Found;
 
 /// How long another process may repair the folder.
@@ -95,9 +95,18 @@ impl Place {
 
     /// Opens the folder. Creates it and its missing parents if it does not exist.
     pub(crate) fn open_or_create(&self) -> io::Result<Folder> {
+        self.open_or(create_private)
+    }
+
+    /// Opens the folder. Creates it if its parent exists.
+    pub(crate) fn open_or_create_in_parent(&self) -> io::Result<Folder> {
+        self.open_or(create_one)
+    }
+
+    fn open_or(&self, create: fn(&Path) -> io::Result<()>) -> io::Result<Folder> {
         for _ in 0..10 {
             match self.open() {
-                Err(error) if error.kind() == ErrorKind::NotFound => create_private(&self.path)?,
+                Err(error) if error.kind() == ErrorKind::NotFound => create(&self.path)?,
                 // Another process creates it, under a umask that takes the owner's permissions.
                 Err(error) if error.raw_os_error() == Some(libc::EACCES) => sleep(Duration::from_millis(2)),
                 other => return other.and_then(Folder::passable),

@@ -117,6 +117,16 @@ impl Place {
                 if let Some(parent) = self.path.parent() {
                     fs::create_dir_all(parent)?;
                 }
+                self.open_or_create_in_parent()
+            }
+            other => other,
+        }
+    }
+
+    /// Opens the folder. Creates it if its parent exists.
+    pub(crate) fn open_or_create_in_parent(&self) -> io::Result<Folder> {
+        match self.open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 create_for_owner_only(&self.path)?;
                 self.open()
             }
