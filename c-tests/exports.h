@@ -22,6 +22,9 @@
     X(MapiOfflineWaitUtf16, "MapiOfflineWaitUtf16@12", HRESULT, (const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulState, ULONG ulMilliseconds)) \
     X(MapiOfflineSettleUtf8, "MapiOfflineSettleUtf8@12", HRESULT, (const MAPIOFFLINE_CHAR8 *pszProfileName, ULONG ulMilliseconds, ULONG *pulPrograms)) \
     X(MapiOfflineSettleUtf16, "MapiOfflineSettleUtf16@12", HRESULT, (const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulMilliseconds, ULONG *pulPrograms)) \
+    X(MapiOfflineSetDelivery, "MapiOfflineSetDelivery@4", HRESULT, (ULONG ulDelivery)) \
+    X(MapiOfflineDispatch, "MapiOfflineDispatch@12", HRESULT, (ULONG ulMost, ULONG ulMilliseconds, ULONG *pulDispatched)) \
+    X(MapiOfflineGetDispatchHandle, "MapiOfflineGetDispatchHandle@4", HRESULT, (ptrdiff_t *pHandle)) \
     X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext))
 
 #endif /* TEST_EXPORTS_H */

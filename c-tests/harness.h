@@ -52,6 +52,9 @@ int with_shared_store(void);
 /* The most threads that the watcher of the shared store has; 0 without one. */
 int most_watchers(void);
 const char *state_folder_path(void);
+/* Whether MAPIOFFLINE_TEST_DELIVERY=pumped is set: a thread of the harness, as of a host's, runs what others leave to notifier
+ * threads. */
+int with_pumped_delivery(void);
 
 /* ---- cases --------------------------------------------------------------------------------------------------------- */
 

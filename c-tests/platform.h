@@ -76,6 +76,9 @@ int under_qemu(void);
 void nap(int milliseconds);
 /* The number of threads of this process. */
 int threads_of_process(void);
+/* Whether what MapiOfflineGetDispatchHandle gave is ready, or becomes so within that time. */
+int handle_is_ready(ptrdiff_t handle, int milliseconds);
+
 /* Name and stack size of the calling thread. */
 void name_of_thread(char *name, size_t size);
 size_t stack_of_thread(void);

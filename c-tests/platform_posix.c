@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -264,6 +265,14 @@ int threads_of_process(void) {
         closedir(tasks);
     }
     return count;
+}
+
+int handle_is_ready(ptrdiff_t handle, int milliseconds) {
+    struct pollfd polled;
+    polled.fd = (int)handle;
+    polled.events = POLLIN;
+    polled.revents = 0;
+    return poll(&polled, 1, milliseconds) == 1 && (polled.revents & POLLIN) != 0;
 }
 
 void name_of_thread(char *name, size_t size) {

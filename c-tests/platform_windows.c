@@ -272,6 +272,10 @@ int threads_of_process(void) {
     return count;
 }
 
+int handle_is_ready(ptrdiff_t handle, int milliseconds) {
+    return WaitForSingleObject((HANDLE)handle, (DWORD)milliseconds) == WAIT_OBJECT_0;
+}
+
 void name_of_thread(char *name, size_t size) {
     name_of(GetCurrentThread(), name, size);
 }

@@ -51,6 +51,8 @@
  * Threads.  Every function and method may be called on any thread, and from Notify. Notify is called on a thread of the
  * library or on the one that called SetCurrentState with BLOCK, with no lock of the library held, and for one
  * registration never on two threads at once. No C++ exception may leave a client's method: it ends the process.
+ * A host that wants Notify on a thread of its own, such as that of a window, calls MapiOfflineSetDelivery, and dispatches changes
+ * by MapiOfflineDispatch when MapiOfflineGetDispatchHandle's handle is ready (docs/event-loops.md).
  * A thread of the library blocks asynchronous signals; SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS and SIGABRT stay
  * as the program has them. A program that is started from Notify on such a thread inherits that mask, and would ignore
  * SIGTERM: start it with an empty mask (posix_spawnattr_setsigmask and POSIX_SPAWN_SETSIGMASK, or sigprocmask between

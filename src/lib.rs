@@ -31,6 +31,7 @@ mod change;
 mod client;
 mod com;
 mod deliver;
+mod delivery;
 mod error;
 mod exit;
 mod guard;
@@ -49,6 +50,7 @@ mod trace;
 
 pub use change::{Change, Phase};
 pub use client::{Builder, OfflineObject, Subscription, set_strict_hosting};
+pub use delivery::{Delivery, DispatchHandle, dispatch, dispatch_handle, set_delivery};
 pub use error::{Error, ErrorKind};
 pub use registration::Barrier;
 pub use state::{Capabilities, State};

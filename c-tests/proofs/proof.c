@@ -83,7 +83,8 @@ HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *adv
            MapiOfflineCreateUtf8(0, &a, 0, object) | MapiOfflineGetGlobalUtf16(0, object) |
            MapiOfflineGetGlobalUtf8(0, object) | MapiOfflineSetLogCallback(0, 0, 0) |
            MapiOfflineGetStoreStatus(0, 0, 0, 0, 0, 0, 0) | MapiOfflineWaitUtf8(0, 1, 0) | MapiOfflineWaitUtf16(0, 1, 0) |
-           MapiOfflineSettleUtf8(0, 0, 0) | MapiOfflineSettleUtf16(0, 0, 0);
+           MapiOfflineSettleUtf8(0, 0, 0) | MapiOfflineSettleUtf16(0, 0, 0) |
+           MapiOfflineSetDelivery(0) | MapiOfflineDispatch(0, 0, 0) | MapiOfflineGetDispatchHandle(0);
 }
 
 /* The call that the library makes. */

@@ -484,6 +484,89 @@ CASE(fork_waits_for_a_thread_that_the_library_starts, decision, "D 13") {
     release_last(busy);
 }
 
+/* Its own changes are its host's to dispatch, and wake its host alone. */
+CASE(nothing_waits_for_the_host_in_a_forked_child, decision, "D 67") {
+    IMAPIOfflineMgr *object;
+    ptrdiff_t handle = -1;
+    ULONG dispatched = POISON;
+    pid_t child;
+    need_extension(MapiOfflineDispatch);
+    skip_under_qemu_where_profiles_are_shared();
+    check_ok(lib.MapiOfflineSetDelivery(MAPIOFFLINE_DELIVERY_PUMPED));
+    check_ok(lib.MapiOfflineGetDispatchHandle(&handle));
+    object = create_object(profile(), NULL, BOTH, NULL);
+    check_ok(set_async(object, OFFLINE));
+    child = fork();
+    if (child == 0) {
+        int before = failures_so_far();
+        ptrdiff_t own = -1;
+        check_ok(lib.MapiOfflineDispatch(0xFFFFFFFF, 0, &dispatched));
+        check_eq(dispatched, 0);
+        check_state(object, ONLINE);
+        check_ok(lib.MapiOfflineGetDispatchHandle(&own));
+        check(own != handle);
+        check(!handle_is_ready(own, 0));
+        check_ok(set_async(object, OFFLINE));
+        check(handle_is_ready(own, 0));
+        check_ok(lib.MapiOfflineDispatch(0xFFFFFFFF, 0, &dispatched));
+        check_eq(dispatched, 1);
+        check_state(object, OFFLINE);
+        check(!handle_is_ready(own, 0));
+        child_exits(before);
+    }
+    check_eq(exit_of(child), 0);
+    check(handle_is_ready(handle, 0));
+    check_ok(lib.MapiOfflineDispatch(0xFFFFFFFF, 0, &dispatched));
+    check_eq(dispatched, 1);
+    check(!handle_is_ready(handle, 0));
+    check_ok(lib.MapiOfflineSetDelivery(MAPIOFFLINE_DELIVERY_NOTIFIERS));
+    release_last(object);
+}
+
+static void fork_and_dispatch(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    struct forking *forking = (struct forking *)self->context;
+    if (notification->NotifyType == START && forking->pid == -1) {
+        forking->pid = fork();
+        forking->in_child = forking->pid == 0;
+    }
+}
+
+/* The dispatch goes on in the child as a return from it. */
+CASE(fork_from_a_dispatched_notify, decision, "D 67") {
+    IMAPIOfflineMgr *object;
+    struct sink sink;
+    struct forking forking;
+    ULONG dispatched = POISON;
+    int before = failures_so_far();
+    need_extension(MapiOfflineDispatch);
+    skip_under_qemu_where_profiles_are_shared();
+    check_ok(lib.MapiOfflineSetDelivery(MAPIOFFLINE_DELIVERY_PUMPED));
+    object = create_object(profile(), NULL, BOTH, NULL);
+    memset(&forking, 0, sizeof(forking));
+    forking.pid = -1;
+    sink_init(&sink);
+    sink.hook = fork_and_dispatch;
+    sink.context = &forking;
+    advise(object, &sink, 0);
+    check_ok(set_async(object, OFFLINE));
+    check_ok(lib.MapiOfflineDispatch(0xFFFFFFFF, 0, &dispatched));
+    check_eq(dispatched, 1);
+    if (forking.in_child) {
+        check_eq(sink_count(&sink), 1);
+        check_state(object, ONLINE);
+        check_ok(set_async(object, OFFLINE));
+        check_ok(lib.MapiOfflineDispatch(0xFFFFFFFF, 0, &dispatched));
+        check_eq(dispatched, 1);
+        check_eq(sink_count(&sink), 4);
+        child_exits(before);
+    }
+    check_eq(exit_of(forking.pid), 0);
+    check_received1(&sink, OFFLINE);
+    check_ok(lib.MapiOfflineSetDelivery(MAPIOFFLINE_DELIVERY_NOTIFIERS));
+    release_last(object);
+    check(sink_released(&sink));
+}
+
 #else /* Windows has no fork. CMake finds the cases above. */
 
 #define WITHOUT_FORK(name) \
@@ -498,5 +581,7 @@ WITHOUT_FORK(queued_transition_does_not_cross_a_fork)
 WITHOUT_FORK(fork_after_the_last_release_from_notify)
 WITHOUT_FORK(fork_under_load)
 WITHOUT_FORK(fork_waits_for_a_thread_that_the_library_starts)
+WITHOUT_FORK(nothing_waits_for_the_host_in_a_forked_child)
+WITHOUT_FORK(fork_from_a_dispatched_notify)
 
 #endif

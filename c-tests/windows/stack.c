@@ -22,7 +22,7 @@ int stack_faults;
 #endif
 
 /* The number of checked calls below. Shows that none of them is left out. */
-enum { OF_HEADER = 46, OF_OTHERS = 20 };
+enum { OF_HEADER = 49, OF_OTHERS = 20 };
 
 static int lines_heard;
 
@@ -40,6 +40,7 @@ static void through_the_header(void) {
     MAPIOFFLINE_ADVISEINFO info;
     void *offline = NULL;
     ULONG number = 0;
+    ptrdiff_t handle = 0;
     memset(&create, 0, sizeof(create));
     memset(&info, 0, sizeof(info));
     create.ulSize = sizeof(create);
@@ -76,6 +77,9 @@ static void through_the_header(void) {
     (void)BALANCED(MapiOfflineWaitUtf8("Stack", MAPIOFFLINE_STATE_ONLINE, 0));
     (void)BALANCED(MapiOfflineSettleUtf16(utf16, 10000, &number));
     (void)BALANCED(MapiOfflineSettleUtf8("Stack", 10000, &number));
+    (void)BALANCED(MapiOfflineSetDelivery(MAPIOFFLINE_DELIVERY_NOTIFIERS));
+    (void)BALANCED(MapiOfflineDispatch(0, 0, &number));
+    (void)BALANCED(MapiOfflineGetDispatchHandle(&handle));
     (void)BALANCED(IMAPIOfflineMgr_QueryInterface(manager, NEIGHBOUR_REF(IID_IMAPIOffline), &offline));
     (void)BALANCED(IMAPIOffline_AddRef((IMAPIOffline *)offline));
     (void)BALANCED(IMAPIOffline_Release((IMAPIOffline *)offline));

@@ -119,6 +119,40 @@ HRESULT STDMETHODCALLTYPE MapiOfflineSettleUtf8(const MAPIOFFLINE_CHAR8 *pszProf
 /* MapiOfflineSettleUtf8 with the name in UTF-16, whatever wchar_t is. */
 HRESULT STDMETHODCALLTYPE MapiOfflineSettleUtf16(const MAPIOFFLINE_CHAR16 *pszProfileName, ULONG ulMilliseconds, ULONG *pulPrograms);
 
+/* Chooses on which threads Notify runs for changes that are accepted from now on, in the whole process: ulDelivery is
+ * MAPIOFFLINE_DELIVERY_NOTIFIERS (threads of the library, the default) or MAPIOFFLINE_DELIVERY_PUMPED (a thread of the host that
+ * calls MapiOfflineDispatch). SetCurrentState with BLOCK notifies on the calling thread in either case.
+ *
+ * A change that waits for MapiOfflineDispatch has been accepted and has not begun: GetCurrentState gives the old state, and the
+ * object's tree is busy (E_PENDING) until it is dispatched. Changes of other programs wait likewise, and are coalesced to the
+ * last. What was accepted before this call stays where it was. In a forked child nothing waits, and the choice stays.
+ *
+ * Returns S_OK; E_INVALIDARG (another number); E_FAIL while a Windows process shuts down. Callable on any thread. */
+HRESULT STDMETHODCALLTYPE MapiOfflineSetDelivery(ULONG ulDelivery);
+
+/* Runs the changes that wait for the host, on the calling thread: Notify of all three phases of one, then of the next. Order,
+ * and what Unadvise guarantees, are as on a notifier thread.
+ *
+ * ulMost: how many changes to run at most; 0xFFFFFFFF is all that wait when the call begins. A change that is asked for
+ * meanwhile, from Notify for one, waits for the next call. ulMilliseconds: how long to wait for the first one where none waits;
+ * 0 does not wait; 0xFFFFFFFF is for ever. pulDispatched: receives how many were run, also 0; may be null.
+ *
+ * Returns S_OK, whether any was run or not; E_PENDING (called from Notify with a time to wait: it could wait for itself); E_FAIL
+ * while a Windows process shuts down. Callable on any thread, on several at once, and from Notify, where it runs changes of other
+ * trees. */
+HRESULT STDMETHODCALLTYPE MapiOfflineDispatch(ULONG ulMost,
+                                              ULONG ulMilliseconds,
+                                              ULONG *pulDispatched);
+
+/* Gives what an event loop waits for: it is ready while a change waits for MapiOfflineDispatch. pHandle: receives a
+ * descriptor to poll for reading, or on Windows an event (HANDLE); -1 after every failure. It is the same one in each call, and
+ * stays open until the process ends. It is the library's: the host neither reads, writes, resets nor closes it. A forked child
+ * asks for its own.
+ *
+ * Returns S_OK; E_INVALIDARG (pHandle is null); E_FAIL (there is no descriptor left, or a Windows process shuts down). Callable on
+ * any thread. */
+HRESULT STDMETHODCALLTYPE MapiOfflineGetDispatchHandle(ptrdiff_t *pHandle);
+
 /* Sends log lines to pfnCallback instead of to stderr; a null pfnCallback ends that. After this returns, another thread may
  * still call the previous callback for a line that it had begun.
  *

@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use super::convert::Text;
 use super::objects;
+use super::pumping;
 use super::result::{export, init, trace_number, unless_shutting_down};
-use super::waiting;
+use super::{status, waiting};
 use crate::abi::*;
 use crate::guard::ends_process_on_unwind;
-use crate::registration::barrier;
-use crate::store::{self, WatchMode};
 use crate::trace::invalid;
 use crate::{com, logging, profile};
 
@@ -172,33 +171,9 @@ pub unsafe extern "system" fn MapiOfflineGetStoreStatus(
         pszLastError as usize,
         cbLastError as usize,
     ];
-    export("MapiOfflineGetStoreStatus", arguments, || {
-        unless_shutting_down()?;
-        let chosen = store::chosen();
-        let status = store::status();
-        let kind = match chosen {
-            None => 0,
-            Some(None) => 1,
-            Some(Some(_)) => 2,
-        };
-        let watch = match status.watch {
-            None => 0,
-            Some(WatchMode::Watched) => 1,
-            Some(WatchMode::Polled(_)) => 2,
-            Some(WatchMode::WatchedAndPolled) => 3,
-        };
-        let folder = chosen.flatten().map(|path| path.to_string_lossy()).unwrap_or_default();
-        // SAFETY: C's contract.
-        unsafe {
-            for (out, value) in [(pulStore, kind), (pulWatch, watch), (pulBarrier, barrier() as ULONG)] {
-                if !out.is_null() {
-                    out.write_unaligned(value);
-                }
-            }
-            write_text(pszFolder, cbFolder, &folder);
-            write_text(pszLastError, cbLastError, status.last_error.as_deref().unwrap_or_default());
-        }
-        Ok(())
+    // SAFETY: C's contract.
+    export("MapiOfflineGetStoreStatus", arguments, || unsafe {
+        status::store([pulStore, pulWatch, pulBarrier], (pszFolder, cbFolder), (pszLastError, cbLastError))
     })
 }
 
@@ -276,18 +251,52 @@ pub unsafe extern "system" fn MapiOfflineSettleUtf16(
     })
 }
 
-/// Writes as many whole characters as fit, and a zero.
+/// Chooses on which threads Notify runs for changes that are accepted from now on, in the whole process: ulDelivery is
+/// MAPIOFFLINE_DELIVERY_NOTIFIERS (threads of the library, the default) or MAPIOFFLINE_DELIVERY_PUMPED (a thread of the host that
+/// calls MapiOfflineDispatch). SetCurrentState with BLOCK notifies on the calling thread in either case.
 ///
-/// # Safety
-/// `buffer` is null or may be written for `size` bytes.
-unsafe fn write_text(buffer: *mut MAPIOFFLINE_CHAR8, size: ULONG, text: &str) {
-    let Some(room) = (size as usize).checked_sub(1).filter(|_| !buffer.is_null()) else { return };
-    let length = (0..=room.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    // SAFETY: as the caller says; the text and the zero fit.
-    unsafe {
-        buffer.cast::<u8>().copy_from_nonoverlapping(text.as_ptr(), length);
-        buffer.cast::<u8>().add(length).write(0);
-    }
+/// A change that waits for MapiOfflineDispatch has been accepted and has not begun: GetCurrentState gives the old state, and the
+/// object's tree is busy (E_PENDING) until it is dispatched. Changes of other programs wait likewise, and are coalesced to the
+/// last. What was accepted before this call stays where it was. In a forked child nothing waits, and the choice stays.
+///
+/// Returns S_OK; E_INVALIDARG (another number); E_FAIL while a Windows process shuts down. Callable on any thread.
+#[unsafe(no_mangle)]
+pub extern "system" fn MapiOfflineSetDelivery(ulDelivery: ULONG) -> HRESULT {
+    export("MapiOfflineSetDelivery", [ulDelivery as usize], || pumping::set_delivery(ulDelivery))
+}
+
+/// Runs the changes that wait for the host, on the calling thread: Notify of all three phases of one, then of the next. Order,
+/// and what Unadvise guarantees, are as on a notifier thread.
+///
+/// ulMost: how many changes to run at most; 0xFFFFFFFF is all that wait when the call begins. A change that is asked for
+/// meanwhile, from Notify for one, waits for the next call. ulMilliseconds: how long to wait for the first one where none waits;
+/// 0 does not wait; 0xFFFFFFFF is for ever. pulDispatched: receives how many were run, also 0; may be null.
+///
+/// Returns S_OK, whether any was run or not; E_PENDING (called from Notify with a time to wait: it could wait for itself); E_FAIL
+/// while a Windows process shuts down. Callable on any thread, on several at once, and from Notify, where it runs changes of other
+/// trees.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineDispatch(
+    ulMost: ULONG,
+    ulMilliseconds: ULONG,
+    pulDispatched: *mut ULONG,
+) -> HRESULT {
+    let arguments = [ulMost as usize, ulMilliseconds as usize, pulDispatched as usize];
+    // SAFETY: C's contract.
+    export("MapiOfflineDispatch", arguments, || unsafe { pumping::dispatch(ulMost, ulMilliseconds, pulDispatched) })
+}
+
+/// Gives what an event loop waits for: it is ready while a change waits for MapiOfflineDispatch. pHandle: receives a
+/// descriptor to poll for reading, or on Windows an event (HANDLE); -1 after every failure. It is the same one in each call, and
+/// stays open until the process ends. It is the library's: the host neither reads, writes, resets nor closes it. A forked child
+/// asks for its own.
+///
+/// Returns S_OK; E_INVALIDARG (pHandle is null); E_FAIL (there is no descriptor left, or a Windows process shuts down). Callable on
+/// any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn MapiOfflineGetDispatchHandle(pHandle: *mut isize) -> HRESULT {
+    // SAFETY: C's contract.
+    export("MapiOfflineGetDispatchHandle", [pHandle as usize], || unsafe { pumping::handle(pHandle) })
 }
 
 /// Receives the library's log lines. Called with no lock of the library held, on the thread that logs the line, and on

@@ -8,6 +8,10 @@ mod exports;
 mod extensions;
 mod methods;
 mod objects;
+#[cfg(feature = "c-exports")]
+mod pumping;
 mod result;
+#[cfg(feature = "c-exports")]
+mod status;
 #[cfg(feature = "c-exports")]
 mod waiting;

@@ -44,6 +44,6 @@ pub(super) unsafe fn settle(text: Text, ulMilliseconds: ULONG, pulPrograms: *mut
 }
 
 /// The largest number is for ever.
-fn duration(ulMilliseconds: ULONG) -> Duration {
+pub(super) fn duration(ulMilliseconds: ULONG) -> Duration {
     if ulMilliseconds == ULONG::MAX { Duration::MAX } else { Duration::from_millis(ulMilliseconds.into()) }
 }

@@ -1,7 +1,9 @@
 //! Who runs a transition. Knows nothing of what it runs.
 
 mod executor;
+mod executors;
 mod notifier_pool;
+mod pump;
 
 pub(crate) use executor::{Executor, Reservation};
-pub(crate) use notifier_pool::{NotifierPool, PoolForkGuard};
+pub(crate) use executors::{Executors, ExecutorsForkGuard};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::profile::{Job, Profile, ProfileState};
 use super::registry::Registry;
-use super::run::{NOTIFIERS, start};
+use super::run::{EXECUTORS, start};
 use super::update::read_stored;
 use super::uses::uses;
 use crate::deliver::{Executor as _, Reservation};
@@ -82,7 +82,7 @@ fn follow_at_once(folded: &Name) -> bool {
         // Of a record nothing is logged, and nothing restored.
         state.adopt(Stored::Record(record));
     }
-    go(profile, || NOTIFIERS.reserve_idle().ok_or(ErrorKind::Failed))
+    go(profile, || EXECUTORS.reserve_idle().ok_or(ErrorKind::Failed))
 }
 
 /// Goes where the store says, which another process may have changed. False: that has to be tried again.
@@ -121,7 +121,7 @@ fn read_and_go(profile: &'static Profile) -> Followed {
         state.model.has_global() && !written
     };
     read_stored(profile, is_idle);
-    Followed { followed: go(profile, || NOTIFIERS.reserve()), skipped: skipped.get() }
+    Followed { followed: go(profile, || EXECUTORS.reserve()), skipped: skipped.get() }
 }
 
 /// Goes to the state that is known to be stored.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use super::profile::{Job, ProfileState};
 use super::registry::Registry;
 use super::run;
-use crate::deliver::PoolForkGuard;
+use crate::deliver::ExecutorsForkGuard;
 use crate::model::Abandoned;
 use crate::registration::choose_barrier;
 use crate::sys::{self, Thread};
@@ -21,7 +21,7 @@ struct ForkLocks {
     logging: logging::ForkGuard,
     registry: MutexGuard<'static, Registry>,
     watcher: Option<store::WatcherForkGuard>,
-    notifiers: PoolForkGuard<Job>,
+    executors: ExecutorsForkGuard<Job>,
 }
 
 thread_local! {
@@ -36,7 +36,7 @@ extern "C" fn prepare() {
     let mut registry = Registry::lock();
     registry.lock_profiles();
     let watcher = Some(store::lock_for_fork());
-    let locks = ForkLocks { logging, registry, watcher, notifiers: run::lock_notifiers_for_fork() };
+    let locks = ForkLocks { logging, registry, watcher, executors: run::lock_executors_for_fork() };
     LOCKS.set(Some(ManuallyDrop::new(locks)));
 }
 
@@ -55,7 +55,7 @@ extern "C" fn child() {
             // Unlocked at once: trees that end below lose interest in changes, which locks the watcher.
             watcher.abandon();
         }
-        locks.notifiers.abandon_idle();
+        locks.executors.abandon();
         locks.registry.fork_guards.each(|state| state.after_fork_in_child());
         locks.registry.fork_guards.release();
         locks.registry.abandon_forgotten();

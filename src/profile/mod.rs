@@ -9,6 +9,7 @@ mod open;
 #[expect(clippy::module_inception, reason = "the profile itself, beside what is done with it")]
 mod profile;
 mod profiles;
+mod pumping;
 mod registry;
 mod release;
 mod run;
@@ -24,4 +25,5 @@ pub(crate) use hosting::set_strict_hosting;
 pub(crate) use object_handle::ObjectHandle;
 pub(crate) use open::{Creation, create, global, open};
 pub(crate) use profile::{Identity, Offline};
+pub(crate) use pumping::{dispatch, dispatch_handle, set_pumped};
 pub(crate) use waiting::{settle, wait_for_state};

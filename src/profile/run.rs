@@ -6,7 +6,7 @@ use std::sync::MutexGuard;
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
 use super::update::read_stored;
 use crate::change::Phase;
-use crate::deliver::{NotifierPool, PoolForkGuard};
+use crate::deliver::{Executors, ExecutorsForkGuard};
 use crate::exit;
 use crate::guard::guard;
 use crate::model::{Accepted, Delivery, Next, Runner, Step, TransitionKey};
@@ -15,15 +15,37 @@ use crate::sink::{ClientSink, Message};
 use crate::sys::Thread;
 use crate::{logging, store};
 
-pub(super) static NOTIFIERS: NotifierPool<Job> = NotifierPool::new(|(profile, key)| {
-    run(profile, profile.lock(), key, Runner::Executor);
-});
+pub(super) static EXECUTORS: Executors<Job> = Executors::new(
+    |(profile, key)| {
+        run(profile, profile.lock(), key, RunsOn::Notifier);
+    },
+    |(profile, key)| {
+        let outcome = run(profile, profile.lock(), key, RunsOn::Host);
+        outcome.next.map(|next| (profile, next))
+    },
+);
+
+/// Which thread runs a transition.
+#[derive(Clone, Copy, PartialEq)]
+enum RunsOn {
+    Notifier,
+    /// The thread that called SetCurrentState.
+    Caller,
+    /// A thread of the host's that dispatches. What is queued behind the transition waits until the host dispatches again.
+    Host,
+}
 
 /// How a transition ended for the thread that ran it.
 pub(super) struct Outcome {
     pub(super) changed: bool,
     /// This is a child that was forked from inside a callback.
     pub(super) cut_short: bool,
+    /// The transition that was queued behind it, which a host dispatches by itself.
+    next: Option<TransitionKey>,
+}
+
+impl Outcome {
+    const CHANGED: Self = Self { changed: true, cut_short: false, next: None };
 }
 
 /// Has an accepted transition run. The outcome, if it ran on this thread.
@@ -44,22 +66,17 @@ pub(super) fn start_locked(
             executor.execute((profile, key));
             None
         }
-        Accepted::Begun(key, None) => Some(run(profile, state, key, Runner::Caller)),
+        Accepted::Begun(key, None) => Some(run(profile, state, key, RunsOn::Caller)),
     }
 }
 
 /// Runs a transition, from its first step under the lock `state` on, and those that are queued behind it if this thread may go
 /// on with them.
-fn run(
-    profile: &'static Profile,
-    mut state: MutexGuard<'_, ProfileState>,
-    key: TransitionKey,
-    runner: Runner,
-) -> Outcome {
+fn run(profile: &'static Profile, mut state: MutexGuard<'_, ProfileState>, key: TransitionKey, on: RunsOn) -> Outcome {
     let mut batch = Batch::new();
-    let step = state.step(key, runner, &mut batch);
+    let step = state.step(key, on, &mut batch);
     drop(state);
-    go_on(profile, key, runner, &mut batch, step, Phase::Start)
+    go_on(profile, key, on, &mut batch, step, Phase::Start)
 }
 
 /// The same for a transition that `Model::begin_alone` has begun, with its first delivery.
@@ -72,18 +89,18 @@ pub(super) fn run_alone(
     deliver(profile, key, &mut delivery, batch);
     let mut state = profile.lock();
     if state.model.end_alone(key, &mut delivery, batch) {
-        return Outcome { changed: true, cut_short: false };
+        return Outcome::CHANGED;
     }
-    let step = state.step(key, Runner::Caller, batch);
+    let step = state.step(key, RunsOn::Caller, batch);
     drop(state);
-    go_on(profile, key, Runner::Caller, batch, step, delivery.change.phase)
+    go_on(profile, key, RunsOn::Caller, batch, step, delivery.change.phase)
 }
 
 /// Goes on from `step`. What has been delivered was delivered in `phase`.
 fn go_on(
     profile: &'static Profile,
     mut key: TransitionKey,
-    runner: Runner,
+    on: RunsOn,
     batch: &mut Batch<ClientSink>,
     mut step: Step<OfflineTypes>,
     mut phase: Phase,
@@ -101,24 +118,28 @@ fn go_on(
                     store::look_again();
                 }
             }
-            Step::Finished(Next::Nothing) => return Outcome { changed: true, cut_short: false },
+            Step::Finished(Next::Nothing) => return Outcome::CHANGED,
+            Step::Finished(Next::Continue(queued)) if on == RunsOn::Host => {
+                return Outcome { next: Some(queued), ..Outcome::CHANGED };
+            }
             Step::Finished(Next::Continue(queued)) => (key, phase) = (queued, Phase::Start),
             Step::Finished(Next::Execute(executor, queued)) => {
                 executor.execute((profile, queued));
-                return Outcome { changed: true, cut_short: false };
+                return Outcome::CHANGED;
             }
             Step::CutShort(sink) => {
                 sink.into_iter().for_each(release);
-                return Outcome { changed: phase > Phase::Start, cut_short: true };
+                return Outcome { changed: phase > Phase::Start, cut_short: true, next: None };
             }
         }
-        step = profile.lock().step(key, runner, batch);
+        step = profile.lock().step(key, on, batch);
     }
 }
 
 impl ProfileState {
-    fn step(&mut self, key: TransitionKey, runner: Runner, batch: &mut Batch<ClientSink>) -> Step<OfflineTypes> {
+    fn step(&mut self, key: TransitionKey, on: RunsOn, batch: &mut Batch<ClientSink>) -> Step<OfflineTypes> {
         let conditions = self.conditions(false);
+        let runner = if on == RunsOn::Caller { Runner::Caller } else { Runner::Executor };
         let step = self.model.step(key, runner, Thread::current(), conditions, batch);
         if let Step::Finished(_) = step {
             self.update_interest();
@@ -170,7 +191,7 @@ fn release(sink: ClientSink) {
     let _ = guard("callback", || drop(sink));
 }
 
-/// Locks the notifiers around a fork.
-pub(super) fn lock_notifiers_for_fork() -> PoolForkGuard<Job> {
-    NOTIFIERS.lock_for_fork()
+/// Locks what runs transitions around a fork.
+pub(super) fn lock_executors_for_fork() -> ExecutorsForkGuard<Job> {
+    EXECUTORS.lock_for_fork()
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::follow::{ensure_watcher, follow};
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
-use super::run::{NOTIFIERS, Outcome, run_alone, start, start_locked};
+use super::run::{EXECUTORS, Outcome, run_alone, start, start_locked};
 use super::update::update;
 use crate::deliver::{Executor as _, Reservation};
 use crate::error::{Error, ErrorKind};
@@ -34,7 +34,7 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
             Decision::Refused(kind) => return Err(kind.into()),
             Decision::NeedsExecutor => {
                 drop(state);
-                executor = Some(NOTIFIERS.reserve()?);
+                executor = Some(EXECUTORS.reserve()?);
             }
             Decision::Accepted(plan) => {
                 let outcome = if plan.persist {
@@ -61,7 +61,7 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
 /// Nothing has changed where a fork cut a transition short before its second phase.
 fn result(outcome: &Outcome) -> Result<(), Error> {
     match outcome {
-        Outcome { cut_short: true, changed: false } => Err(ErrorKind::Failed.into()),
+        Outcome { cut_short: true, changed: false, .. } => Err(ErrorKind::Failed.into()),
         _ => Ok(()),
     }
 }

@@ -70,7 +70,7 @@ fn wait(timeout: Duration, mut is_over: impl FnMut() -> std::io::Result<bool>) -
     Ok(())
 }
 
-fn refuse_in_callback() -> Result<(), ErrorKind> {
+pub(super) fn refuse_in_callback() -> Result<(), ErrorKind> {
     let mut delivers = false;
     Registry::each(|found| delivers |= found.profile().lock().model.is_delivered_by(Thread::current()));
     if delivers { Err(ErrorKind::Pending) } else { Ok(()) }

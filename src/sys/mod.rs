@@ -7,6 +7,7 @@ mod fork;
 mod found;
 mod prefetch;
 mod process;
+mod readiness;
 mod thread_start;
 #[cfg(unix)]
 mod unix;
@@ -33,5 +34,6 @@ pub(crate) use os::{
 };
 pub(crate) use prefetch::prefetch;
 pub(crate) use process::{is_stopped, process_space, process_start, threads};
+pub(crate) use readiness::{RawHandle, Readiness, borrow};
 pub(crate) use thread_start::{forget_thread_starts, hold_thread_starts, release_thread_starts, start_thread};
 pub(crate) use watch::{Filter, FolderWatch, Seen, Wake, Waker, Watch};

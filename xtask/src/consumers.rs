@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::run::{cargo, command, output, run};
-use crate::tools::Tools;
+use crate::tools::{Tools, debian_packages};
 use crate::{Result, root, target};
 
 pub(crate) fn check(tools: &Tools) -> Result<()> {
@@ -20,6 +20,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     two_in_rust(tools, &work, &prefix)?;
     plugin_in_rust(&work)?;
     examples(tools, &work, &prefix)?;
+    event_loops(tools, &work, &prefix)?;
     readme(tools, &work, &prefix)?;
     subdirectory(tools, &work)
 }
@@ -161,6 +162,32 @@ fn examples(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
         output(&mut check)?;
     }
     println!("examples against the installed package: 2 passed, 0 failed");
+    Ok(())
+}
+
+/// Notify on the threads of GLib's and Qt's event loops, against the installed package.
+fn event_loops(tools: &Tools, work: &Path, prefix: &Path) -> Result<()> {
+    match debian_packages(&["libglib2.0-dev", "qtbase5-dev", "pkg-config"], "examples of event loops") {
+        Err(reason) if std::env::var_os("CI").is_some() => return Err(reason),
+        Err(reason) => {
+            println!("SKIPPED: {reason}");
+            return Ok(());
+        }
+        Ok(()) => {}
+    }
+    let library = library_folder(prefix)?;
+    for (compiler, source, package) in [("cc", "glib.c", "glib-2.0"), ("c++", "qt.cpp", "Qt5Core")] {
+        let program = work.join(source.replace('.', "-"));
+        let of_the_loop = output(&mut command("pkg-config", ["--cflags", "--libs", package]))?;
+        let mut compile = command(compiler, ["-Wall", "-Wextra", "-Werror", "-fPIC", "-o"]);
+        compile.arg(&program).arg(root().join("examples/event-loops").join(source));
+        run(compile.args(flags(tools, &library, false)?).args(of_the_loop.split_whitespace()))?;
+        let mut check = tools.cmake();
+        check.arg(format!("-DLOOP={}", program.display()));
+        check.arg("-P").arg(root().join("examples/event-loops/check.cmake"));
+        output(check.env("LD_LIBRARY_PATH", &library).env("MAPIOFFLINE_STORE", "memory"))?;
+    }
+    println!("examples of event loops: 2 passed, 0 failed");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::root;
 
 /// The layers of src, from the top. A module may use those of its own layer and of those below.
 const LAYERS: [&[&str]; 6] = [
-    &["api", "client", "state_folder"],
+    &["api", "client", "delivery", "state_folder"],
     &["profile"],
     &["model", "store", "deliver", "sink", "exit"],
     &["registration"],
