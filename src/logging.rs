@@ -4,6 +4,11 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -38,6 +43,9 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// The file that gets a line for each entry, if `MAPIOFFLINE_TRACE` names one: for `mapioffline check`.
+static FILE: OnceCell<Option<PathBuf>> = OnceCell::new();
+
 /// Whether a line is written for every entry: one load and one predicted branch.
 #[inline]
 pub(crate) fn tracing() -> bool {
@@ -48,7 +56,7 @@ pub(crate) fn tracing() -> bool {
 pub(crate) fn init_from_environment() {
     // env_logger reports a filter that it cannot parse on stderr, and writing there may fail.
     let _ = guard("MAPIOFFLINE_LOG", || {
-        if stderr_logger().is_some() {
+        if stderr_logger().is_some() || trace_file().is_some() {
             install();
         }
     });
@@ -62,7 +70,7 @@ pub(crate) fn end() {
 /// Sends all lines up to the level to the host's callback, or to none. Fails if the program has a logger of its own.
 pub(crate) fn set_callback(callback: Option<(Callback, LevelFilter)>) -> Result<(), ErrorKind> {
     let level = callback.as_ref().map(|(_, level)| *level);
-    let level = level.or_else(|| stderr_logger().map(env_logger::Logger::filter)).unwrap_or(LevelFilter::Off);
+    let level = level.unwrap_or_else(level_of_stderr).max(level_of_file());
     if !install() {
         return Err(ErrorKind::Failed);
     }
@@ -82,9 +90,34 @@ fn stderr_logger() -> Option<&'static env_logger::Logger> {
     STDERR.get_or_init(init).as_ref()
 }
 
+fn level_of_stderr() -> LevelFilter {
+    stderr_logger().map_or(LevelFilter::Off, env_logger::Logger::filter)
+}
+
+fn trace_file() -> Option<&'static Path> {
+    FILE.get_or_init(|| sys::environment("MAPIOFFLINE_TRACE").map(PathBuf::from)).as_deref()
+}
+
+fn level_of_file() -> LevelFilter {
+    if trace_file().is_some() { LevelFilter::Trace } else { LevelFilter::Off }
+}
+
+/// Whether the calls of this process are checked: then ended objects keep their memory.
+pub(crate) fn is_checked() -> bool {
+    FILE.get().is_some_and(Option::is_some)
+}
+
+/// Appends a line to the file. It is opened for each: no descriptor stays that the host could close, or find in its way.
+fn write_to_file(path: &Path, line: &fmt::Arguments<'_>) {
+    let text = format!("{} {} {line}\n", process::id(), sys::thread_number());
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    // Whoever reads the file sees that lines are missing. A log line about it would be one more.
+    let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
+}
+
 /// Whether lines come here: not where the program has a logger of its own, whose level stays as it is.
 fn install() -> bool {
-    let level = stderr_logger().map_or(LevelFilter::Off, env_logger::Logger::filter);
+    let level = level_of_stderr().max(level_of_file());
     let mut target = lock();
     *target.installed.get_or_insert_with(|| {
         let installed = log::set_logger(&ROUTER).is_ok();
@@ -101,9 +134,17 @@ impl Log for Router {
     }
 
     fn log(&self, record: &Record) {
-        if ENDED.load(Ordering::SeqCst) || INSIDE.replace(true) {
+        if INSIDE.get() {
             return;
         }
+        // Also behind the exit handler: clients release objects there.
+        if let Some(path) = trace_file().filter(|_| record.level() == log::Level::Trace) {
+            write_to_file(path, record.args());
+        }
+        if ENDED.load(Ordering::SeqCst) {
+            return;
+        }
+        INSIDE.set(true);
         // Out of the lock before it is called: it is client code.
         let callback = lock().callback.clone();
         match callback {

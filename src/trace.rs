@@ -13,17 +13,33 @@ pub(crate) struct Notes {
     pub(crate) profile: Option<Name>,
     /// The interface pointer that the client was given.
     pub(crate) object: Option<usize>,
+    /// The token of the registration that was made.
+    pub(crate) token: Option<u32>,
     /// The state that was requested.
     pub(crate) state: Option<State>,
     /// Why an argument is not valid.
     pub(crate) reason: Option<&'static str>,
 }
 
-const NONE: Notes = Notes { profile: None, object: None, state: None, reason: None };
+pub(crate) const NONE: Notes = Notes { profile: None, object: None, token: None, state: None, reason: None };
 
 thread_local! {
     /// Needs no destructor.
     static NOTES: Cell<Notes> = const { Cell::new(NONE) };
+    /// How many notifications this thread is in, one in another. Needs no destructor.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs a client's Notify.
+pub(crate) fn in_notify(notify: impl FnOnce()) {
+    INSIDE.set(INSIDE.get() + 1);
+    notify();
+    INSIDE.set(INSIDE.get() - 1);
+}
+
+/// Whether this thread is in a client's Notify.
+pub(crate) fn is_in_notify() -> bool {
+    INSIDE.get() > 0
 }
 
 /// An entry begins. The notes of the one in whose callback it was called, for `end`.

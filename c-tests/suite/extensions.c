@@ -216,6 +216,7 @@ struct log {
     pthread_t thread; /* the thread whose lines count */
     char last[512];
     char before[512]; /* the line before it */
+    char in_notify[512]; /* the last line of a call from Notify */
     ULONG level;
     int lines;
     IMAPIOfflineMgr *object;
@@ -229,6 +230,9 @@ static void STDMETHODCALLTYPE take_line(void *context, ULONG level, const MAPIOF
     }
     memcpy(log->before, log->last, sizeof(log->before));
     snprintf(log->last, sizeof(log->last), "%s", message);
+    if (strstr(message, ", in Notify") != NULL) {
+        memcpy(log->in_notify, log->last, sizeof(log->in_notify));
+    }
     log->level = level;
     log->lines++;
     if (log->object != NULL) {
@@ -278,6 +282,12 @@ CASE(log_callback_gets_one_line_for_each_entry, decision, "D 15") {
         check_hr(call, E_INVALIDARG);                                                                                  \
         check(strstr(log.last, "E_INVALIDARG: " reason) != NULL);                                                      \
     } while (0)
+
+static void ask_in_notify(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
+    ULONG state = 0;
+    (void)notification;
+    IMAPIOfflineMgr_GetCurrentState((IMAPIOfflineMgr *)self->context, &state);
+}
 
 CASE(trace_gives_names_and_reasons, decision, "D 15") {
     IMAPIOfflineMgr *object = NULL;
@@ -332,8 +342,13 @@ CASE(trace_gives_names_and_reasons, decision, "D 15") {
     check(strstr(log.last, "profile Traced") != NULL);
     info = advise_info(&sink, 7);
     check_ok(IMAPIOfflineMgr_Advise(object, 0, &info, &token));
+    check(strstr(log.last, ", profile Traced \"one\", token 0x") != NULL);
     check_ok(IMAPIOfflineMgr_GetCurrentState(object, &state));
     check(strstr(log.last, "S_OK (online)") != NULL);
+    check_ok(IMAPIOfflineMgr_QueryInterface(object, REF(IID_IMAPIOffline), &found));
+    check(strstr(log.last, "S_OK, object 0x") != NULL);
+    IMAPIOfflineMgr_Release(object);
+    check(strstr(log.last, "Release(") != NULL && strstr(log.last, ") -> 1") != NULL);
     /* A line for each Notify, on the thread that calls it. */
     log.lines = 0;
     check_ok(IMAPIOfflineMgr_SetCurrentState(object, MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE_MASK, OFFLINE, NULL));
@@ -341,7 +356,13 @@ CASE(trace_gives_names_and_reasons, decision, "D 15") {
     check(strstr(log.last, "SetCurrentState") != NULL && strstr(log.last, "profile Traced \"one\", to offline") != NULL);
     check(strstr(log.before, "Notify(") != NULL && strstr(log.before, "0x7): DONE, online to offline, profile Traced") != NULL);
     check(strstr(log.before, ", took ") != NULL);
+    /* What is called from Notify says so, and the sink's count is what it says itself. */
+    sink.hook = ask_in_notify;
+    sink.context = object;
+    check_ok(set_block(object, ONLINE));
+    check(strstr(log.in_notify, "GetCurrentState(") == log.in_notify && strstr(log.in_notify, ", in Notify") != NULL);
     check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+    check(strstr(log.before, "Sink.Release(") == log.before && strstr(log.before, ") -> 1") != NULL);
     check(sink_released(&sink));
     check_ok(lib.MapiOfflineSetLogCallback(0, NULL, NULL));
     set_when_idle(object, ONLINE);

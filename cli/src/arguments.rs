@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::{ArgValueCompleter, Shell};
 
 use crate::completions;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::rule::Rule;
 
 /// Show and set the offline state of MAPI profiles.
 ///
@@ -43,6 +44,7 @@ Exit codes:
   6  the state folder cannot be used
   7  the profile exists already
   8  what was waited for did not come in time
+  9  `check`: the API was misused
   `run` exits with the code of the program that it ran; with 128 plus the number
   of the signal that ended that program; with 126 if the program cannot be
   started, and with 127 if it is not found
@@ -179,28 +181,23 @@ pub(crate) enum Command {
     /// Run a program with its own temporary state folder, and exit with its exit code
     ///
     /// The folder is removed when the program and the programs that it started have ended.
-    Run {
-        // Not in the help, as it is refused: replaces the option of all commands.
-        #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
-        _state_dir: Option<PathBuf>,
-        /// Set a profile before the program starts; may be given several times
-        #[arg(long, value_name = "PROFILE=STATE", value_parser = profile_state)]
-        set: Vec<(String, Word)>,
-        /// Play a scenario while the program runs: see `mapioffline scenario --help`
-        ///
-        /// The report goes to stderr. If the scenario fails, the program is asked to end (SIGTERM, and SIGKILL 5 seconds later; not
-        /// on Windows), and the exit code is the scenario's. A program that ends before the scenario does cuts it short, which is no failure.
+    Run(RunOptions),
+    /// Run a program as `run` does, and say how it misused the API
+    ///
+    /// A line says the rule, the process, the thread and the call. --json prints objects. Exit code 9 if the API was misused;
+    /// otherwise that of the program. What is not seen: programs that are linked with another library, and in Rust.
+    Check {
+        /// How long Notify may take
+        #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
+        notify_limit: Duration,
+        /// Do not report this; may be given several times
+        #[arg(long, value_name = "RULE")]
+        allow: Vec<Rule>,
+        /// Write the report in JUnit's XML, too: a test case for each rule
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        scenario: Option<PathBuf>,
-        /// The profile of steps that name none, instead of the file's; may be given several times
-        #[arg(long, value_name = "NAME", requires = "scenario")]
-        profile: Vec<String>,
-        /// Write the report as JSON into this file, instead of as text to stderr
-        #[arg(long, value_name = "FILE", requires = "scenario", value_hint = ValueHint::FilePath)]
-        report: Option<PathBuf>,
-        /// The program and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, add = ArgValueCompleter::new(completions::command))]
-        command: Vec<std::ffi::OsString>,
+        junit: Option<PathBuf>,
+        #[command(flatten)]
+        run: RunOptions,
     },
     /// Remove the folder of `run` when no program uses it any more
     #[command(hide = true)]
@@ -221,6 +218,32 @@ pub(crate) enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         folder: Option<PathBuf>,
     },
+}
+
+/// What `run` is asked for.
+#[derive(Args)]
+pub(crate) struct RunOptions {
+    // Not in the help, as it is refused: replaces the option of all commands.
+    #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
+    pub(crate) _state_dir: Option<PathBuf>,
+    /// Set a profile before the program starts; may be given several times
+    #[arg(long, value_name = "PROFILE=STATE", value_parser = profile_state)]
+    pub(crate) set: Vec<(String, Word)>,
+    /// Play a scenario while the program runs: see `mapioffline scenario --help`
+    ///
+    /// The report goes to stderr. If the scenario fails, the program is asked to end (SIGTERM, and SIGKILL 5 seconds later; not
+    /// on Windows), and the exit code is the scenario's. A program that ends before the scenario does cuts it short, which is no failure.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) scenario: Option<PathBuf>,
+    /// The profile of steps that name none, instead of the file's; may be given several times
+    #[arg(long, value_name = "NAME", requires = "scenario")]
+    pub(crate) profile: Vec<String>,
+    /// Write the report as JSON into this file, instead of as text to stderr
+    #[arg(long, value_name = "FILE", requires = "scenario", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, add = ArgValueCompleter::new(completions::command))]
+    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 /// A state that a profile can be in.

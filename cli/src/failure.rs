@@ -20,6 +20,7 @@ pub(crate) enum Code {
     NoFolder = 6,
     Exists = 7,
     TimedOut = 8,
+    Misused = 9,
     /// The code with which shells report a program that cannot be started.
     NotExecutable = 126,
     NotFound = 127,

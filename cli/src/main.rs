@@ -1,6 +1,7 @@
 //! `mapioffline`: shows and sets the state of the profiles that a user's programs share.
 
 mod arguments;
+mod check;
 mod clients;
 mod commands;
 mod completions;
@@ -10,20 +11,24 @@ mod output;
 mod player;
 #[cfg(target_os = "linux")]
 mod program;
+mod rule;
 mod run;
 mod scenario;
 #[cfg(unix)]
 mod signals;
+mod trace;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command, SETTLE_TIMEOUT};
+use arguments::{Arguments, Command, RunOptions, SETTLE_TIMEOUT};
+use check::Limits;
 use commands::Waiting;
 use failure::{Code, Failure};
 use output::Output;
+use run::Wanted;
 use scenario::Scenario;
 
 fn main() -> ExitCode {
@@ -37,7 +42,7 @@ fn main() -> ExitCode {
     };
     // `run` forwards the signals.
     #[cfg(unix)]
-    if !matches!(arguments.command, Command::Run { .. }) {
+    if !matches!(arguments.command, Command::Run(_) | Command::Check { .. }) {
         signals::end_first_process();
     }
     let output = Output::new(arguments.json, arguments.color);
@@ -77,16 +82,10 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             let scenario = Scenario::read(&file, &profile)?;
             player::play(&scenario, &commands::folder(folder)?, output)
         }
-        Command::Run { command, set, scenario, profile, report, .. } => {
-            let scenario = scenario.map(|file| Scenario::read(&file, &profile)).transpose()?;
-            if let Some((scenario, line)) =
-                scenario.as_ref().and_then(|scenario| Some((scenario, scenario.stops_a_program()?)))
-                && !cfg!(unix)
-            {
-                let line = format!("{}:{line}: `stop` is for Unix only", scenario.file);
-                return Err(Failure::new(Code::Usage, line));
-            }
-            run::run(&run::Wanted { command, set, scenario, report }, folder.as_deref(), output)
+        Command::Run(options) => run::run(&wanted(options)?, folder.as_deref(), output),
+        Command::Check { notify_limit, allow, junit, run } => {
+            let limits = Limits { notify: notify_limit, allowed: allow, junit };
+            check::check(wanted(run)?, &limits, folder.as_deref(), output)
         }
         Command::RemoveUnused { folder } => Ok(run::remove_unused(&folder)),
         Command::Completions { shell } => {
@@ -96,4 +95,16 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         }
         Command::Man { folder } => arguments::man(folder.as_deref(), output),
     }
+}
+
+fn wanted(options: RunOptions) -> Result<Wanted, Failure> {
+    let RunOptions { set, scenario, profile, report, command, .. } = options;
+    let scenario = scenario.map(|file| Scenario::read(&file, &profile)).transpose()?;
+    if let Some((scenario, line)) = scenario.as_ref().and_then(|scenario| Some((scenario, scenario.stops_a_program()?)))
+        && !cfg!(unix)
+    {
+        let line = format!("{}:{line}: `stop` is for Unix only", scenario.file);
+        return Err(Failure::new(Code::Usage, line));
+    }
+    Ok(Wanted { command, set, scenario, report, trace: None })
 }

@@ -24,6 +24,7 @@ use crate::signals::{self, Forwarding};
 const PATIENCE: Duration = Duration::from_secs(5);
 const PREFIX: &str = "mapioffline-";
 const STATE_DIR: &str = "MAPIOFFLINE_STATE_DIR";
+const TRACE: &str = "MAPIOFFLINE_TRACE";
 
 /// What `run` is asked for.
 pub(crate) struct Wanted {
@@ -32,11 +33,16 @@ pub(crate) struct Wanted {
     pub(crate) scenario: Option<Scenario>,
     /// Where the report goes.
     pub(crate) report: Option<PathBuf>,
+    /// The file to which the library writes each call.
+    pub(crate) trace: Option<PathBuf>,
 }
 
 pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
     if chosen.is_some() {
-        return Err(Failure::new(Code::Usage, "`run` creates a temporary state folder; leave out --state-dir"));
+        return Err(Failure::new(
+            Code::Usage,
+            "`run` and `check` create a temporary state folder; leave out --state-dir",
+        ));
     }
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir();
     let folder =
@@ -57,6 +63,10 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
     let mut command = command_of(program, arguments);
     // The library creates this folder, and gives no other user access to it.
     command.env(STATE_DIR, folder.path().join("state")).env_remove("MAPIOFFLINE_STORE");
+    match &wanted.trace {
+        Some(file) => command.env(TRACE, file),
+        None => command.env_remove(TRACE),
+    };
     let mut child = command.spawn().map_err(|error| {
         let code = if error.kind() == ErrorKind::NotFound { Code::NotFound } else { Code::NotExecutable };
         Failure::new(code, format!("{} cannot be started: {error}", program.display()))

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use super::convert::{self, Advice};
-use super::result::{Returned, entry, refused, traced, traced_bits, unless_shutting_down};
+use super::result::{Returned, entry, refused, refused_bits, traced, traced_bits, traced_query, unless_shutting_down};
 use crate::abi::*;
 use crate::com::{HasVtables, ObjectBox, Unknown, Vtables};
 use crate::error::ErrorKind;
@@ -222,14 +222,14 @@ impl<F: Methods> Slots<F> {
             return refused(name, arguments, "ppvObj is null");
         }
         // SAFETY: C's contract for this, riid and out.
-        let result = unsafe {
+        unsafe {
             let Some(iid) = convert::guid(riid) else {
                 out.write_unaligned(std::ptr::null_mut());
                 return refused(name, arguments, "riid is null");
             };
-            F::query(this, &iid, out)
-        };
-        traced(name, arguments, Returned::Hresult, result as u32) as HRESULT
+            let result = F::query(this, &iid, out);
+            traced_query(arguments, out, result)
+        }
     }
 
     unsafe extern "system" fn add_ref(this: This) -> ULONG {
@@ -302,7 +302,7 @@ impl<F: Methods> Slots<F> {
     #[inline(always)]
     unsafe fn get(name: &'static &'static str, this: This, out: *mut ULONG, bits: u32) -> HRESULT {
         if out.is_null() {
-            return refused(name, [this as usize, 0], "the pointer to the result is null");
+            return refused_bits(name, this as usize);
         }
         // SAFETY: as the caller says, and not null.
         unsafe { out.write_unaligned(bits) };
@@ -324,6 +324,7 @@ impl<F: Methods> Slots<F> {
                 let advice = Advice::read(flags, info)?;
                 let object = F::object(this).payload().handle();
                 let given = object.advise(advice.client_token, || advice.ask())?;
+                trace::note(|notes| notes.token = Some(given));
                 Ok(convert::write_number(token, given)?)
             }
         })

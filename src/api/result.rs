@@ -1,6 +1,7 @@
 //! The one place where results become HRESULTs, and the frame around every entry.
 
 use std::error::Error as _;
+use std::ffi::c_void;
 use std::fmt;
 
 use crate::abi::*;
@@ -113,6 +114,25 @@ pub(super) fn traced<const N: usize>(
     }
 }
 
+/// QueryInterface has given an interface, or none.
+///
+/// # Safety
+/// `out` may be read.
+#[inline(always)]
+pub(super) unsafe fn traced_query(words: [usize; 3], out: *const *mut c_void, result: HRESULT) -> HRESULT {
+    #[cold]
+    #[inline(never)]
+    fn write(words: [usize; 3], object: usize, result: HRESULT) {
+        let notes = Notes { object: (result >= 0).then_some(object), ..trace::NONE };
+        write_entry("QueryInterface", &words, result, None, &notes);
+    }
+    if logging::tracing() {
+        // SAFETY: as the caller says.
+        write(words, unsafe { out.read_unaligned() } as usize, result);
+    }
+    result
+}
+
 /// Such a method has an argument that is not valid, for this reason.
 #[cold]
 #[inline(never)]
@@ -133,17 +153,29 @@ pub(super) enum Returned {
 /// A method has read a state or capabilities: S_OK, without a frame as in `traced`.
 #[inline(always)]
 pub(super) fn traced_bits(name: &'static &'static str, this: usize, out: usize, bits: u32) -> HRESULT {
-    #[cold]
-    extern "C" fn pass(name: &&'static str, this: usize, out: usize, bits: u32) -> HRESULT {
-        let words = match bits {
-            1 => "offline",
-            2 => "online",
-            _ => "offline and online",
-        };
-        write_trace(name, &[this, out], &format_args!("{} ({words})", Hresult(S_OK as u32)));
-        S_OK
+    if logging::tracing() { pass_bits(name, this, out, bits) } else { S_OK }
+}
+
+/// Such a method has nowhere to put what it has read.
+#[inline(always)]
+pub(super) fn refused_bits(name: &'static &'static str, this: usize) -> HRESULT {
+    pass_bits(name, this, 0, 0)
+}
+
+/// One function for both, so that its result is no constant, and it is called last.
+#[cold]
+#[inline(never)]
+extern "C" fn pass_bits(name: &&'static str, this: usize, out: usize, bits: u32) -> HRESULT {
+    if out == 0 {
+        return refused(name, [this, out], "the pointer to the result is null");
     }
-    if logging::tracing() { pass(name, this, out, bits) } else { S_OK }
+    let words = match bits {
+        1 => "offline",
+        2 => "online",
+        _ => "offline and online",
+    };
+    write_trace(name, &[this, out], &format_args!("{} ({words})", Hresult(S_OK as u32)));
+    S_OK
 }
 
 /// An HRESULT in hexadecimal digits and by its name.
@@ -204,6 +236,9 @@ impl fmt::Display for Outcome<'_> {
         if let Some(state) = notes.state {
             write!(f, ", to {}", state.word())?;
         }
+        if let Some(token) = notes.token {
+            write!(f, ", token {token:#x}")?;
+        }
         notes.object.map_or(Ok(()), |object| write!(f, ", object {object:#x}"))
     }
 }
@@ -219,6 +254,7 @@ fn write_trace(name: &str, words: &[usize], result: &dyn fmt::Display) {
     // The logger may be client code; a panic in ours must not leave either.
     let _ = guard(name, || {
         let words: Vec<_> = words.iter().map(|word| format!("{word:#x}")).collect();
-        log::trace!("{name}({}) -> {result}", words.join(", "));
+        let within = if trace::is_in_notify() { ", in Notify" } else { "" };
+        log::trace!("{name}({}) -> {result}{within}", words.join(", "));
     });
 }

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::abi::{GUID, HRESULT, IUnknown, ULONG};
-use crate::guard::ends_process_on_unwind;
+use crate::guard::{ends_process_on_unwind, guard};
+use crate::logging;
 
 /// An interface `I` of a client's object, with one reference, which is released on drop.
 pub(crate) struct Foreign<I>(NonNull<I>);
@@ -44,8 +45,19 @@ impl<I> Drop for Foreign<I> {
     fn drop(&mut self) {
         let object = self.0.cast::<IUnknown>();
         // SAFETY: every interface starts with IUnknown's slots, and the reference is ours to give back.
-        ends_process_on_unwind(|| unsafe { ((*(*object.as_ptr()).lpVtbl).Release)(object.as_ptr()) });
+        let left = ends_process_on_unwind(|| unsafe { ((*(*object.as_ptr()).lpVtbl).Release)(object.as_ptr()) });
+        if logging::tracing() {
+            write_release(object.as_ptr(), left);
+        }
     }
+}
+
+/// What is left of the object's references, as it says itself.
+#[cold]
+#[inline(never)]
+fn write_release(object: *mut IUnknown, left: ULONG) {
+    // The logger may be client code; a panic in ours must not reach whoever drops the reference.
+    let _ = guard("Release", || log::trace!("Sink.Release({object:?}) -> {left}"));
 }
 
 /// An interface of a client's object, without a reference. Calling it is unsafe, as another reference has to keep the object

@@ -10,6 +10,7 @@ use crate::guard::guard;
 use crate::name::Name;
 use crate::registration::Sink;
 use crate::state::State;
+use crate::trace;
 
 /// One pointer, whichever kind it is.
 pub(crate) struct ClientSink(NotifySink);
@@ -77,7 +78,7 @@ impl Message {
     #[inline(never)]
     pub(crate) fn send_traced(&mut self, sink: NotifyHandle, client_token: u32, change: &Change, profile: &Name) {
         let begun = Instant::now();
-        self.send(sink, client_token);
+        trace::in_notify(|| self.send(sink, client_token));
         let taken = begun.elapsed();
         // The logger may be client code; a panic in ours must not reach the delivery.
         let _ = guard("Notify", || {

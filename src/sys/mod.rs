@@ -31,6 +31,7 @@ pub(crate) use found::Found;
 pub(crate) use os::home_of_account;
 pub(crate) use os::{
     LastError, Thread, Uncancelled, at_exit, environment, is_shutting_down, pin_module, prefer_large_pages,
+    thread_number,
 };
 pub(crate) use prefetch::prefetch;
 pub(crate) use process::{is_stopped, process_space, process_start, threads};

@@ -17,6 +17,15 @@ impl Thread {
     }
 }
 
+/// By which number the system knows this thread, where it has one.
+pub(crate) fn thread_number() -> u64 {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: has no preconditions.
+    return unsafe { libc::gettid() } as u64;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return Thread::current().0 as u64;
+}
+
 /// Keeps the module that contains this code loaded for ever: the shared library, or a plug-in that links the static library.
 /// Has no effect in the main program, which is never unloaded.
 ///

@@ -27,6 +27,11 @@ impl Thread {
     }
 }
 
+/// By which number the system knows this thread.
+pub(crate) fn thread_number() -> u64 {
+    Thread::current().0.into()
+}
+
 /// The module that contains this code: the DLL, or the plug-in or program that links the static library. Null on failure.
 fn own_module(flags: u32) -> HMODULE {
     let mut module = ptr::null_mut();

@@ -1,0 +1,420 @@
+//! `mapioffline check`: runs a client, and says how it misused the API.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+use serde_json::{Value, json};
+
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::rule::Rule;
+use crate::run::{self, Wanted};
+use crate::trace::{Call, Line, What};
+
+const BLOCK: u64 = 0x2000;
+const E_PENDING: u64 = 0x8000_000A;
+/// A count that has come to zero and been released once more is far above any that was counted.
+const NO_COUNT: u64 = 1 << 28;
+
+/// What `check` is asked for.
+pub(crate) struct Limits {
+    pub(crate) notify: Duration,
+    pub(crate) allowed: Vec<Rule>,
+    pub(crate) junit: Option<PathBuf>,
+}
+
+pub(crate) fn check(
+    mut wanted: Wanted,
+    limits: &Limits,
+    chosen: Option<&std::path::Path>,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let failed = |what: &str, error: std::io::Error| Failure::new(Code::Failed, format!("{what}: {error}"));
+    let folder = tempfile::Builder::new().prefix("mapioffline-check-").tempdir();
+    let folder = folder.map_err(|error| failed("cannot create a temporary folder", error))?;
+    let file = folder.path().join("trace");
+    wanted.trace = Some(file.clone());
+    // Also where a scenario failed: the misuse may be why.
+    let ran = run::run(&wanted, chosen, output);
+    let bytes = match fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            ran?;
+            let line = "nothing was checked: the program, and those that it started, did not use the library";
+            return Err(Failure::new(Code::Failed, line));
+        }
+        Err(error) => return Err(failed("the calls cannot be read", error)),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let findings = Checker::new(limits.notify).check(&text);
+    let findings: Vec<&Finding> = findings.iter().filter(|finding| !limits.allowed.contains(&finding.rule)).collect();
+    for finding in &findings {
+        output.say(|| finding.text(), || finding.object());
+    }
+    if let Some(path) = &limits.junit {
+        fs::write(path, junit(&findings)).map_err(|error| failed(&path.display().to_string(), error))?;
+    }
+    if findings.is_empty() {
+        let code = ran?;
+        output.note(&format!("{} calls and notifications, no misuse", text.lines().count()));
+        return Ok(code);
+    }
+    if let Err(failure) = ran {
+        output.failure(&failure.to_string(), failure.code as u8);
+    }
+    let ways = if findings.len() == 1 { "one way" } else { &format!("{} ways", findings.len()) };
+    Err(Failure::new(Code::Misused, format!("the API was misused in {ways}")))
+}
+
+/// A misuse, and how often it occurred.
+#[derive(Debug, PartialEq)]
+struct Finding {
+    rule: Rule,
+    pid: u32,
+    /// The thread on which it occurred first.
+    thread: u64,
+    count: u64,
+    what: String,
+}
+
+impl Finding {
+    fn text(&self) -> String {
+        let times = if self.count == 1 { String::new() } else { format!(" ({} times)", self.count) };
+        let Self { pid, thread, what, .. } = self;
+        format!("{}: process {pid}, thread {thread}: {}{times}", self.rule.word(), crate::output::shown(what))
+    }
+
+    fn object(&self) -> Value {
+        json!({
+            "rule": self.rule.word(),
+            "pid": self.pid,
+            "thread": self.thread,
+            "count": self.count,
+            "what": self.what,
+        })
+    }
+}
+
+/// A report in JUnit's XML: a test case for each rule.
+fn junit(findings: &[&Finding]) -> String {
+    let failed: BTreeSet<Rule> = findings.iter().map(|finding| finding.rule).collect();
+    let rules = Rule::value_variants();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"mapioffline check\" tests=\"{}\" failures=\"{}\">\n",
+        rules.len(),
+        failed.len()
+    );
+    for rule in rules {
+        text += &format!("  <testcase classname=\"mapioffline.check\" name=\"{}\"", rule.word());
+        let lines: Vec<String> =
+            findings.iter().filter(|finding| finding.rule == *rule).map(|finding| escaped(&finding.text())).collect();
+        if lines.is_empty() {
+            text += "/>\n";
+        } else {
+            let help = escaped(&rule.help());
+            text += &format!(">\n    <failure message=\"{help}\">{}</failure>\n  </testcase>\n", lines.join("\n"));
+        }
+    }
+    text + "</testsuite>\n"
+}
+
+/// XML has no control characters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match character {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\n' | '\t' => escaped.push(character),
+            character if character.is_control() => escaped.push('?'),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+struct Checker {
+    limit: Duration,
+    processes: BTreeMap<u32, Process>,
+    /// By rule, process and text: the first thread and the count.
+    findings: BTreeMap<(Rule, u32, String), (u64, u64)>,
+}
+
+/// What is known of a process.
+#[derive(Default)]
+struct Process {
+    /// By interface pointer. The library keeps the memory of each, so that no other object gets its address.
+    objects: HashMap<u64, Object>,
+    tokens: HashMap<u64, Registration>,
+    /// Requests that were refused by E_PENDING, by object and state: the thread and the line.
+    pending: BTreeMap<(u64, u64), (u64, String)>,
+    /// Sinks whose count has come to zero.
+    dead_sinks: BTreeSet<u64>,
+}
+
+#[derive(Default)]
+struct Object {
+    /// How the client got it. `None`: by QueryInterface of an aggregate, which counts elsewhere.
+    opened: Option<(u64, String)>,
+    given: u64,
+    released: u64,
+    ended: bool,
+}
+
+struct Registration {
+    object: u64,
+    thread: u64,
+    line: String,
+    ended: bool,
+}
+
+impl Checker {
+    fn new(limit: Duration) -> Self {
+        Self { limit, processes: BTreeMap::new(), findings: BTreeMap::new() }
+    }
+
+    fn check(mut self, text: &str) -> Vec<Finding> {
+        // One that is not whole is the last of a process that was killed.
+        for line in text.split_inclusive('\n').filter_map(|line| Line::parse(line.strip_suffix('\n')?)) {
+            self.line(&line);
+        }
+        self.end();
+        let findings = self.findings.into_iter();
+        findings.map(|((rule, pid, what), (thread, count))| Finding { rule, pid, thread, count, what }).collect()
+    }
+
+    fn find(&mut self, rule: Rule, line: &Line, what: String) {
+        self.note(rule, line.pid, line.thread, what);
+    }
+
+    fn note(&mut self, rule: Rule, pid: u32, thread: u64, what: String) {
+        self.findings.entry((rule, pid, what)).or_insert((thread, 0)).1 += 1;
+    }
+
+    fn line(&mut self, line: &Line) {
+        let process = self.processes.entry(line.pid).or_default();
+        match &line.what {
+            What::Notify { sink, microseconds } => {
+                let miscounted = process.dead_sinks.contains(sink);
+                let took = Duration::from_micros(*microseconds);
+                if took > self.limit {
+                    let what = format!("Notify of sink {sink:#x} took longer than {:?}", self.limit);
+                    self.find(Rule::SlowNotify, line, what);
+                }
+                if miscounted {
+                    let what = format!("sink {sink:#x} is notified, and its own count was zero");
+                    self.find(Rule::SinkMiscounted, line, what);
+                }
+            }
+            What::SinkReleased { sink, left: 0 } => drop(process.dead_sinks.insert(*sink)),
+            What::SinkReleased { .. } => {}
+            What::Call(call) => self.call(line, call),
+        }
+    }
+
+    fn call(&mut self, line: &Line, call: &Call) {
+        let what = |words: &str| format!("{words}: {}", line.text);
+        let waits = matches!(call.name, "SetCurrentState" if call.argument(1) & BLOCK != 0)
+            || call.name.starts_with("MapiOfflineWait")
+            || call.name.starts_with("MapiOfflineSettle");
+        if line.in_notify && waits {
+            self.find(Rule::BlockInNotify, line, without_pointers(line.text));
+        }
+        if let Some(reason) = call.reason {
+            self.find(Rule::InvalidArgument, line, format!("{}: {reason}", call.name));
+        }
+        let process = self.processes.entry(line.pid).or_default();
+        let this = call.argument(0);
+        let mut wrong = None;
+        match call.name {
+            "AddRef" | "Release" => {
+                let object = process.objects.entry(this).or_default();
+                if call.result >= NO_COUNT {
+                    wrong = Some((Rule::UsedAfterRelease, what("it has no reference any more")));
+                } else if call.name == "AddRef" {
+                    object.given += 1;
+                } else {
+                    object.released += 1;
+                    if call.result == 0 {
+                        object.ended = true;
+                        process
+                            .tokens
+                            .values_mut()
+                            .filter(|token| token.object == this)
+                            .for_each(|token| token.ended = true);
+                    }
+                }
+            }
+            "QueryInterface" | "SetCurrentState" | "GetCapabilities" | "GetCurrentState" | "Advise" | "Unadvise"
+            | "Placeholder"
+                if process.objects.get(&this).is_some_and(|object| object.ended) =>
+            {
+                wrong = Some((Rule::UsedAfterRelease, what("its last reference was released")));
+            }
+            "QueryInterface" => {
+                if let Some(given) = call.object {
+                    process.objects.entry(given).or_default().given += 1;
+                }
+            }
+            "Advise" => {
+                if let Some(token) = call.token {
+                    let line_ = without_pointers(line.text);
+                    let registration = Registration { object: this, thread: line.thread, line: line_, ended: false };
+                    process.tokens.insert(token, registration);
+                    // The same address may be that of another sink by now.
+                    process.dead_sinks.clear();
+                }
+            }
+            "Unadvise" => {
+                let token = call.argument(2);
+                let why = match process.tokens.get_mut(&token) {
+                    Some(found) if found.object == this && !found.ended => {
+                        found.ended = true;
+                        None
+                    }
+                    Some(found) if found.object == this => Some("the registration has ended already"),
+                    Some(_) => Some("the registration is another object's"),
+                    None if token == 0 => None,
+                    None => Some("no Advise has given this token"),
+                };
+                wrong = why.map(|why| (Rule::WrongToken, what(why)));
+            }
+            "SetCurrentState" => {
+                let key = (this, call.argument(3));
+                if call.result == 0 {
+                    process.pending.remove(&key);
+                } else if call.result == E_PENDING && !(line.in_notify && waits) {
+                    process.pending.entry(key).or_insert_with(|| (line.thread, without_pointers(line.text)));
+                }
+            }
+            _ => {
+                if let Some(given) = call.object {
+                    let object = process.objects.entry(given).or_default();
+                    object.opened.get_or_insert_with(|| (line.thread, without_pointers(line.text)));
+                    object.given += 1;
+                }
+            }
+        }
+        if let Some((rule, what)) = wrong {
+            self.find(rule, line, what);
+        }
+    }
+
+    /// What is left when all processes have ended.
+    fn end(&mut self) {
+        for (pid, process) in std::mem::take(&mut self.processes) {
+            for object in process.objects.into_values().filter(|object| !object.ended) {
+                let left = object.given.saturating_sub(object.released);
+                if let (Some((thread, line)), true) = (object.opened, left > 0) {
+                    let what = format!("{left} of {} references were not released, of: {line}", object.given);
+                    self.note(Rule::ReferenceLeaked, pid, thread, what);
+                }
+            }
+            for registration in process.tokens.into_values().filter(|registration| !registration.ended) {
+                self.note(Rule::UnadviseMissing, pid, registration.thread, registration.line);
+            }
+            for (thread, line) in process.pending.into_values() {
+                self.note(Rule::PendingIgnored, pid, thread, line);
+            }
+        }
+    }
+}
+
+/// A call by its name and what came of it. Pointers and tokens differ each time.
+fn without_pointers(text: &str) -> String {
+    let Some((name, rest)) = text.split_once('(') else { return text.to_owned() };
+    let Some((_, rest)) = rest.split_once(") -> ") else { return text.to_owned() };
+    let rest = rest.rsplit_once(", token ").map_or(rest, |(before, _)| before);
+    let rest = rest.rsplit_once(", object ").map_or(rest, |(before, _)| before);
+    let rest = rest.split_once(' ').map_or(rest, |(_, rest)| rest);
+    format!("{name}: {}", rest.trim_end_matches(", in Notify"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN: &str = "HrOpenOfflineObj(0x0, 0x1, 0x1, 0x0, 0x1) -> 0x0 S_OK, profile P, object 0x70";
+    const ADVISE: &str = "Advise(0x70, 0x0, 0x1, 0x1) -> 0x0 S_OK, profile P, token 0x8";
+    const RELEASE: &str = "Release(0x70) -> 0";
+
+    fn found(lines: &[&str]) -> Vec<(Rule, u64)> {
+        let text: String = lines.iter().map(|line| format!("1 2 {line}\n")).collect();
+        let findings = Checker::new(Duration::from_millis(1)).check(&text);
+        findings.into_iter().map(|finding| (finding.rule, finding.count)).collect()
+    }
+
+    #[test]
+    fn a_client_that_keeps_the_rules_is_right() {
+        let unadvise = "Unadvise(0x70, 0x0, 0x8) -> 0x0 S_OK, profile P";
+        let nothing = "Unadvise(0x70, 0x0, 0x0) -> 0x0 S_OK, profile P";
+        let query = "QueryInterface(0x70, 0x1, 0x1) -> 0x0 S_OK, object 0x70";
+        let notify = "Notify(0x90, 0x0): DONE, online to offline, profile P, took 999 us";
+        assert_eq!(
+            found(&[
+                OPEN,
+                OPEN,
+                query,
+                "Release(0x70) -> 2",
+                ADVISE,
+                notify,
+                unadvise,
+                nothing,
+                "Release(0x70) -> 1",
+                RELEASE
+            ]),
+            []
+        );
+        // The last Release ends registrations.
+        assert_eq!(found(&[OPEN, ADVISE, RELEASE]), []);
+    }
+
+    #[test]
+    fn what_is_left_at_the_end_is_found() {
+        assert_eq!(
+            found(&[OPEN, OPEN, ADVISE, "Release(0x70) -> 1"]),
+            [(Rule::ReferenceLeaked, 1), (Rule::UnadviseMissing, 1)]
+        );
+        let pending =
+            "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x8000000a E_PENDING: a transition, profile P, to offline";
+        let accepted = "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline";
+        assert_eq!(found(&[OPEN, pending, accepted, RELEASE]), []);
+        assert_eq!(found(&[OPEN, accepted, pending]), [(Rule::ReferenceLeaked, 1), (Rule::PendingIgnored, 1)]);
+    }
+
+    #[test]
+    fn what_is_wrong_at_once_is_found() {
+        let after = ["Release(0x70) -> 2147483647", "GetCurrentState(0x70, 0x1) -> 0x0 S_OK (online)"];
+        assert_eq!(found(&[OPEN, RELEASE, after[0], after[1]]).len(), 2);
+        let of_another = "Unadvise(0x71, 0x0, 0x8) -> 0x0 S_OK, profile P";
+        let twice = "Unadvise(0x70, 0x0, 0x8) -> 0x0 S_OK, profile P";
+        assert_eq!(
+            found(&[OPEN, ADVISE, of_another, twice, twice, twice, RELEASE])
+                .iter()
+                .map(|(_, count)| count)
+                .sum::<u64>(),
+            3
+        );
+        let block =
+            "SetCurrentState(0x70, 0x2000, 0x3, 0x1, 0x0) -> 0x8000000a E_PENDING: a, profile P, to offline, in Notify";
+        assert_eq!(found(&[OPEN, block, block, RELEASE]), [(Rule::BlockInNotify, 2)]);
+        let slow = "Notify(0x90, 0x0): DONE, online to offline, profile P, took 1001 us";
+        assert_eq!(found(&[slow]), [(Rule::SlowNotify, 1)]);
+        let refused = "HrOpenOfflineObj(0x0, 0x0, 0x1, 0x0, 0x1) -> 0x80070057 E_INVALIDARG: the name is null";
+        assert_eq!(found(&[refused]), [(Rule::InvalidArgument, 1)]);
+    }
+
+    #[test]
+    fn a_sink_that_counts_wrongly_is_found() {
+        let released = "Sink.Release(0x90) -> 0";
+        let notify = "Notify(0x90, 0x0): DONE, online to offline, profile P, took 1 us";
+        assert_eq!(found(&[OPEN, ADVISE, ADVISE, released, notify, RELEASE]), [(Rule::SinkMiscounted, 1)]);
+        assert_eq!(found(&[OPEN, ADVISE, released, ADVISE, notify, RELEASE]), []);
+    }
+}
