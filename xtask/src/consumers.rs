@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::run::{cargo, command, output, run};
 use crate::tools::{Tools, debian_packages};
-use crate::{Result, root, target};
+use crate::{Result, root, target, walk};
 
 pub(crate) fn check(tools: &Tools) -> Result<()> {
     let work = target().join("consumers");
@@ -21,6 +21,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     plugin_in_rust(&work)?;
     examples(tools, &work, &prefix)?;
     event_loops(tools, &work, &prefix)?;
+    walk::check(tools, &work, &prefix, &library_folder(&prefix)?)?;
     readme(tools, &work, &prefix)?;
     subdirectory(tools, &work)
 }

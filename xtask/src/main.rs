@@ -24,6 +24,7 @@ mod structure;
 mod suite_program;
 mod test;
 mod tools;
+mod walk;
 
 use std::process::ExitCode;
 

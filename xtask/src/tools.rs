@@ -10,7 +10,7 @@ use crate::{Result, target};
 /// The build tools.
 pub(crate) struct Tools {
     pub(crate) cmake: PathBuf,
-    ctest: PathBuf,
+    pub(crate) ctest: PathBuf,
     pub(crate) ninja: PathBuf,
     pub(crate) pkg_config: PathBuf,
 }
@@ -104,10 +104,23 @@ fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
         "cmake" => "cmake>=3.22,<5",
         "ninja" => "ninja>=1.11,<2",
         "pkgconf" => "pkgconf>=2,<4",
+        "pytest" => "pytest>=7,<10",
         other => other,
     });
     pip.env("PIP_ROOT_USER_ACTION", "ignore").arg("--target").arg(folder).args(pinned);
     run(&mut pip)
+}
+
+/// Fetches pytest if it is missing. The folder that Python has to look in, if it was fetched.
+pub(crate) fn pytest() -> Result<Option<PathBuf>> {
+    if succeeds("python3", &["-m", "pytest", "--version"]) {
+        return Ok(None);
+    }
+    let folder = target().join("tools/pytest");
+    if !folder.join("pytest").exists() {
+        fetch_wheels(&folder, &["pytest"])?;
+    }
+    Ok(Some(folder))
 }
 
 /// Installs valgrind if it is missing. The error says why that is not possible.

@@ -1,0 +1,133 @@
+//! docs/testing-clients.md, word for word: its files, its commands and what they print.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::tools::{self, Tools};
+use crate::{Result, root};
+
+const PAGE: &str = "docs/testing-clients.md";
+
+/// Does what the page says, as a user with the installed package in `prefix`.
+pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -> Result<()> {
+    let folder = work.join("testing-clients");
+    fs::create_dir_all(folder.join("home"))?;
+    fs::create_dir_all(folder.join("bin"))?;
+    fs::copy(root().join("examples/testing/addin.c"), folder.join("addin.c"))?;
+    symlink(prefix, folder.join("home/.local"))?;
+    let python_path = match tools::pytest() {
+        Ok(folder) => folder,
+        Err(reason) if std::env::var_os("CI").is_some() => return Err(reason),
+        Err(reason) => {
+            println!("SKIPPED: {reason}");
+            return Ok(());
+        }
+    };
+    let programs =
+        [("cmake", &tools.cmake), ("ctest", &tools.ctest), ("ninja", &tools.ninja), ("pkg-config", &tools.pkg_config)];
+    // Those that were fetched: the others are found without a folder.
+    for (name, program) in programs.into_iter().filter(|(_, program)| program.is_absolute()) {
+        let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
+        let file = folder.join("bin").join(name);
+        fs::write(&file, script)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{}:{path}", folder.join("bin").display(), prefix.join("bin").display());
+    let shell = |script: &str| -> Result<(Option<i32>, String)> {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("exec 2>&1\n{script}")).current_dir(&folder).stdin(Stdio::null());
+        shell.env("PATH", &path).env("LD_LIBRARY_PATH", library).env("PKG_CONFIG_PATH", library.join("pkgconfig"));
+        shell.env("CMAKE_PREFIX_PATH", prefix).env("CMAKE_GENERATOR", "Ninja");
+        shell.env("HOME", folder.join("home"));
+        if let Some(python_path) = &python_path {
+            let others = std::env::var("PYTHONPATH").map_or(String::new(), |others| format!(":{others}"));
+            shell.env("PYTHONPATH", format!("{}{others}", python_path.display()));
+        }
+        let output = shell.output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+
+    let page = fs::read_to_string(root().join(PAGE))?;
+    let (mut files, mut commands) = (0, 0);
+    for (language, block) in blocks(&page) {
+        let name = block.lines().next().and_then(|line| line.strip_prefix("# ")).filter(|name| !name.contains(' '));
+        if let Some(name) = name {
+            let file = folder.join(name);
+            file.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(file, block)?;
+            files += 1;
+        }
+        let session = match language {
+            "console" => block.to_owned(),
+            "yaml" => tests_of_job(block).iter().map(|line| format!("$ {line}\n")).collect(),
+            _ => continue,
+        };
+        let mut last = Some(0);
+        for (command, expected) in steps(&session) {
+            commands += 1;
+            if command == "echo $?" {
+                if expected != [format!("{}", last.unwrap_or(-1))] {
+                    return Err(format!("{PAGE}: the command before `echo $?` exits with {last:?}").into());
+                }
+                continue;
+            }
+            let (code, printed) = shell(command)?;
+            let is_failure = expected.iter().any(|line| line.contains("FAILED") || line.contains("misused"));
+            let lines: Vec<String> = printed.lines().map(without_numbers).collect();
+            let lacks =
+                expected.iter().find(|expected| !lines.iter().any(|line| line.contains(&without_numbers(expected))));
+            if let Some(line) = lacks {
+                return Err(format!("{PAGE}: `{command}` does not print: {line}\nbut: {printed}").into());
+            }
+            if (code == Some(0)) == is_failure {
+                return Err(format!("{PAGE}: `{command}` exits with {code:?}: {printed}").into());
+            }
+            last = code;
+        }
+    }
+    println!("{PAGE}: {files} files, {commands} commands, as the page says");
+    Ok(())
+}
+
+/// The fenced blocks of a page, with their languages.
+fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let fenced = page.split("\n```").skip(1).step_by(2);
+    fenced.filter_map(|block| block.split_once('\n'))
+}
+
+/// The commands of a session, each with the lines that it prints.
+fn steps(session: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in session.lines().filter(|line| !line.is_empty()) {
+        match (line.strip_prefix("$ "), steps.last_mut()) {
+            (Some(command), _) => steps.push((command, Vec::new())),
+            (None, Some((_, expected))) => expected.push(line),
+            (None, None) => {}
+        }
+    }
+    steps.into_iter()
+}
+
+/// The commands of a job that are not about installing: the step `Test` on GitHub, `script` on GitLab.
+fn tests_of_job(job: &str) -> Vec<&str> {
+    let begins = |line: &&str| line.trim() == "- name: Test" || line.trim() == "script:";
+    let behind = job.lines().skip_while(|line| !begins(line)).skip(1);
+    let lines = behind.skip_while(|line| line.trim() == "run: |").take_while(|line| line.trim() != "artifacts:");
+    lines.map(|line| line.trim().trim_start_matches("- ")).collect()
+}
+
+/// A line in which all numbers are alike.
+fn without_numbers(line: &str) -> String {
+    let mut text = String::new();
+    for character in line.trim().chars() {
+        match character {
+            '0'..='9' if text.ends_with('0') => {}
+            '0'..='9' => text.push('0'),
+            other => text.push(other),
+        }
+    }
+    text
+}
