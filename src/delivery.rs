@@ -14,8 +14,8 @@ pub enum Delivery {
     /// On a notifier thread of the library's.
     #[default]
     Notifiers,
-    /// On a thread that calls [`dispatch`]. Until one does, an accepted change has not begun: the state is the old one, and
-    /// the object's tree is busy.
+    /// On a thread that calls [`dispatch`]. Until one does, the state is the old one, the object's tree is busy, and who
+    /// subscribes gets nothing of the change.
     Pumped,
 }
 

@@ -60,8 +60,12 @@ impl<J: Send + 'static> Pump<J> {
                 // This is a child that was forked from inside a callback.
                 break;
             }
-            queue.reserved -= 1;
+            queue.reserved = queue.reserved.saturating_sub(1);
             next.into_iter().for_each(|job| self.put(&mut queue, job));
+        }
+        if !queue.jobs.is_empty() {
+            // Another thread may wait for them, and this one may have been woken in its place.
+            self.came.notify_one();
         }
         dispatched
     }
@@ -85,7 +89,13 @@ impl<J: Send + 'static> Pump<J> {
 
     /// Locks the pump around a fork.
     pub(crate) fn lock_for_fork(&'static self) -> PumpForkGuard<J> {
+        // The child must not find it half done on another thread.
+        self.receiver();
         PumpForkGuard(lock(&self.queue))
+    }
+
+    fn receiver(&'static self) -> Arc<PumpReceiver<J>> {
+        self.receiver.get_or_init(|| Arc::new(PumpReceiver(self))).clone()
     }
 
     fn put(&self, queue: &mut Queue<J>, job: J) {
@@ -115,7 +125,7 @@ impl<J> Queue<J> {
 
 impl<J: Send + 'static> Executor<J> for Pump<J> {
     fn reserve(&'static self) -> Result<Reservation<J>, ErrorKind> {
-        let receiver = self.receiver.get_or_init(|| Arc::new(PumpReceiver(self))).clone();
+        let receiver = self.receiver();
         let mut queue = lock(&self.queue);
         let more = queue.reserved + 1;
         queue.jobs.try_reserve(more)?;
@@ -131,12 +141,14 @@ impl<J: Send + 'static> Executor<J> for Pump<J> {
 impl<J: Send + 'static> Receiver<J> for PumpReceiver<J> {
     fn execute(&self, job: J) {
         let mut queue = lock(&self.0.queue);
-        queue.reserved -= 1;
+        // A child that was forked in between has none.
+        queue.reserved = queue.reserved.saturating_sub(1);
         self.0.put(&mut queue, job);
     }
 
     fn cancel(&self) {
-        lock(&self.0.queue).reserved -= 1;
+        let mut queue = lock(&self.0.queue);
+        queue.reserved = queue.reserved.saturating_sub(1);
     }
 }
 
@@ -156,6 +168,7 @@ impl<J> PumpForkGuard<J> {
 #[cfg(test)]
 mod tests {
     use std::thread;
+    use std::time::Instant;
 
     use super::*;
 
@@ -195,6 +208,22 @@ mod tests {
         assert_eq!(pump.dispatch(30, SOON), 30);
         let queue = lock(&pump.queue);
         assert_eq!((queue.jobs.capacity(), queue.reserved), (capacity, 0));
+    }
+
+    #[test]
+    fn a_thread_that_takes_nothing_wakes_another() {
+        let pump = pump(|_| None);
+        let begun = Instant::now();
+        thread::scope(|scope| {
+            // It waits first, and so is woken first.
+            let looks = scope.spawn(|| pump.dispatch(0, Duration::from_secs(20)));
+            thread::sleep(Duration::from_millis(20));
+            let takes = scope.spawn(|| pump.dispatch(1, Duration::from_secs(20)));
+            thread::sleep(Duration::from_millis(20));
+            pump.reserve().unwrap().execute(1);
+            assert_eq!((looks.join().unwrap(), takes.join().unwrap()), (0, 1));
+        });
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
     #[test]

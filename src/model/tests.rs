@@ -305,7 +305,9 @@ fn a_queued_change_runs_on_the_executor_that_is_there() {
     let root = f.global();
     let (_, _) = f.advise(&root, 1);
     let key = f.begin_on_executor(&root, Offline);
+    assert_eq!(f.model.activity().unwrap().0, Activity::Accepted, "no executor has come to it");
     f.run_up_to(key, Runner::Executor, Phase::Done);
+    assert_eq!(f.model.activity().unwrap().0, Activity::Running(Phase::Done));
     f.queue(&root, Online, None);
     let Next::Continue(next) = f.run(key, Runner::Executor, |_, _| {}) else { panic!("handed on") };
     assert!(matches!(f.run(next, Runner::Executor, |_, _| {}), Next::Nothing));

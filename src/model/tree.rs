@@ -48,6 +48,8 @@ impl<T: Types> Tree<T> {
 
     pub(super) fn activity(&self) -> Activity {
         match &self.transition {
+            // A host has not dispatched it, or a notifier has not come to it.
+            Some(running) if running.thread.is_none() => Activity::Accepted,
             Some(running) => Activity::Running(running.phase()),
             None if self.writing.is_some() || self.queued.is_some() || self.following.is_some() => Activity::Accepted,
             None => Activity::Idle,

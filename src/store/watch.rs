@@ -173,15 +173,15 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
     let mut last_look = Instant::now();
     let mut last_check = Instant::now();
     let mut last_attempt: Option<Instant> = None;
-    let mut announced_in = None;
+    let mut watched_before = false;
     let mut alone_since = None;
     loop {
         if watch.is_none() && last_attempt.is_none_or(|last| last.elapsed() >= CHECK) {
             last_attempt = Some(Instant::now());
             match backend.watch(&waker, filter(backend, follower)) {
                 Ok(begun) => {
-                    // Not in the first one, where the announcement was made just now.
-                    if announced_in.replace(begun.id()).is_some_and(|before| before != begun.id()) {
+                    // Not in the first folder, where the announcement was made just now.
+                    if mem::replace(&mut watched_before, true) {
                         answers.announce();
                     }
                     lock(&WATCHER).watched = Some(begun.id());

@@ -46,14 +46,15 @@ mod unix {
     pub(crate) struct Readiness {
         read: OwnedFd,
         write: OwnedFd,
-        id: FolderId,
+        /// Of each end: on macOS they differ.
+        ids: [FolderId; 2],
     }
 
     impl Readiness {
         pub(crate) fn new() -> io::Result<Self> {
             let (read, write) = open_pipe()?;
-            let id = FolderId::from_stat(&fstat(&read)?);
-            Ok(Self { read, write, id })
+            let ids = [FolderId::from_stat(&fstat(&read)?), FolderId::from_stat(&fstat(&write)?)];
+            Ok(Self { read, write, ids })
         }
 
         pub(crate) fn raw(&self) -> RawHandle {
@@ -67,12 +68,12 @@ mod unix {
 
         /// Whether both ends are still the pipe's. Writing to a pipe that has no reader would raise a signal.
         pub(crate) fn is_whole(&self) -> bool {
-            let is_it = |end: &OwnedFd| {
+            let is_it = |end: &OwnedFd, id: FolderId| {
                 fstat(end.as_fd()).is_ok_and(|stat| {
-                    FileType::from_raw_mode(stat.st_mode) == FileType::Fifo && FolderId::from_stat(&stat) == self.id
+                    FileType::from_raw_mode(stat.st_mode) == FileType::Fifo && FolderId::from_stat(&stat) == id
                 })
             };
-            is_it(&self.read) && is_it(&self.write)
+            is_it(&self.read, self.ids[0]) && is_it(&self.write, self.ids[1])
         }
 
         pub(crate) fn set(&self) -> bool {
