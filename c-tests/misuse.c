@@ -106,6 +106,7 @@ int main(int argc, char **argv) {
         /* Each of these would be a use of freed memory in a client that is not checked. */
         ULONG state = 0;
         IMAPIOfflineMgr_GetCurrentState(manager, &state);
+        set_state(MAPIOFFLINE_FLAG_DEFAULT, MAPIOFFLINE_STATE_ONLINE);
         IMAPIOfflineMgr_Release(manager);
     }
     return 0;

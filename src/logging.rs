@@ -65,6 +65,11 @@ pub(crate) fn init_from_environment() {
 /// Ends logging, at the process's exit.
 pub(crate) fn end() {
     ENDED.store(true, Ordering::SeqCst);
+    // Not on Windows, where other threads may have been killed in the heap by now.
+    if let (Some(Some(path)), false) = (FILE.get(), cfg!(windows)) {
+        // What is left now is left, unlike in a process that was killed.
+        let _ = guard("exit", || write_to_file(path, &format_args!("Exit() -> 0")));
+    }
 }
 
 /// Sends all lines up to the level to the host's callback, or to none. Fails if the program has a logger of its own.
@@ -111,7 +116,7 @@ pub(crate) fn is_checked() -> bool {
 fn write_to_file(path: &Path, line: &fmt::Arguments<'_>) {
     let text = format!("{} {} {line}\n", process::id(), sys::thread_number());
     let file = OpenOptions::new().append(true).create(true).open(path);
-    // Whoever reads the file sees that lines are missing. A log line about it would be one more.
+    // What cannot be written is missing. A log line about it would be one more.
     let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
 }
 
@@ -172,7 +177,8 @@ fn lock() -> MutexGuard<'static, Target> {
 pub(crate) struct ForkGuard(#[expect(dead_code, reason = "locked until it is dropped")] MutexGuard<'static, Target>);
 
 pub(crate) fn lock_for_fork() -> ForkGuard {
-    // The child must not find this half done on another thread.
+    // The child must not find these half done on another thread.
     stderr_logger();
+    trace_file();
     ForkGuard(lock())
 }

@@ -13,6 +13,8 @@ pub(crate) struct Notes {
     pub(crate) profile: Option<Name>,
     /// The interface pointer that the client was given.
     pub(crate) object: Option<usize>,
+    /// The object's last reference had been released when the entry began.
+    pub(crate) ended: bool,
     /// The token of the registration that was made.
     pub(crate) token: Option<u32>,
     /// The state that was requested.
@@ -21,7 +23,8 @@ pub(crate) struct Notes {
     pub(crate) reason: Option<&'static str>,
 }
 
-pub(crate) const NONE: Notes = Notes { profile: None, object: None, token: None, state: None, reason: None };
+pub(crate) const NONE: Notes =
+    Notes { profile: None, object: None, ended: false, token: None, state: None, reason: None };
 
 thread_local! {
     /// Needs no destructor.

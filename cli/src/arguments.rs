@@ -185,7 +185,7 @@ pub(crate) enum Command {
     /// Run a program as `run` does, and say how it misused the API
     ///
     /// A line says the rule, the process, the thread and the call. --json prints objects. Exit code 9 if the API was misused;
-    /// otherwise that of the program. What is not seen: programs that are linked with another library, and in Rust.
+    /// otherwise that of the program. Programs in Rust, and those that load another library, are not seen.
     Check {
         /// How long Notify may take
         #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]

@@ -43,7 +43,11 @@ pub(crate) fn check(
     let bytes = match fs::read(&file) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            ran?;
+            let code = ran?;
+            write_junit(limits, &[])?;
+            if code != ExitCode::SUCCESS {
+                return Ok(code);
+            }
             let line = "nothing was checked: the program, and those that it started, did not use the library";
             return Err(Failure::new(Code::Failed, line));
         }
@@ -55,9 +59,7 @@ pub(crate) fn check(
     for finding in &findings {
         output.say(|| finding.text(), || finding.object());
     }
-    if let Some(path) = &limits.junit {
-        fs::write(path, junit(&findings)).map_err(|error| failed(&path.display().to_string(), error))?;
-    }
+    write_junit(limits, &findings)?;
     if findings.is_empty() {
         let code = ran?;
         output.note(&format!("{} calls and notifications, no misuse", text.lines().count()));
@@ -68,6 +70,11 @@ pub(crate) fn check(
     }
     let ways = if findings.len() == 1 { "one way" } else { &format!("{} ways", findings.len()) };
     Err(Failure::new(Code::Misused, format!("the API was misused in {ways}")))
+}
+
+fn write_junit(limits: &Limits, findings: &[&Finding]) -> Result<(), Failure> {
+    let Some(path) = &limits.junit else { return Ok(()) };
+    fs::write(path, junit(findings)).map_err(|error| Failure::new(Code::Failed, format!("{}: {error}", path.display())))
 }
 
 /// A misuse, and how often it occurred.
@@ -152,10 +159,14 @@ struct Process {
     /// By interface pointer. The library keeps the memory of each, so that no other object gets its address.
     objects: HashMap<u64, Object>,
     tokens: HashMap<u64, Registration>,
-    /// Requests that were refused by E_PENDING, by object and state: the thread and the line.
-    pending: BTreeMap<(u64, u64), (u64, String)>,
-    /// Sinks whose count has come to zero.
-    dead_sinks: BTreeSet<u64>,
+    /// Requests that were refused by E_PENDING, by profile and state: the thread and the line.
+    pending: BTreeMap<String, (u64, String)>,
+    /// Sinks whose count has come to zero, and how often since the last Advise.
+    dead_sinks: BTreeMap<u64, u32>,
+    /// Notifications of such sinks: the thread and the count.
+    miscounted: BTreeMap<u64, (u64, u64)>,
+    /// It has exited, and was not killed: what is left is left by the client.
+    exited: bool,
 }
 
 #[derive(Default)]
@@ -201,18 +212,16 @@ impl Checker {
         let process = self.processes.entry(line.pid).or_default();
         match &line.what {
             What::Notify { sink, microseconds } => {
-                let miscounted = process.dead_sinks.contains(sink);
+                if process.dead_sinks.contains_key(sink) {
+                    process.miscounted.entry(*sink).or_insert((line.thread, 0)).1 += 1;
+                }
                 let took = Duration::from_micros(*microseconds);
                 if took > self.limit {
                     let what = format!("Notify of sink {sink:#x} took longer than {:?}", self.limit);
                     self.find(Rule::SlowNotify, line, what);
                 }
-                if miscounted {
-                    let what = format!("sink {sink:#x} is notified, and its own count was zero");
-                    self.find(Rule::SinkMiscounted, line, what);
-                }
             }
-            What::SinkReleased { sink, left: 0 } => drop(process.dead_sinks.insert(*sink)),
+            What::SinkReleased { sink, left: 0 } => *process.dead_sinks.entry(*sink).or_default() += 1,
             What::SinkReleased { .. } => {}
             What::Call(call) => self.call(line, call),
         }
@@ -221,6 +230,7 @@ impl Checker {
     fn call(&mut self, line: &Line, call: &Call) {
         let what = |words: &str| format!("{words}: {}", line.text);
         let waits = matches!(call.name, "SetCurrentState" if call.argument(1) & BLOCK != 0)
+            || matches!(call.name, "MapiOfflineDispatch" if call.argument(1) != 0)
             || call.name.starts_with("MapiOfflineWait")
             || call.name.starts_with("MapiOfflineSettle");
         if line.in_notify && waits {
@@ -251,8 +261,11 @@ impl Checker {
                     }
                 }
             }
-            "QueryInterface" | "SetCurrentState" | "GetCapabilities" | "GetCurrentState" | "Advise" | "Unadvise"
-            | "Placeholder"
+            // These call clients, which may release the object meanwhile: the library says whether that was so before.
+            "SetCurrentState" | "Advise" | "Unadvise" if call.after_release => {
+                wrong = Some((Rule::UsedAfterRelease, what("its last reference was released")));
+            }
+            "QueryInterface" | "GetCapabilities" | "GetCurrentState" | "Placeholder"
                 if process.objects.get(&this).is_some_and(|object| object.ended) =>
             {
                 wrong = Some((Rule::UsedAfterRelease, what("its last reference was released")));
@@ -281,18 +294,24 @@ impl Checker {
                     Some(found) if found.object == this => Some("the registration has ended already"),
                     Some(_) => Some("the registration is another object's"),
                     None if token == 0 => None,
+                    // A forked child has what its parent has advised.
+                    None if process.objects.get(&this).is_none_or(|object| object.opened.is_none()) => None,
                     None => Some("no Advise has given this token"),
                 };
                 wrong = why.map(|why| (Rule::WrongToken, what(why)));
             }
             "SetCurrentState" => {
-                let key = (this, call.argument(3));
+                let request = call.request.unwrap_or_default();
                 if call.result == 0 {
-                    process.pending.remove(&key);
+                    process.pending.remove(request);
                 } else if call.result == E_PENDING && !(line.in_notify && waits) {
-                    process.pending.entry(key).or_insert_with(|| (line.thread, without_pointers(line.text)));
+                    process
+                        .pending
+                        .entry(request.to_owned())
+                        .or_insert_with(|| (line.thread, without_pointers(line.text)));
                 }
             }
+            "Exit" => process.exited = true,
             _ => {
                 if let Some(given) = call.object {
                     let object = process.objects.entry(given).or_default();
@@ -309,18 +328,32 @@ impl Checker {
     /// What is left when all processes have ended.
     fn end(&mut self) {
         for (pid, process) in std::mem::take(&mut self.processes) {
+            for (sink, (thread, count)) in process.miscounted {
+                // One that is never freed may say 0 each time.
+                if process.dead_sinks.get(&sink).is_none_or(|zeros| *zeros == 1) {
+                    let what = format!("sink {sink:#x} is notified, and its own count was zero");
+                    self.findings.insert((Rule::SinkMiscounted, pid, what), (thread, count));
+                }
+            }
+            for (thread, line) in process.pending.into_values() {
+                self.note(Rule::PendingIgnored, pid, thread, line);
+            }
+            if !process.exited {
+                continue;
+            }
+            let left = |object: &Object| object.given.saturating_sub(object.released);
+            for registration in process.tokens.into_values().filter(|registration| !registration.ended) {
+                // An object whose children have kept it ends without a call.
+                if process.objects.get(&registration.object).is_none_or(|object| left(object) > 0) {
+                    self.note(Rule::UnadviseMissing, pid, registration.thread, registration.line);
+                }
+            }
             for object in process.objects.into_values().filter(|object| !object.ended) {
-                let left = object.given.saturating_sub(object.released);
+                let left = left(&object);
                 if let (Some((thread, line)), true) = (object.opened, left > 0) {
                     let what = format!("{left} of {} references were not released, of: {line}", object.given);
                     self.note(Rule::ReferenceLeaked, pid, thread, what);
                 }
-            }
-            for registration in process.tokens.into_values().filter(|registration| !registration.ended) {
-                self.note(Rule::UnadviseMissing, pid, registration.thread, registration.line);
-            }
-            for (thread, line) in process.pending.into_values() {
-                self.note(Rule::PendingIgnored, pid, thread, line);
             }
         }
     }
@@ -330,10 +363,11 @@ impl Checker {
 fn without_pointers(text: &str) -> String {
     let Some((name, rest)) = text.split_once('(') else { return text.to_owned() };
     let Some((_, rest)) = rest.split_once(") -> ") else { return text.to_owned() };
+    let rest = rest.trim_end_matches(", in Notify");
     let rest = rest.rsplit_once(", token ").map_or(rest, |(before, _)| before);
     let rest = rest.rsplit_once(", object ").map_or(rest, |(before, _)| before);
     let rest = rest.split_once(' ').map_or(rest, |(_, rest)| rest);
-    format!("{name}: {}", rest.trim_end_matches(", in Notify"))
+    format!("{name}: {rest}")
 }
 
 #[cfg(test)]
@@ -343,6 +377,7 @@ mod tests {
     const OPEN: &str = "HrOpenOfflineObj(0x0, 0x1, 0x1, 0x0, 0x1) -> 0x0 S_OK, profile P, object 0x70";
     const ADVISE: &str = "Advise(0x70, 0x0, 0x1, 0x1) -> 0x0 S_OK, profile P, token 0x8";
     const RELEASE: &str = "Release(0x70) -> 0";
+    const EXIT: &str = "Exit() -> 0";
 
     fn found(lines: &[&str]) -> Vec<(Rule, u64)> {
         let text: String = lines.iter().map(|line| format!("1 2 {line}\n")).collect();
@@ -377,21 +412,31 @@ mod tests {
 
     #[test]
     fn what_is_left_at_the_end_is_found() {
-        assert_eq!(
-            found(&[OPEN, OPEN, ADVISE, "Release(0x70) -> 1"]),
-            [(Rule::ReferenceLeaked, 1), (Rule::UnadviseMissing, 1)]
-        );
+        let left = [OPEN, OPEN, ADVISE, "Release(0x70) -> 1", EXIT];
+        assert_eq!(found(&left), [(Rule::ReferenceLeaked, 1), (Rule::UnadviseMissing, 1)]);
+        assert_eq!(found(&left[..4]), [], "it was killed");
+        // Kept by a child, and ended with that.
+        let child = ["HrCreateOfflineObj(0x0, 0x1, 0x1) -> 0x0 S_OK, profile P, object 0x71", "Release(0x71) -> 0"];
+        assert_eq!(found(&[OPEN, ADVISE, child[0], "Release(0x70) -> 1", child[1], EXIT]), []);
         let pending =
             "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x8000000a E_PENDING: a transition, profile P, to offline";
         let accepted = "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline";
         assert_eq!(found(&[OPEN, pending, accepted, RELEASE]), []);
-        assert_eq!(found(&[OPEN, accepted, pending]), [(Rule::ReferenceLeaked, 1), (Rule::PendingIgnored, 1)]);
+        assert_eq!(found(&[OPEN, accepted, pending, EXIT]), [(Rule::ReferenceLeaked, 1), (Rule::PendingIgnored, 1)]);
+        // By another object of the profile.
+        let again = "SetCurrentState(0x72, 0x0, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline";
+        assert_eq!(found(&[OPEN, pending, RELEASE, again]), []);
     }
 
     #[test]
     fn what_is_wrong_at_once_is_found() {
         let after = ["Release(0x70) -> 2147483647", "GetCurrentState(0x70, 0x1) -> 0x0 S_OK (online)"];
         assert_eq!(found(&[OPEN, RELEASE, after[0], after[1]]).len(), 2);
+        // Released by a Notify or a sink within the call, and before it.
+        let set = "SetCurrentState(0x70, 0x2000, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline";
+        assert_eq!(found(&[OPEN, RELEASE, set]), []);
+        let late = format!("{set}, after its last Release");
+        assert_eq!(found(&[OPEN, RELEASE, &late]), [(Rule::UsedAfterRelease, 1)]);
         let of_another = "Unadvise(0x71, 0x0, 0x8) -> 0x0 S_OK, profile P";
         let twice = "Unadvise(0x70, 0x0, 0x8) -> 0x0 S_OK, profile P";
         assert_eq!(
@@ -406,6 +451,9 @@ mod tests {
         assert_eq!(found(&[OPEN, block, block, RELEASE]), [(Rule::BlockInNotify, 2)]);
         let slow = "Notify(0x90, 0x0): DONE, online to offline, profile P, took 1001 us";
         assert_eq!(found(&[slow]), [(Rule::SlowNotify, 1)]);
+        let unknown = "Unadvise(0x70, 0x0, 0x9) -> 0x0 S_OK, profile P";
+        assert_eq!(found(&[OPEN, unknown, RELEASE]), [(Rule::WrongToken, 1)]);
+        assert_eq!(found(&[unknown, RELEASE]), [], "in a forked child");
         let refused = "HrOpenOfflineObj(0x0, 0x0, 0x1, 0x0, 0x1) -> 0x80070057 E_INVALIDARG: the name is null";
         assert_eq!(found(&[refused]), [(Rule::InvalidArgument, 1)]);
     }
@@ -416,5 +464,7 @@ mod tests {
         let notify = "Notify(0x90, 0x0): DONE, online to offline, profile P, took 1 us";
         assert_eq!(found(&[OPEN, ADVISE, ADVISE, released, notify, RELEASE]), [(Rule::SinkMiscounted, 1)]);
         assert_eq!(found(&[OPEN, ADVISE, released, ADVISE, notify, RELEASE]), []);
+        // One that is never freed, and says 0 each time.
+        assert_eq!(found(&[OPEN, ADVISE, ADVISE, released, notify, released, RELEASE]), []);
     }
 }

@@ -63,10 +63,10 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
     let mut command = command_of(program, arguments);
     // The library creates this folder, and gives no other user access to it.
     command.env(STATE_DIR, folder.path().join("state")).env_remove("MAPIOFFLINE_STORE");
-    match &wanted.trace {
-        Some(file) => command.env(TRACE, file),
-        None => command.env_remove(TRACE),
-    };
+    // Otherwise as it is: this may be run by a test that is checked.
+    if let Some(file) = &wanted.trace {
+        command.env(TRACE, file);
+    }
     let mut child = command.spawn().map_err(|error| {
         let code = if error.kind() == ErrorKind::NotFound { Code::NotFound } else { Code::NotExecutable };
         Failure::new(code, format!("{} cannot be started: {error}", program.display()))

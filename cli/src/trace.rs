@@ -40,6 +40,10 @@ pub(crate) struct Call<'a> {
     pub(crate) token: Option<u64>,
     /// Why an argument was refused.
     pub(crate) reason: Option<&'a str>,
+    /// Of SetCurrentState: which profile was to be in which state.
+    pub(crate) request: Option<&'a str>,
+    /// The object's last reference had been released when the call began.
+    pub(crate) after_release: bool,
 }
 
 impl Call<'_> {
@@ -77,6 +81,8 @@ impl<'a> Line<'a> {
 
 fn call<'a>(name: &'a str, arguments: Vec<u64>, mut rest: &'a str) -> Option<Call<'a>> {
     // From the end: the name of a profile may have anything in it.
+    let after_release = rest.ends_with(", after its last Release");
+    rest = rest.trim_end_matches(", after its last Release");
     let mut last = |key: &str| {
         let (before, value) = rest.rsplit_once(key)?;
         let value = number(value)?;
@@ -88,7 +94,8 @@ fn call<'a>(name: &'a str, arguments: Vec<u64>, mut rest: &'a str) -> Option<Cal
     let result = rest.split([' ', ':', ',']).next()?;
     let reason = rest.split_once(" E_INVALIDARG: ").map(|(_, reason)| reason);
     let reason = reason.map(|reason| reason.rsplit_once(", profile ").map_or(reason, |(reason, _)| reason));
-    Some(Call { name, arguments, result: number(result)?, object, token, reason })
+    let request = rest.split_once(", profile ").map(|(_, request)| request);
+    Some(Call { name, arguments, result: number(result)?, object, token, reason, request, after_release })
 }
 
 fn number(word: &str) -> Option<u64> {
@@ -121,7 +128,11 @@ mod tests {
         };
         assert_eq!(call("1 2 Release(0x7f00) -> 3").result, 3);
         let advised = call("1 2 Advise(0x1, 0x0, 0x2, 0x3) -> 0x0 S_OK, profile P, token 0x8, in Notify");
-        assert_eq!((advised.token, advised.name), (Some(8), "Advise"));
+        assert_eq!((advised.token, advised.name, advised.after_release), (Some(8), "Advise", false));
+        let set = call(
+            "1 2 SetCurrentState(0x1, 0x0, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline, after its last Release",
+        );
+        assert_eq!((set.request, set.after_release), (Some("P, to offline"), true));
         let refused = call("1 2 Advise(0x1, 0x0, 0x2, 0x3) -> 0x80070057 E_INVALIDARG: ulSize is too small, profile P");
         assert_eq!((refused.result, refused.reason), (0x8007_0057, Some("ulSize is too small")));
         assert!(call("1 2 MapiOfflineVersion() -> 0x10000").arguments.is_empty());

@@ -255,8 +255,8 @@ pub unsafe extern "system" fn MapiOfflineSettleUtf16(
 /// MAPIOFFLINE_DELIVERY_NOTIFIERS (threads of the library, the default) or MAPIOFFLINE_DELIVERY_PUMPED (a thread of the host that
 /// calls MapiOfflineDispatch). SetCurrentState with BLOCK notifies on the calling thread in either case.
 ///
-/// A change that waits for MapiOfflineDispatch has been accepted and has not begun: GetCurrentState gives the old state, and the
-/// object's tree is busy (E_PENDING) until it is dispatched. Changes of other programs wait likewise, and are coalesced to the
+/// A change that waits for MapiOfflineDispatch has been accepted: GetCurrentState gives the old state, the object's tree is busy
+/// (E_PENDING) until it is dispatched, and a registration that is made meanwhile gets nothing of it. Changes of other programs wait likewise, and are coalesced to the
 /// last. What was accepted before this call stays where it was. In a forked child nothing waits, and the choice stays.
 ///
 /// Returns S_OK; E_INVALIDARG (another number); E_FAIL while a Windows process shuts down. Callable on any thread.

@@ -281,8 +281,11 @@ impl<F: Methods> Slots<F> {
     /// C's contract for `this`.
     #[inline(always)]
     unsafe fn note(this: This) {
-        // SAFETY: as the caller says.
-        trace::note(|notes| notes.profile = Some(unsafe { F::object(this) }.payload().profile_name()));
+        trace::note(|notes| {
+            // SAFETY: as the caller says.
+            let offline = unsafe { F::object(this) }.payload();
+            (notes.profile, notes.ended) = (Some(offline.profile_name()), offline.has_ended());
+        });
     }
 
     unsafe extern "system" fn get_capabilities(this: This, out: *mut ULONG) -> HRESULT {

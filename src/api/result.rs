@@ -239,7 +239,10 @@ impl fmt::Display for Outcome<'_> {
         if let Some(token) = notes.token {
             write!(f, ", token {token:#x}")?;
         }
-        notes.object.map_or(Ok(()), |object| write!(f, ", object {object:#x}"))
+        if let Some(object) = notes.object {
+            write!(f, ", object {object:#x}")?;
+        }
+        if notes.ended { f.write_str(", after its last Release") } else { Ok(()) }
     }
 }
 

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use crate::abi::{GUID, HRESULT, IUnknown, ULONG};
 use crate::guard::{ends_process_on_unwind, guard};
 use crate::logging;
+use crate::sys::{LastError, Uncancelled};
 
 /// An interface `I` of a client's object, with one reference, which is released on drop.
 pub(crate) struct Foreign<I>(NonNull<I>);
@@ -56,6 +57,8 @@ impl<I> Drop for Foreign<I> {
 #[cold]
 #[inline(never)]
 fn write_release(object: *mut IUnknown, left: ULONG) {
+    let _uncancelled = Uncancelled::enter();
+    let _error = LastError::keep();
     // The logger may be client code; a panic in ours must not reach whoever drops the reference.
     let _ = guard("Release", || log::trace!("Sink.Release({object:?}) -> {left}"));
 }

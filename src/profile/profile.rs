@@ -161,6 +161,11 @@ impl Offline {
         self.in_flight.get().is_some_and(|in_flight| in_flight.requests().post(request))
     }
 
+    /// Whether the last client reference is gone.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     pub(super) fn has_spare_capacity(&self) -> bool {
         self.spare_capacity.load(Ordering::Relaxed)
     }
