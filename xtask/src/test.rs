@@ -146,13 +146,7 @@ fn conformance(tools: &Tools) -> Result<()> {
 }
 
 fn valgrind() -> Result<()> {
-    if let Err(reason) = tools::valgrind() {
-        if std::env::var_os("CI").is_some() {
-            return Err(reason);
-        }
-        println!("SKIPPED: {reason}");
-        return Ok(());
-    }
+    let Some(()) = tools::or_skipped(tools::valgrind())? else { return Ok(()) };
     let programs = ["suite-c-shared", "suite-cpp-shared", "suite-c-static", "suite-cpp-static"];
     // And one of them with the shared store.
     for (program, store) in programs.map(|program| (program, "memory")).into_iter().chain([(programs[0], "shared")]) {

@@ -111,6 +111,17 @@ fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
     run(&mut pip)
 }
 
+/// What could be installed, or `None`: then the reason is printed. In CI that is an error.
+pub(crate) fn or_skipped<T>(installed: Result<T>) -> Result<Option<T>> {
+    match installed {
+        Err(reason) if std::env::var_os("CI").is_none() => {
+            println!("SKIPPED: {reason}");
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
 /// Fetches pytest if it is missing. The folder that Python has to look in, if it was fetched.
 pub(crate) fn pytest() -> Result<Option<PathBuf>> {
     if succeeds("python3", &["-m", "pytest", "--version"]) {
