@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use super::executor::{Executor, Receiver, Reservation};
+use super::executor::{Receiver, Reservation};
 use crate::error::ErrorKind;
 use crate::sync::lock;
 use crate::sys::{RawHandle, Readiness};
@@ -123,18 +123,15 @@ impl<J> Queue<J> {
     }
 }
 
-impl<J: Send + 'static> Executor<J> for Pump<J> {
-    fn reserve(&'static self) -> Result<Reservation<J>, ErrorKind> {
+impl<J: Send + 'static> Pump<J> {
+    /// Reserves room for one job.
+    pub(super) fn reserve(&'static self) -> Result<Reservation<J>, ErrorKind> {
         let receiver = self.receiver();
         let mut queue = lock(&self.queue);
         let more = queue.reserved + 1;
         queue.jobs.try_reserve(more)?;
         queue.reserved = more;
         Ok(Reservation::new(receiver))
-    }
-
-    fn reserve_idle(&'static self) -> Option<Reservation<J>> {
-        self.reserve().ok()
     }
 }
 

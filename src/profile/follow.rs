@@ -33,26 +33,22 @@ fn ensure_watcher_of(backend: &'static dyn Backend) {
 
 /// Follows what other processes changed.
 fn follow_changes(changed: Changed) -> bool {
+    each_changed(changed, follow)
+}
+
+/// The same. False too where the store was not read.
+fn follow_surely(changed: Changed) -> bool {
+    each_changed(changed, |profile| read_and_go(profile).is_sure())
+}
+
+/// Follows each profile that may have changed, and says whether `follow` could every time.
+fn each_changed(changed: Changed, follow: fn(&'static Profile) -> bool) -> bool {
     match changed {
         Changed::Profile(folded) => Registry::find_folded(folded).is_none_or(|found| follow(found.profile())),
         Changed::Any => {
             let mut followed = true;
             // Every profile, whatever comes of one.
             Registry::each(|found| followed &= follow(found.profile()));
-            followed
-        }
-    }
-}
-
-/// The same. False too where the store was not read.
-fn follow_surely(changed: Changed) -> bool {
-    match changed {
-        Changed::Profile(folded) => {
-            Registry::find_folded(folded).is_none_or(|found| read_and_go(found.profile()).is_sure())
-        }
-        Changed::Any => {
-            let mut followed = true;
-            Registry::each(|found| followed &= read_and_go(found.profile()).is_sure());
             followed
         }
     }
