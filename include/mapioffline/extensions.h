@@ -104,8 +104,8 @@ HRESULT STDMETHODCALLTYPE MapiOfflineWaitUtf16(const MAPIOFFLINE_CHAR16 *pszProf
 
 /* Waits until every program that has a profile open, this one included, has returned from the DONE of the last change that is
  * stored. With a memory store that is this process alone. pszProfileName: the profile, in UTF-8. ulMilliseconds: how long to
- * wait at most, for answers as well; 0xFFFFFFFF is for ever. pulPrograms: receives how
- * many programs have not returned in time, or 0; may be null. `mapioffline clients` names them.
+ * wait at most, for answers as well; 0xFFFFFFFF is for ever. pulPrograms: receives how many programs have not returned in
+ * time, or 0; may be null. `mapioffline clients` names them.
  *
  * The programs are those whose HrOpenOfflineObj or HrCreateOfflineObj returned before this call. One that does not answer, as
  * it has been stopped, counts as one that has the profile open. Never call it from a Notify, nor while a Notify waits for
@@ -124,8 +124,9 @@ HRESULT STDMETHODCALLTYPE MapiOfflineSettleUtf16(const MAPIOFFLINE_CHAR16 *pszPr
  * calls MapiOfflineDispatch). SetCurrentState with BLOCK notifies on the calling thread in either case.
  *
  * A change that waits for MapiOfflineDispatch has been accepted: GetCurrentState gives the old state, the object's tree is busy
- * (E_PENDING) until it is dispatched, and a registration that is made meanwhile gets nothing of it. Changes of other programs wait likewise, and are coalesced to the
- * last. What was accepted before this call stays where it was. In a forked child nothing waits, and the choice stays.
+ * (E_PENDING) until it is dispatched, and a registration that is made meanwhile gets nothing of it. Changes of other programs
+ * wait likewise, and are coalesced to the last. What was accepted before this call stays where it was. In a forked child nothing
+ * waits, and the choice stays.
  *
  * Returns S_OK; E_INVALIDARG (another number); E_FAIL while a Windows process shuts down. Callable on any thread. */
 HRESULT STDMETHODCALLTYPE MapiOfflineSetDelivery(ULONG ulDelivery);

@@ -55,6 +55,17 @@ pub(super) unsafe fn write_number(out: *mut ULONG, value: ULONG) -> Result<(), E
     Ok(())
 }
 
+/// A number for a caller who may not want it.
+///
+/// # Safety
+/// C's contract for `out`, which may be null.
+pub(super) unsafe fn write_if_wanted(out: *mut ULONG, value: ULONG) {
+    if !out.is_null() {
+        // SAFETY: C's contract.
+        unsafe { out.write_unaligned(value) };
+    }
+}
+
 /// # Safety
 /// C's contract for `guid`.
 pub(super) unsafe fn guid(guid: *const GUID) -> Option<GUID> {

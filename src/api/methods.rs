@@ -234,12 +234,12 @@ impl<F: Methods> Slots<F> {
 
     unsafe extern "system" fn add_ref(this: This) -> ULONG {
         // SAFETY: C's contract for this.
-        traced(&"AddRef", [this as usize], Returned::Number, unsafe { F::add_ref(this) })
+        traced(&"AddRef", this as usize, Returned::Number, unsafe { F::add_ref(this) })
     }
 
     unsafe extern "system" fn release(this: This) -> ULONG {
         // SAFETY: C's contract for this, and the reference is the caller's.
-        traced(&"Release", [this as usize], Returned::Number, unsafe { F::release(this) })
+        traced(&"Release", this as usize, Returned::Number, unsafe { F::release(this) })
     }
 
     unsafe extern "system" fn set_current_state(
@@ -348,6 +348,6 @@ impl<F: Methods> Slots<F> {
     }
 
     unsafe extern "system" fn placeholder(this: This) -> HRESULT {
-        traced(&"Placeholder", [this as usize], Returned::Hresult, MAPI_E_NO_SUPPORT as u32) as HRESULT
+        traced(&"Placeholder", this as usize, Returned::Hresult, MAPI_E_NO_SUPPORT as u32) as HRESULT
     }
 }

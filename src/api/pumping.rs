@@ -1,6 +1,7 @@
 //! The exported functions of pumped delivery.
 #![allow(non_snake_case, reason = "ABI names keep the API's style")]
 
+use super::convert::write_if_wanted;
 use super::result::unless_shutting_down;
 use super::waiting::duration;
 use crate::abi::ULONG;
@@ -21,15 +22,12 @@ pub(super) fn set_delivery(ulDelivery: ULONG) -> Result<(), Error> {
 /// # Safety
 /// C's contract for the pointer.
 pub(super) unsafe fn dispatch(ulMost: ULONG, ulMilliseconds: ULONG, pulDispatched: *mut ULONG) -> Result<(), Error> {
-    let out = |dispatched: usize| {
-        if !pulDispatched.is_null() {
-            // SAFETY: C's contract.
-            unsafe { pulDispatched.write_unaligned(dispatched as ULONG) };
-        }
-    };
-    out(0);
+    // SAFETY: C's contract.
+    unsafe { write_if_wanted(pulDispatched, 0) };
     unless_shutting_down()?;
-    out(profile::dispatch(ulMost as usize, duration(ulMilliseconds))?);
+    let dispatched = profile::dispatch(ulMost as usize, duration(ulMilliseconds))?;
+    // SAFETY: C's contract.
+    unsafe { write_if_wanted(pulDispatched, dispatched as ULONG) };
     Ok(())
 }
 

@@ -83,34 +83,24 @@ pub(super) fn trace_number<const N: usize>(name: &str, words: [usize; N], result
     }
 }
 
-/// The same for methods that do next to nothing else, with up to three words: the result goes through, and nothing can unwind,
-/// so that such a method keeps nothing and needs no frame. `what` writes the line.
+/// The same for methods that take `This` alone and do next to nothing else: the result goes through, and nothing can unwind, so
+/// that such a method keeps nothing and needs no frame. `what` writes the line.
 #[inline(always)]
-pub(super) fn traced<const N: usize>(
-    name: &'static &'static str,
-    words: [usize; N],
-    what: Returned,
-    result: u32,
-) -> u32 {
+pub(super) fn traced(name: &'static &'static str, this: usize, what: Returned, result: u32) -> u32 {
     #[cold]
-    extern "C" fn pass(name: &&'static str, count: usize, a: usize, b: usize, c: usize, result: u32) -> u32 {
-        write_trace(name, &[a, b, c][..count], &Hresult(result));
+    extern "C" fn pass(name: &&'static str, this: usize, result: u32) -> u32 {
+        write_trace(name, &[this], &Hresult(result));
         result
     }
     #[cold]
-    extern "C" fn pass_number(name: &&'static str, count: usize, a: usize, b: usize, c: usize, result: u32) -> u32 {
-        write_trace(name, &[a, b, c][..count], &format_args!("{result}"));
+    extern "C" fn pass_number(name: &&'static str, this: usize, result: u32) -> u32 {
+        write_trace(name, &[this], &format_args!("{result}"));
         result
     }
-    const { assert!(N <= 3) };
-    if !logging::tracing() {
-        return result;
-    }
-    let mut all = [0; 3];
-    all[..N].copy_from_slice(&words);
     match what {
-        Returned::Hresult => pass(name, N, all[0], all[1], all[2], result),
-        Returned::Number => pass_number(name, N, all[0], all[1], all[2], result),
+        _ if !logging::tracing() => result,
+        Returned::Hresult => pass(name, this, result),
+        Returned::Number => pass_number(name, this, result),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the store and the barrier are, for C.
 
+use super::convert::write_if_wanted;
 use super::result::unless_shutting_down;
 use crate::abi::*;
 use crate::error::Error;
@@ -32,9 +33,7 @@ pub(super) unsafe fn store(numbers: [*mut ULONG; 3], folder: Buffer, last_error:
     // SAFETY: C's contract.
     unsafe {
         for (out, value) in numbers.into_iter().zip([kind, watch, barrier() as ULONG]) {
-            if !out.is_null() {
-                out.write_unaligned(value);
-            }
+            write_if_wanted(out, value);
         }
         write_text(folder, &path);
         write_text(last_error, status.last_error.as_deref().unwrap_or_default());

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::convert::Text;
+use super::convert::{Text, write_if_wanted};
 use super::result::unless_shutting_down;
 use crate::abi::ULONG;
 use crate::error::{Error, ErrorKind};
@@ -28,18 +28,14 @@ pub(super) unsafe fn for_state(text: Text, ulState: ULONG, ulMilliseconds: ULONG
 /// # Safety
 /// C's contract for both pointers.
 pub(super) unsafe fn settle(text: Text, ulMilliseconds: ULONG, pulPrograms: *mut ULONG) -> Result<(), Error> {
-    let out = |programs: usize| {
-        if !pulPrograms.is_null() {
-            // SAFETY: C's contract.
-            unsafe { pulPrograms.write_unaligned(programs as ULONG) };
-        }
-    };
-    out(0);
+    // SAFETY: C's contract.
+    unsafe { write_if_wanted(pulPrograms, 0) };
     unless_shutting_down()?;
     // SAFETY: C's contract.
     let name = unsafe { text.name() }?;
     let late = profile::settle(&name, duration(ulMilliseconds))?.len();
-    out(late);
+    // SAFETY: C's contract.
+    unsafe { write_if_wanted(pulPrograms, late as ULONG) };
     if late == 0 { Ok(()) } else { Err(ErrorKind::Timeout.into()) }
 }
 
