@@ -231,8 +231,9 @@ pub(crate) struct RunOptions {
     pub(crate) set: Vec<(String, Word)>,
     /// Play a scenario while the program runs: see `mapioffline scenario --help`
     ///
-    /// The report goes to stderr. If the scenario fails, the program is asked to end (SIGTERM, and SIGKILL 5 seconds later; not
-    /// on Windows), and the exit code is the scenario's. A program that ends before the scenario does cuts it short, which is no failure.
+    /// The report goes to stderr. If the scenario fails, the program is asked to end (SIGTERM, and SIGKILL 5 seconds later;
+    /// not on Windows), and the exit code is the scenario's. A program that ends before the scenario does cuts it short, which is no
+    /// failure.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) scenario: Option<PathBuf>,
     /// The profile of steps that name none, instead of the file's; may be given several times

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod checker;
 mod clients;
 mod commands;
 mod completions;
