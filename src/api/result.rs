@@ -36,12 +36,17 @@ pub(super) fn entry<const N: usize>(
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
+    entry_of(name, &words, body)
+}
+
+#[inline(always)]
+fn entry_of(name: &str, words: &[usize], body: impl FnOnce() -> Result<(), Error>) -> HRESULT {
     let _error = LastError::keep();
     let outer = logging::tracing().then(trace::begin);
     let result = guard(name, body).unwrap_or(Err(ErrorKind::Unexpected.into()));
     let hresult = result.as_ref().map_or_else(|error| error.kind().hresult(), |()| S_OK);
     if let Some(outer) = outer {
-        write_entry(name, &words, hresult, result.err(), &trace::end(outer));
+        write_entry(name, words, hresult, result.err(), &trace::end(outer));
     }
     hresult
 }
@@ -52,13 +57,20 @@ pub(super) fn export<const N: usize>(
     words: [usize; N],
     body: impl FnOnce() -> Result<(), Error>,
 ) -> HRESULT {
+    let mut body = Some(body);
+    export_any(name, words.as_slice(), &mut || body.take().map_or(Err(ErrorKind::Unexpected.into()), |body| body()))
+}
+
+/// One function for all, which are called far less often than methods: a frame for each would take twenty kilobytes.
+#[inline(never)]
+fn export_any(name: &str, words: &[usize], body: &mut dyn FnMut() -> Result<(), Error>) -> HRESULT {
     let _uncancelled = Uncancelled::enter();
     let _error = LastError::keep();
     // Before the entry, whose line is written if that is asked for when it begins.
     if !sys::is_shutting_down() && guard(name, init).is_none() {
         return E_UNEXPECTED;
     }
-    entry(name, words, body)
+    entry_of(name, words, body)
 }
 
 /// Fails while the process is shutting down. Comes behind the out parameters, which are null after every failure, and before

@@ -1,7 +1,6 @@
 //! Asking the programs that use a state folder what they are doing.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
@@ -32,7 +31,8 @@ pub(crate) struct Survey<'a> {
     name: String,
     begun: Instant,
     space: u32,
-    asked: BTreeMap<ProgramId, Surveyed>,
+    /// Sorted by process. There are few, and they are asked seldom.
+    asked: Vec<(ProgramId, Surveyed)>,
 }
 
 /// What is known of a program.
@@ -94,7 +94,7 @@ impl<'a> Survey<'a> {
             name: question_name(number),
             begun: Instant::now(),
             space: space(),
-            asked: BTreeMap::new(),
+            asked: Vec::new(),
         };
         survey.find()?;
         if !survey.asked.is_empty() {
@@ -121,8 +121,9 @@ impl<'a> Survey<'a> {
                 let _ = programs.remove(&name);
                 continue;
             }
-            self.asked.insert(id, Surveyed::new(&programs, &id, runs.is_none()));
+            self.asked.push((id, Surveyed::new(&programs, &id, runs.is_none())));
         }
+        self.sort();
         if let Ok(folder) = self.folder.open() {
             folder.names()?.iter().filter(|name| is_question(name)).for_each(|name| remove_stale(&folder.0, name));
         }
@@ -139,7 +140,11 @@ impl<'a> Survey<'a> {
         for (id, number) in names.iter().filter_map(|name| answer_of(name, &self.name)) {
             // One that answers without having been found had its file removed, and has it again now.
             let is_elsewhere = || id.runs(self.space).is_none();
-            let surveyed = self.asked.entry(id).or_insert_with(|| Surveyed::new(&programs, &id, is_elsewhere()));
+            let known = self.asked.iter().position(|(other, _)| *other == id).unwrap_or_else(|| {
+                self.asked.push((id, Surveyed::new(&programs, &id, is_elsewhere())));
+                self.asked.len() - 1
+            });
+            let (_, surveyed) = &mut self.asked[known];
             if surveyed.answer.as_ref().is_none_or(|(last, _)| *last < number)
                 && let Some(answer) = read::<Answer>(&programs, &answer_name(&self.name, &id, number))
             {
@@ -148,7 +153,8 @@ impl<'a> Survey<'a> {
             }
         }
         let doubted = self.begun.elapsed() >= DOUBT;
-        self.asked.retain(|id, surveyed| {
+        self.sort();
+        self.asked.retain_mut(|(id, surveyed)| {
             if surveyed.is_idle() {
                 return true;
             }
@@ -167,7 +173,11 @@ impl<'a> Survey<'a> {
     }
 
     pub(crate) fn programs(&self) -> impl Iterator<Item = &Surveyed> {
-        self.asked.values()
+        self.asked.iter().map(|(_, surveyed)| surveyed)
+    }
+
+    fn sort(&mut self) {
+        self.asked.sort_unstable_by_key(|(id, _)| *id);
     }
 }
 
