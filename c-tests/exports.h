@@ -25,6 +25,11 @@
     X(MapiOfflineSetDelivery, "MapiOfflineSetDelivery@4", HRESULT, (ULONG ulDelivery)) \
     X(MapiOfflineDispatch, "MapiOfflineDispatch@12", HRESULT, (ULONG ulMost, ULONG ulMilliseconds, ULONG *pulDispatched)) \
     X(MapiOfflineGetDispatchHandle, "MapiOfflineGetDispatchHandle@4", HRESULT, (ptrdiff_t *pHandle)) \
-    X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext))
+    X(MapiOfflineSetLogCallback, "MapiOfflineSetLogCallback@12", HRESULT, (ULONG ulLevel, MAPIOFFLINE_LOG_CALLBACK pfnCallback, void *pContext)) \
+    X(MapiOfflineAddFault, "MapiOfflineAddFault@8", HRESULT, (const MAPIOFFLINE_CHAR8 *pszFault, ULONG *pulFault)) \
+    X(MapiOfflineRemoveFault, "MapiOfflineRemoveFault@4", HRESULT, (ULONG ulFault)) \
+    X(MapiOfflineGetFaultCounts, "MapiOfflineGetFaultCounts@12", HRESULT, (ULONG ulFault, ULONG *pulCalls, ULONG *pulTimes)) \
+    X(MapiOfflineSetVirtualClock, "MapiOfflineSetVirtualClock@4", HRESULT, (MAPIOFFLINE_BOOL fVirtual)) \
+    X(MapiOfflineAdvanceClock, "MapiOfflineAdvanceClock@4", HRESULT, (ULONG ulMilliseconds))
 
 #endif /* TEST_EXPORTS_H */

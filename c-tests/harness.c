@@ -518,7 +518,7 @@ static void sink_notify(struct sink *self, const MAPIOFFLINE_NOTIFY *notificatio
         event->sink = self->id;
     }
     check_eq_at(__FILE__, __LINE__, notification->ulSize, sizeof(*notification), "ulSize of a notification");
-    check_eq_at(__FILE__, __LINE__, notification->Info.StateChange.ulMask, MAPIOFFLINE_STATE_OFFLINE_MASK,
+    check_eq_at(__FILE__, __LINE__, notification->Info.StateChange.ulMask & ~self->unknown_bits, MAPIOFFLINE_STATE_OFFLINE_MASK,
                 "ulMask of a notification");
     check_eq_at(__FILE__, __LINE__, (unsigned)inside, 1, "threads in Notify of a sink that is registered once");
     if (self->hook != NULL) {
@@ -570,6 +570,7 @@ void sink_init(struct sink *sink) {
     sink->hook = NULL;
     sink->query_hook = NULL;
     sink->release_hook = NULL;
+    sink->unknown_bits = 0;
     sink->context = NULL;
     sink->id = __atomic_add_fetch(&ids, 1, __ATOMIC_SEQ_CST);
     sink->count = 0;

@@ -10,6 +10,7 @@
 #define HARNESS_H
 
 #include <mapioffline.h>
+#include <mapioffline/testing.h>
 
 #include "exports.h"
 #include "platform.h"
@@ -214,6 +215,7 @@ struct sink SINK_BASE {
     void (*release_hook)(struct sink *self);
     void *context;
     int id;
+    ULONG unknown_bits; /* that the mask may have */
     int count; /* events, including those that `events` has no space for */
     struct event events[SINK_EVENTS];
 };

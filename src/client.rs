@@ -101,7 +101,7 @@ impl OfflineObject {
     }
 
     fn request(&self, state: State, wait: Wait) -> Result<(), Error> {
-        self.0.post_or_handle(state, wait).map_or(Ok(()), |object| object.set_state(state, wait))
+        self.0.post_or_handle(state, wait)?.map_or(Ok(()), |object| object.set_state(state, wait))
     }
 
     /// Calls `callback` three times in each transition, on the thread that runs it, never twice at a time for one
@@ -126,7 +126,7 @@ impl OfflineObject {
     /// # Errors
     /// [`ErrorKind::OutOfMemory`]
     pub fn subscribe(&self, callback: impl Fn(&Change) + Send + Sync + 'static) -> Result<Subscription, Error> {
-        let object = self.0.handle();
+        let object = self.0.handle_to_advise()?;
         let token = object.advise(0, || Ok(ClientSink::of_closure(callback)))?;
         Ok(Subscription { object, token })
     }

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Timeout,
     /// The object ended during the call, or the library has a fault of its own (`E_UNEXPECTED`).
     Unexpected,
+    /// A fault that a test asked for: another HRESULT than those above. See [`testing`](crate::testing).
+    Hresult(i32),
 }
 
 impl Error {
@@ -80,6 +82,7 @@ impl From<std::collections::TryReserveError> for Error {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Hresult(value) => return write!(f, "the HRESULT {value:#x}"),
             Self::InvalidArgument => "an argument is not valid",
             Self::UnknownFlags => "a flag is not known",
             Self::NotFound => "there is no such profile or object",

@@ -34,6 +34,7 @@ mod deliver;
 mod delivery;
 mod error;
 mod exit;
+mod fault;
 mod guard;
 mod logging;
 mod model;
@@ -46,6 +47,7 @@ mod state_folder;
 mod store;
 mod sync;
 mod sys;
+pub mod testing;
 mod trace;
 
 pub use change::{Change, Phase};

@@ -62,6 +62,11 @@ impl Capabilities {
         (bits & !Self::ALL.0 == 0).then_some(Self(bits))
     }
 
+    /// Those that are in both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// These capabilities and the one to change to `state`.
     pub(crate) const fn with(self, state: State) -> Self {
         match state {

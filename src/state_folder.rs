@@ -1,6 +1,7 @@
 //! The folder in which a user's programs share the state of profiles, as tools see it.
 #![forbid(unsafe_code)]
 
+pub(crate) mod faults;
 pub(crate) mod programs;
 
 use std::io::{self, ErrorKind};

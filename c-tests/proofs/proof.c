@@ -2,6 +2,7 @@
 /* Compiled as C and as C++ for platforms that cannot run here. `cargo xtask platforms proofs` reads the layouts, the vtables
  * and the calls of each slot and each export from the compiler's output. */
 #include <mapioffline.h>
+#include <mapioffline/testing.h>
 
 #ifdef __cplusplus
 #define CALL(object, method) (object)->method
@@ -84,7 +85,9 @@ HRESULT call_exports(MAPIOFFLINE_CREATEINFO *create, MAPIOFFLINE_ADVISEINFO *adv
            MapiOfflineGetGlobalUtf8(0, object) | MapiOfflineSetLogCallback(0, 0, 0) |
            MapiOfflineGetStoreStatus(0, 0, 0, 0, 0, 0, 0) | MapiOfflineWaitUtf8(0, 1, 0) | MapiOfflineWaitUtf16(0, 1, 0) |
            MapiOfflineSettleUtf8(0, 0, 0) | MapiOfflineSettleUtf16(0, 0, 0) |
-           MapiOfflineSetDelivery(0) | MapiOfflineDispatch(0, 0, 0) | MapiOfflineGetDispatchHandle(0);
+           MapiOfflineSetDelivery(0) | MapiOfflineDispatch(0, 0, 0) | MapiOfflineGetDispatchHandle(0) |
+           MapiOfflineAddFault(0, 0) | MapiOfflineRemoveFault(0) | MapiOfflineGetFaultCounts(0, 0, 0) |
+           MapiOfflineSetVirtualClock(0) | MapiOfflineAdvanceClock(0);
 }
 
 /* The call that the library makes. */

@@ -567,6 +567,59 @@ CASE(fork_from_a_dispatched_notify, decision, "D 67") {
     check(sink_released(&sink));
 }
 
+static int stop_counting;
+
+/* Has the lock of the faults nearly all the time. */
+static void *count_faults_for_ever(void *context) {
+    while (!__atomic_load_n(&stop_counting, __ATOMIC_SEQ_CST)) {
+        lib.MapiOfflineGetFaultCounts(*(ULONG *)context, NULL, NULL);
+    }
+    return NULL;
+}
+
+/* The child has the faults as they stood, and no phase that is delayed in its parent. */
+CASE(forked_child_has_the_faults, decision, "D 69") {
+    IMAPIOfflineMgr *object;
+    struct sink sink;
+    ULONG delayed;
+    ULONG failing;
+    pthread_t thread;
+    int before = failures_so_far();
+    int round;
+    need_extension(MapiOfflineAddFault);
+    skip_under_qemu_where_profiles_are_shared();
+    object = create_object(profile(), NULL, BOTH, NULL);
+    sink_init(&sink);
+    advise(object, &sink, 0);
+    check_ok(lib.MapiOfflineAddFault("start delayed 60m", &delayed));
+    check_ok(lib.MapiOfflineAddFault("create fails E_FAIL on 2", &failing));
+    release_last(create_object(profile(), NULL, BOTH, NULL));
+    check_ok(set_async(object, OFFLINE));
+    nap(20);
+    pthread_create(&thread, NULL, count_faults_for_ever, &failing);
+    for (round = 0; round < often(50); round++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            MAPIOFFLINE_CREATEINFO info = create_info(profile());
+            IMAPIOfflineMgr *other = NULL;
+            check_hr(lib.HrCreateOfflineObj(0, &info, &other), E_FAIL);
+            check_ok(lib.MapiOfflineRemoveFault(0));
+            check_ok(set_block(object, OFFLINE));
+            check_received1(&sink, OFFLINE);
+            child_exits(before);
+        }
+        check_eq(exit_of(child), 0);
+    }
+    __atomic_store_n(&stop_counting, 1, __ATOMIC_SEQ_CST);
+    pthread_join(thread, NULL);
+    check_received0(&sink);
+    check_ok(lib.MapiOfflineRemoveFault(0));
+    check(sink_wait(&sink, 3));
+    check_received1(&sink, OFFLINE);
+    release_last(object);
+    check(sink_released(&sink));
+}
+
 #else /* Windows has no fork. CMake finds the cases above. */
 
 #define WITHOUT_FORK(name) \
@@ -583,5 +636,6 @@ WITHOUT_FORK(fork_under_load)
 WITHOUT_FORK(fork_waits_for_a_thread_that_the_library_starts)
 WITHOUT_FORK(nothing_waits_for_the_host_in_a_forked_child)
 WITHOUT_FORK(fork_from_a_dispatched_notify)
+WITHOUT_FORK(forked_child_has_the_faults)
 
 #endif

@@ -22,7 +22,7 @@ int stack_faults;
 #endif
 
 /* The number of checked calls below. Shows that none of them is left out. */
-enum { OF_HEADER = 49, OF_OTHERS = 20 };
+enum { OF_HEADER = 55, OF_OTHERS = 20 };
 
 static int lines_heard;
 
@@ -80,6 +80,12 @@ static void through_the_header(void) {
     (void)BALANCED(MapiOfflineSetDelivery(MAPIOFFLINE_DELIVERY_NOTIFIERS));
     (void)BALANCED(MapiOfflineDispatch(0, 0, &number));
     (void)BALANCED(MapiOfflineGetDispatchHandle(&handle));
+    (void)BALANCED(MapiOfflineAddFault("advise delayed 0ms", &number));
+    (void)BALANCED(MapiOfflineGetFaultCounts(number, &number, NULL));
+    (void)BALANCED(MapiOfflineSetVirtualClock(TRUE));
+    (void)BALANCED(MapiOfflineAdvanceClock(1));
+    (void)BALANCED(MapiOfflineSetVirtualClock(FALSE));
+    (void)BALANCED(MapiOfflineRemoveFault(0));
     (void)BALANCED(IMAPIOfflineMgr_QueryInterface(manager, NEIGHBOUR_REF(IID_IMAPIOffline), &offline));
     (void)BALANCED(IMAPIOffline_AddRef((IMAPIOffline *)offline));
     (void)BALANCED(IMAPIOffline_Release((IMAPIOffline *)offline));

@@ -268,7 +268,7 @@ impl<F: Methods> Slots<F> {
             trace::note(|notes| notes.state = Some(state));
             let wait = if flags & MAPIOFFLINE_FLAG_BLOCK != 0 { Wait::ForCallbacks } else { Wait::No };
             // SAFETY: C's contract for this. Callbacks may end the object: it is not touched after this.
-            let object = unsafe { F::object(this) }.payload().post_or_handle(state, wait);
+            let object = unsafe { F::object(this) }.payload().post_or_handle(state, wait)?;
             let Some(object) = object else { return Ok(()) };
             let _uncancelled = Uncancelled::enter();
             object.set_state(state, wait)
@@ -325,7 +325,7 @@ impl<F: Methods> Slots<F> {
                 unless_shutting_down()?;
                 Self::note(this);
                 let advice = Advice::read(flags, info)?;
-                let object = F::object(this).payload().handle();
+                let object = F::object(this).payload().handle_to_advise()?;
                 let given = object.advise(advice.client_token, || advice.ask())?;
                 trace::note(|notes| notes.token = Some(given));
                 Ok(convert::write_number(token, given)?)

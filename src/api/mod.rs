@@ -14,4 +14,6 @@ mod result;
 #[cfg(feature = "c-exports")]
 mod status;
 #[cfg(feature = "c-exports")]
+mod testing;
+#[cfg(feature = "c-exports")]
 mod waiting;

@@ -25,6 +25,7 @@ impl ErrorKind {
             Self::Disk => MAPI_E_DISK_ERROR,
             Self::Timeout => MAPI_E_TIMEOUT,
             Self::Unexpected => E_UNEXPECTED,
+            Self::Hresult(value) => value,
         }
     }
 }
@@ -185,23 +186,9 @@ struct Hresult(u32);
 
 impl fmt::Display for Hresult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(HRESULT, &str); 12] = [
-            (S_OK, "S_OK"),
-            (E_INVALIDARG, "E_INVALIDARG"),
-            (E_NOINTERFACE, "E_NOINTERFACE"),
-            (E_PENDING, "E_PENDING"),
-            (E_OUTOFMEMORY, "E_OUTOFMEMORY"),
-            (E_FAIL, "E_FAIL"),
-            (E_UNEXPECTED, "E_UNEXPECTED"),
-            (MAPI_E_UNKNOWN_FLAGS, "MAPI_E_UNKNOWN_FLAGS"),
-            (MAPI_E_NOT_FOUND, "MAPI_E_NOT_FOUND"),
-            (MAPI_E_NO_SUPPORT, "MAPI_E_NO_SUPPORT"),
-            (MAPI_E_DISK_ERROR, "MAPI_E_DISK_ERROR"),
-            (MAPI_E_TIMEOUT, "MAPI_E_TIMEOUT"),
-        ];
         write!(f, "{:#x}", self.0)?;
         // Others come from the outer objects of aggregates.
-        let name = NAMES.iter().find(|(value, _)| *value as u32 == self.0);
+        let name = HRESULTS.iter().find(|(value, _)| *value as u32 == self.0);
         name.map_or(Ok(()), |(_, name)| write!(f, " {name}"))
     }
 }

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::time::SystemTime;
 
+use super::faults::load_faults;
 use super::profile::{Job, Profile, ProfileState};
 use super::registry::Registry;
 use super::run::{EXECUTORS, start};
@@ -28,7 +29,10 @@ pub(super) fn ensure_watcher() {
 fn ensure_watcher_of(backend: &'static dyn Backend) {
     // A log line may reach a cancellation point.
     let _uncancelled = Uncancelled::enter();
-    store::ensure_watcher(backend, Follower { follow_at_once, follow: follow_changes, follow_surely, uses });
+    store::ensure_watcher(
+        backend,
+        Follower { follow_at_once, follow: follow_changes, follow_surely, uses, load_faults },
+    );
 }
 
 /// Follows what other processes changed.

@@ -13,7 +13,7 @@ use crate::deliver::ExecutorsForkGuard;
 use crate::model::Abandoned;
 use crate::registration::choose_barrier;
 use crate::sys::{self, Thread};
-use crate::{exit, logging, store};
+use crate::{exit, fault, logging, store};
 
 /// The locks of the process, in the order in which they are taken. Those of profiles wait in the registry.
 struct ForkLocks {
@@ -22,6 +22,8 @@ struct ForkLocks {
     registry: MutexGuard<'static, Registry>,
     watcher: Option<store::WatcherForkGuard>,
     executors: ExecutorsForkGuard<Job>,
+    #[expect(dead_code, reason = "locked until it is dropped")]
+    faults: fault::ForkGuard,
 }
 
 thread_local! {
@@ -36,7 +38,13 @@ extern "C" fn prepare() {
     let mut registry = Registry::lock();
     registry.lock_profiles();
     let watcher = Some(store::lock_for_fork());
-    let locks = ForkLocks { logging, registry, watcher, executors: run::lock_executors_for_fork() };
+    let locks = ForkLocks {
+        logging,
+        registry,
+        watcher,
+        executors: run::lock_executors_for_fork(),
+        faults: fault::lock_for_fork(),
+    };
     LOCKS.set(Some(ManuallyDrop::new(locks)));
 }
 

@@ -1,6 +1,7 @@
 //! The shell around the model: one lock a profile guards its model and its record. No lock is held during I/O, while client
 //! code runs, or while the loader may be called: what the model decides is carried out after the lock is given back.
 
+mod faults;
 mod follow;
 mod fork;
 mod hosting;
@@ -20,6 +21,7 @@ mod update;
 mod uses;
 mod waiting;
 
+pub(crate) use faults::{add_fault, remove_fault};
 pub(crate) use fork::install_fork_handlers;
 pub(crate) use hosting::set_strict_hosting;
 pub(crate) use object_handle::ObjectHandle;

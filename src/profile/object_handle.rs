@@ -8,6 +8,7 @@ use super::profile::{Offline, Profile};
 use super::set_state;
 use crate::error::{Error, ErrorKind};
 use crate::exit;
+use crate::fault::{self, Entry};
 use crate::model::{ObjectKey, Wait};
 use crate::sink::ClientSink;
 use crate::state::State;
@@ -28,11 +29,19 @@ impl Offline {
         ObjectHandle { profile: self.profile(), key: self.key(), spare_capacity: self.has_spare_capacity() }
     }
 
+    /// The handle on which to call `advise`.
+    #[inline(always)]
+    pub(crate) fn handle_to_advise(&self) -> Result<ObjectHandle, Error> {
+        fault::check_entry(Entry::Advise, || self.profile_name())?;
+        Ok(self.handle())
+    }
+
     /// Tries the lock-free path; otherwise returns the handle on which to call `set_state`.
     #[inline]
-    pub(crate) fn post_or_handle(&self, to: State, wait: Wait) -> Option<ObjectHandle> {
+    pub(crate) fn post_or_handle(&self, to: State, wait: Wait) -> Result<Option<ObjectHandle>, Error> {
+        fault::check_entry(Entry::SetCurrentState, || self.profile_name())?;
         let posted = wait == Wait::No && self.post(to);
-        (!posted).then(|| self.handle())
+        Ok((!posted).then(|| self.handle()))
     }
 }
 

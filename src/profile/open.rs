@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use super::faults::load_faults_unless_watched;
 use super::follow::ensure_watcher;
 use super::profile::{Identity, Offline, OfflineTypes, Profile, ProfileState};
 use super::registry::Registry;
@@ -11,6 +12,7 @@ use super::{fork, hosting};
 use crate::abi::GUID_GlobalState;
 use crate::com::{ClientRef, InternalRef, Outer};
 use crate::error::{Error, ErrorKind};
+use crate::fault::{self, Entry};
 use crate::model::Ended;
 use crate::name::Name;
 use crate::state::{Capabilities, State};
@@ -20,6 +22,7 @@ use crate::trace::invalid;
 /// Opens the global object, or a named one that is alive.
 pub(crate) fn open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
     prepare();
+    fault::check_entry(Entry::Open, || *name)?;
     let client = find_or_open(name, identity)?;
     stay();
     Ok(client)
@@ -31,7 +34,7 @@ fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, 
         let client = found.profile().lock().find(identity).and_then(InternalRef::try_client);
         return Ok(client.ok_or(ErrorKind::NotFound)?);
     }
-    if hosting::is_strict() && !is_hosted(name) {
+    if (hosting::is_strict() || fault::is_strict(name)) && !is_hosted(name) {
         return Err(ErrorKind::NotFound.into());
     }
     let found = Registry::find_or_add(name)?;
@@ -69,6 +72,7 @@ fn is_hosted(name: &Name) -> bool {
 /// Makes or opens the global object; from now on its profile is hosted.
 pub(crate) fn global(name: &Name) -> Result<ClientRef<Offline>, Error> {
     prepare();
+    fault::check_entry(Entry::Create, || *name)?;
     let client = host(name, Capabilities::ALL)?;
     stay();
     Ok(client)
@@ -86,6 +90,7 @@ pub(crate) struct Creation<'a> {
 /// Makes an object, or opens the one of this identity that is alive.
 pub(crate) fn create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>, Error> {
     prepare();
+    fault::check_entry(Entry::Create, || *name)?;
     let client = find_or_create(name, creation)?;
     stay();
     Ok(client)
@@ -125,6 +130,7 @@ fn prepare() {
     fork::install_fork_handlers();
     hosting::is_strict();
     store::decide();
+    load_faults_unless_watched();
 }
 
 /// What the first object determines: the code stays loaded, so that threads may run in it.
@@ -220,7 +226,7 @@ impl ProfileState {
     fn host(&mut self, record: Record) {
         self.record.updated(Some(record));
         self.record.note_opened();
-        self.model.set_global_capabilities(record.capabilities);
+        self.publish_capabilities();
     }
 
     /// The global object, made anew if it has ended.
@@ -231,7 +237,7 @@ impl ProfileState {
         let (again, key, state, capabilities) = match self.model.reserve_global_again() {
             // The last reference is gone, and the tree is busy or the thread that released it has not come here yet.
             Some((key, state, capabilities)) => (true, key, state, capabilities),
-            None => (false, self.model.reserve_root()?, self.model.recorded(), self.record.capabilities()),
+            None => (false, self.model.reserve_root()?, self.model.recorded(), self.capabilities()),
         };
         let object = Offline::new(profile, key, None, state, capabilities);
         let client = ClientRef::try_new(object, None).ok_or(ErrorKind::OutOfMemory)?;

@@ -326,7 +326,7 @@ impl ProfileState {
         if let Some(state) = adopted.state {
             self.model.set_recorded(state);
         }
-        self.model.set_global_capabilities(self.record.capabilities());
+        self.publish_capabilities();
         let damaged = adopted.restore.then(|| Damaged(self.record.restorable(self.model.recorded(), open)));
         (damaged, adopted.warning)
     }

@@ -5,12 +5,13 @@ use std::sync::MutexGuard;
 
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
 use super::update::read_stored;
-use crate::change::Phase;
+use crate::change::{Change, Phase};
 use crate::deliver::{Executors, ExecutorsForkGuard};
 use crate::exit;
+use crate::fault::{self, Manner};
 use crate::guard::guard;
 use crate::model::{Accepted, Delivery, Next, Runner, Step, TransitionKey};
-use crate::registration::{Batch, Recheck};
+use crate::registration::{Batch, InFlight, Recheck};
 use crate::sink::{ClientSink, Message};
 use crate::sys::Thread;
 use crate::{logging, store};
@@ -76,7 +77,7 @@ fn run(profile: &'static Profile, mut state: MutexGuard<'_, ProfileState>, key: 
     let mut batch = Batch::new();
     let step = state.step(key, on, &mut batch);
     drop(state);
-    go_on(profile, key, on, &mut batch, step, Phase::Start)
+    go_on(profile, key, on, &mut batch, step, Phase::Start, UnderWay::default())
 }
 
 /// The same for a transition that `Model::begin_alone` has begun, with its first delivery.
@@ -86,14 +87,15 @@ pub(super) fn run_alone(
     mut delivery: Delivery<OfflineTypes>,
     batch: &mut Batch<ClientSink>,
 ) -> Outcome {
-    deliver(profile, key, &mut delivery, batch);
+    let mut under_way = UnderWay::default();
+    deliver(profile, key, &mut delivery, batch, &mut under_way);
     let mut state = profile.lock();
     if state.model.end_alone(key, &mut delivery, batch) {
         return Outcome::CHANGED;
     }
     let step = state.step(key, RunsOn::Caller, batch);
     drop(state);
-    go_on(profile, key, RunsOn::Caller, batch, step, delivery.change.phase)
+    go_on(profile, key, RunsOn::Caller, batch, step, delivery.change.phase, under_way)
 }
 
 /// Goes on from `step`. What has been delivered was delivered in `phase`.
@@ -104,11 +106,12 @@ fn go_on(
     batch: &mut Batch<ClientSink>,
     mut step: Step<OfflineTypes>,
     mut phase: Phase,
+    mut under_way: UnderWay,
 ) -> Outcome {
     loop {
         match step {
             Step::Deliver(mut delivery) => {
-                deliver(profile, key, &mut delivery, batch);
+                deliver(profile, key, &mut delivery, batch, &mut under_way);
                 phase = delivery.change.phase;
             }
             Step::Release(sink) => release(sink),
@@ -155,21 +158,71 @@ fn deliver(
     key: TransitionKey,
     delivery: &mut Delivery<OfflineTypes>,
     batch: &Batch<ClientSink>,
+    under_way: &mut UnderWay,
 ) {
     loop {
         let Delivery { in_flight, change, .. } = *delivery;
-        let recheck = |node, token| recheck(profile, key, node, token);
-        let mut message = Message::new(&change);
-        if logging::tracing() {
-            let name = profile.name();
-            batch.deliver(in_flight, |sink, token| message.send_traced(sink, token, &change, &name), recheck);
+        if logging::tracing() || fault::may_happen() {
+            deliver_observed(profile, key, in_flight, &change, batch, under_way);
         } else {
+            let mut message = Message::new(&change);
+            let recheck = |node, token| recheck(profile, key, node, token);
             batch.deliver(in_flight, |sink, token| message.send(sink, token), recheck);
         }
         if !delivery.enter_next(batch) {
             return;
         }
     }
+}
+
+/// The phase that is under way, and how it is delivered, where faults may happen.
+#[derive(Default)]
+struct UnderWay(Option<(TransitionKey, Phase, Manner)>);
+
+/// The same with trace lines, and with the faults that concern the phase.
+#[cold]
+#[inline(never)]
+fn deliver_observed(
+    profile: &'static Profile,
+    key: TransitionKey,
+    in_flight: &InFlight,
+    change: &Change,
+    batch: &Batch<ClientSink>,
+    under_way: &mut UnderWay,
+) {
+    let name = profile.name();
+    if under_way.0.as_ref().is_none_or(|(of, phase, _)| (*of, *phase) != (key, change.phase)) {
+        let manner = fault::manner(&name, change.phase, change.new);
+        fault::sleep(manner.delay, fault::may_happen);
+        under_way.0 = Some((key, change.phase, manner));
+    }
+    let Some((_, _, manner)) = &under_way.0 else { return };
+    let recheck = |node, token| recheck(profile, key, node, token);
+    let send = |message: &mut Message, sink, token| {
+        if logging::tracing() {
+            message.send_traced(sink, token, change, &name);
+        } else {
+            message.send(sink, token);
+        }
+    };
+    let mut message = Message::new(change);
+    message.add_to_mask(manner.bits);
+    if let Some(kind) = manner.unknown {
+        let mut unknown = message.of_type(kind);
+        batch.deliver(in_flight, |sink, token| send(&mut unknown, sink, token), recheck);
+    }
+    let hold = || fault::sleep(manner.hold, || fault::may_happen() && !exit::exiting());
+    batch.deliver(
+        in_flight,
+        |sink, token| {
+            hold();
+            // What was held back does not begin behind the exit handler.
+            if manner.hold.is_zero() || !exit::exiting() {
+                send(&mut message, sink, token);
+            }
+        },
+        recheck,
+    );
 }
 
 /// A registration has ended since the batch was filled: releases the sink that was left to this thread, and says whether that

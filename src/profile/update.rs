@@ -43,7 +43,7 @@ pub(super) fn update<R>(
     let result = match updated.result {
         Ok(record) => {
             state.record.updated(record);
-            state.model.set_global_capabilities(state.record.capabilities());
+            state.publish_capabilities();
             Ok(())
         }
         Err(error) => {

@@ -66,6 +66,18 @@ impl Message {
         })
     }
 
+    /// Bits that clients have to ignore.
+    pub(crate) fn add_to_mask(&mut self, bits: u32) {
+        self.0.Info.StateChange.ulMask = abi::MAPIOFFLINE_STATE_OFFLINE_MASK | bits;
+    }
+
+    /// The same message, but of a type that clients have to ignore.
+    pub(crate) fn of_type(&self, kind: u32) -> Self {
+        let mut message = Self(self.0);
+        message.0.NotifyType = kind;
+        message
+    }
+
     /// Calls the client. No lock is held.
     #[inline(always)]
     pub(crate) fn send(&mut self, sink: NotifyHandle, client_token: u32) {
@@ -82,15 +94,20 @@ impl Message {
         let taken = begun.elapsed();
         // The logger may be client code; a panic in ours must not reach the delivery.
         let _ = guard("Notify", || {
-            let phase = match change.phase {
-                Phase::Start => "START",
-                Phase::Change => "CHANGE",
-                Phase::Done => "DONE",
+            // SAFETY: its only kind of information, in whatever type of message, is a change of state.
+            let (kind, mask) = (self.0.NotifyType, unsafe { self.0.Info.StateChange.ulMask });
+            let word = match kind {
+                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START => "START",
+                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE => "CHANGE",
+                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE => "DONE",
+                _ => "TYPE",
             };
             log::trace!(
-                "Notify({sink:?}, {client_token:#x}): {phase}, {} to {}, profile {}, took {} us",
+                "Notify({sink:?}, {client_token:#x}): {word}{}, {} to {}{}, profile {}, took {} us",
+                if word == "TYPE" { format!(" {kind}") } else { String::new() },
                 change.old.word(),
                 change.new.word(),
+                if mask == abi::MAPIOFFLINE_STATE_OFFLINE_MASK { String::new() } else { format!(", mask {mask:#x}") },
                 profile.shown(),
                 taken.as_micros()
             );

@@ -5,6 +5,7 @@ use std::io;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::faults::FaultCount;
 use super::{StateFolder, into_io, valid};
 use crate::client;
 use crate::error::Error;
@@ -32,6 +33,8 @@ pub struct Program {
     /// Its process cannot be seen from this one: it is in another container, on another machine, or in Wine. Whether it still
     /// runs is known only if it answers.
     pub elsewhere: bool,
+    /// What the folder's faults have done in it, as far as it has answered.
+    pub faults: Vec<FaultCount>,
 }
 
 /// A profile that a program has open.
@@ -74,8 +77,10 @@ pub enum Progress {
 impl From<Surveyed> for Program {
     fn from(surveyed: Surveyed) -> Self {
         let profiles = surveyed.uses().map(|uses| uses.iter().map(OpenProfile::from).collect());
+        let faults = surveyed.faults().iter().map(FaultCount::from).collect();
         Self {
             profiles,
+            faults,
             pid: surveyed.pid,
             name: surveyed.program,
             since: surveyed.since,

@@ -1,7 +1,7 @@
 //! Which store this process uses: decided once, at its first open.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::{fmt, io};
 
 use once_cell::race::OnceBox;
@@ -14,8 +14,18 @@ use super::status::{note_error, warn};
 use crate::name::shown_os;
 use crate::sys;
 
-/// `None`: the memory of this process. Not behind a lock or a Once, which a forked child could find locked.
-static CHOSEN: OnceBox<Option<SharedFolder>> = OnceBox::new();
+/// The folder's name, below that for the state of all of a user's programs.
+const FOLDER: &str = "mapioffline";
+
+/// Not behind a lock or a Once, which a forked child could find locked.
+static CHOSEN: OnceBox<Chosen> = OnceBox::new();
+
+struct Chosen {
+    /// `None`: the memory of this process.
+    folder: Option<SharedFolder>,
+    /// The environment names the folder, and it is not the one that the user's programs share.
+    is_private: bool,
+}
 
 /// Why there is no shared folder.
 #[derive(Debug)]
@@ -46,7 +56,9 @@ pub(crate) fn decide() {
         Ok(folder) => (Some(folder), None),
         Err(unusable) => (None, Some(unusable)),
     };
-    let won = CHOSEN.set(Box::new(folder)).is_ok();
+    let is_named = sys::environment("MAPIOFFLINE_STATE_DIR").is_some();
+    let is_private = is_named && folder.as_ref().is_some_and(|folder| !is_of_users_programs(folder.path()));
+    let won = CHOSEN.set(Box::new(Chosen { folder, is_private })).is_ok();
     match unusable {
         Some(unusable @ (Unusable::NoHome | Unusable::Folder(..))) if won => {
             warn(format!("{unusable}; the state of profiles is kept in this process only"));
@@ -58,12 +70,13 @@ pub(crate) fn decide() {
 /// Decides for `folder`, or for memory. False: it was decided before.
 pub(crate) fn choose(folder: Option<&Path>) -> bool {
     program();
-    CHOSEN.set(Box::new(folder.map(|folder| SharedFolder::new(folder.to_owned())))).is_ok()
+    let folder = folder.map(|folder| SharedFolder::new(folder.to_owned()));
+    CHOSEN.set(Box::new(Chosen { folder, is_private: false })).is_ok()
 }
 
 /// What was decided, if it was: memory (`None`) or a folder.
 pub(crate) fn chosen() -> Option<Option<&'static Path>> {
-    CHOSEN.get().map(|folder| folder.as_ref().map(SharedFolder::path))
+    CHOSEN.get().map(|chosen| chosen.folder.as_ref().map(SharedFolder::path))
 }
 
 /// The store of every profile.
@@ -75,14 +88,48 @@ pub(crate) fn backend() -> &'static dyn Backend {
 #[inline(always)]
 pub(crate) fn shared_backend() -> Option<&'static dyn Backend> {
     match CHOSEN.get() {
-        Some(Some(folder)) => Some(folder),
+        Some(Chosen { folder: Some(folder), .. }) => Some(folder),
         _ => None,
     }
 }
 
 /// The folder that processes share, if it was chosen.
 pub(crate) fn shared_folder() -> Option<&'static SharedFolder> {
-    CHOSEN.get()?.as_ref()
+    CHOSEN.get()?.folder.as_ref()
+}
+
+/// Whether the chosen folder is one of a test's: what it says of faults counts.
+#[inline]
+pub(crate) fn is_private() -> bool {
+    CHOSEN.get().is_some_and(|chosen| chosen.is_private)
+}
+
+/// Sees to it that this process does not use the folder of its user: if nothing has been decided, and that would be it, profiles
+/// are kept in memory. False: the process uses that folder already.
+pub(crate) fn keep_from_users_folder() -> bool {
+    if CHOSEN.get().is_none() && !of_user().is_ok_and(|folder| !is_of_users_programs(folder.path())) {
+        choose(None);
+    }
+    shared_folder().is_none_or(|folder| !is_of_users_programs(folder.path()))
+}
+
+/// Whether this is the folder that programs of this user share if the environment names none.
+pub(crate) fn is_of_users_programs(path: &Path) -> bool {
+    sys::user_state_folder().is_some_and(|own| resolved(path) == resolved(&own.join(FOLDER)))
+}
+
+/// The path without links, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let real = |ancestor: &Path| Some((ancestor.canonicalize().ok()?, path.strip_prefix(ancestor).ok()?));
+    let Some((mut real, missing)) = path.ancestors().find_map(real) else { return path.to_owned() };
+    for component in missing.components() {
+        if component == Component::ParentDir {
+            real.pop();
+        } else {
+            real.push(component);
+        }
+    }
+    real
 }
 
 /// The folder that the environment names, or that the system's convention gives.
@@ -97,7 +144,7 @@ pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
     }
     let path: PathBuf = match variable("MAPIOFFLINE_STATE_DIR") {
         Some(path) => path.into(),
-        None => sys::user_state_folder().ok_or(Unusable::NoHome)?.join("mapioffline"),
+        None => sys::user_state_folder().ok_or(Unusable::NoHome)?.join(FOLDER),
     };
     if path.to_str().is_some_and(|path| path.starts_with('~')) {
         let why = "no shell has replaced the ~; give the path of the folder from / on";
@@ -122,5 +169,28 @@ impl fmt::Display for Unusable {
                 write!(f, "the state folder {} cannot be used: {error}", shown_os(path))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_resolved_as_far_as_it_exists() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().canonicalize().unwrap();
+        let expected = folder.join("state/mapioffline");
+        for path in ["state/mapioffline", "state/../state/mapioffline", "./state/./mapioffline/"] {
+            assert_eq!(resolved(&place.path().join(path)), expected, "{path}");
+        }
+        std::fs::create_dir(folder.join("state")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("state", folder.join("link")).unwrap();
+            assert_eq!(resolved(&folder.join("link/mapioffline")), expected);
+            assert_eq!(resolved(&folder.join("link/../state/mapioffline")), expected);
+        }
+        assert_ne!(resolved(&folder.join("other/mapioffline")), expected);
     }
 }

@@ -10,6 +10,9 @@ use data_encoding::BASE32_DNSSEC as BASE32;
 use crate::abi::cchProfileNameMax;
 use crate::name::Name;
 
+/// The file with the faults that a private folder asks for: one in a line.
+pub(super) const FAULTS: &str = "faults";
+
 const SUFFIX: &str = ".json";
 /// The worst case alternates plain and escaped units: six bytes for an escaped one with its two `=`, one for a plain one.
 const MAX: usize = cchProfileNameMax / 2 * 7 + SUFFIX.len();

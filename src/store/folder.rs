@@ -91,7 +91,7 @@ impl SharedFolder {
 
     /// Writes a file that is no profile's.
     pub(super) fn put(&self, name: &str, text: &[u8]) -> Result<(), StoreError> {
-        Ok(self.lock()?.folder.0.replace(name, SPARES_FOLDER, SPARE, text)?)
+        Ok(self.lock()?.put(name, text)?)
     }
 
     /// Takes the lock, in the folder as it is now: it may have been removed and made again.
@@ -206,10 +206,23 @@ impl Locked {
         Ok(text)
     }
 
+    /// Writes a file that is no profile's.
+    pub(super) fn put(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        self.folder.0.replace(name, SPARES_FOLDER, SPARE, text)
+    }
+
+    /// Removes a file that is no profile's, if it is there.
+    pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
+        match self.folder.0.remove(name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes as a change would, but to no profile.
     pub(super) fn try_write(&self) -> Result<(), StoreError> {
         const TRIAL: &str = "trial";
-        self.folder.0.replace(TRIAL, SPARES_FOLDER, SPARE, b"a trial of mapioffline doctor's\n")?;
+        self.put(TRIAL, b"a trial of mapioffline doctor's\n")?;
         Ok(self.folder.0.remove(TRIAL)?)
     }
 

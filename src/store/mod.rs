@@ -4,6 +4,7 @@
 
 mod backend;
 mod choice;
+mod faults;
 mod file_name;
 mod folder;
 mod last_written;
@@ -17,14 +18,18 @@ mod status;
 mod watch;
 
 pub(crate) use backend::{Backend, Change, Record, StoreError, Stored};
-pub(crate) use choice::{Unusable, backend, choose, chosen, decide, of_user, shared_backend, shared_folder};
+pub(crate) use choice::{
+    Unusable, backend, choose, chosen, decide, is_of_users_programs, is_private, keep_from_users_folder, of_user,
+    shared_backend, shared_folder,
+};
+pub(crate) use faults::load_faults;
 pub(crate) use file_name::profile_of;
 pub(crate) use folder::{Opened, SharedFolder, profile_of_set_aside};
 pub(crate) use memory::MEMORY;
 pub(crate) use profile_record::{ProfileRecord, StoreWarning};
-pub(crate) use programs::{MOST_PROFILES, ProfileUse, Progress, Survey, Surveyed, remove_announcement};
+pub(crate) use programs::{FaultUse, MOST_PROFILES, ProfileUse, Progress, Survey, Surveyed, remove_announcement};
 pub(crate) use record::Content;
 pub(crate) use status::{Status, WatchMode, note_error, status, warn};
 pub(crate) use watch::{
-    Changed, Follower, Interest, WatcherForkGuard, ensure_watcher, lock_for_fork, look_again, watch_mode,
+    Changed, Follower, Interest, WatcherForkGuard, ensure_watcher, is_watched, lock_for_fork, look_again, watch_mode,
 };

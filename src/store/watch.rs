@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::backend::Backend;
+use super::file_name::FAULTS;
 use super::programs::{Announcement, Answers, ProfileUse, is_question, lock_announcement_for_fork};
 use super::status::{self, Status, WatchMode, note_watch, warn};
 use crate::guard::guard;
@@ -48,6 +49,8 @@ pub(crate) struct Follower {
     pub(crate) follow_surely: fn(Changed) -> bool,
     /// What this process does with the profile of this folded name, or with all, if it has them open.
     pub(crate) uses: fn(Option<&Name>) -> Vec<ProfileUse>,
+    /// The file of faults may have changed.
+    pub(crate) load_faults: fn(),
 }
 
 struct Watcher {
@@ -128,6 +131,11 @@ pub(crate) fn note_place(place: FolderId) {
     }
 }
 
+/// Whether the watcher is notified of changes in the folder.
+pub(crate) fn is_watched() -> bool {
+    lock(&WATCHER).watched.is_some()
+}
+
 /// Tries how changes would be noticed.
 pub(crate) fn watch_mode(backend: &dyn Backend) -> WatchMode {
     match Waker::new().and_then(|waker| backend.watch(&Arc::new(waker), Box::new(|_| true))) {
@@ -191,8 +199,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
                     note_watch(Some(if also_polled { WatchMode::WatchedAndPolled } else { WatchMode::Watched }));
                     not_watched = LogOnce::default();
                     // What changed before the watch began.
-                    retry = !(follower.follow)(Changed::Any);
-                    answers.look();
+                    retry = !look(follower, &mut answers);
                     last_look = Instant::now();
                 }
                 Err(error) => {
@@ -222,8 +229,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
         let polled = watch.is_none() || also_polled || retry;
         // Whatever else is seen meanwhile: other processes may change profiles all the time.
         if polled && last_look.elapsed() >= POLL {
-            retry = !(follower.follow)(Changed::Any);
-            answers.look();
+            retry = !look(follower, &mut answers);
             last_look = Instant::now();
             continue;
         }
@@ -250,12 +256,10 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
         let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
             Seen::File(file) => match backend.profile_of(file) {
                 Some(profile) => retry |= !(follower.follow)(Changed::Profile(&profile)),
+                None if file == FAULTS => (follower.load_faults)(),
                 None => answers.note(file),
             },
-            Seen::Anything => {
-                retry |= !(follower.follow)(Changed::Any);
-                answers.look();
-            }
+            Seen::Anything => retry |= !look(follower, &mut answers),
             Seen::Gone => gone = true,
         });
         if waited.is_err() {
@@ -272,10 +276,19 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
     }
 }
 
+/// Looks at everything in the folder. Whether all profiles could be followed.
+fn look(follower: Follower, answers: &mut Answers) -> bool {
+    // Before questions: an answer says which faults this process has.
+    (follower.load_faults)();
+    let followed = (follower.follow)(Changed::Any);
+    answers.look();
+    followed
+}
+
 /// The files of profiles whose changes are not followed at once.
 fn filter(backend: &'static dyn Backend, follower: Follower) -> Filter {
     Box::new(move |file| {
-        let Some(profile) = backend.profile_of(file) else { return is_question(file) };
+        let Some(profile) = backend.profile_of(file) else { return is_question(file) || file == FAULTS };
         if OWN_CHANGE.swap(false, Ordering::Relaxed) {
             // Probably nothing new: other processes that are notified go first.
             std::thread::sleep(COURTESY);

@@ -18,7 +18,8 @@ struct Export {
 }
 
 /// The sources of exported functions: Outlook's own, and this library's.
-const SOURCES: [(&str, bool); 2] = [("src/api/exports.rs", true), ("src/api/extensions.rs", false)];
+const SOURCES: [(&str, bool); 3] =
+    [("src/api/exports.rs", true), ("src/api/extensions.rs", false), ("src/api/testing.rs", false)];
 
 /// All exports, in the order of the sources.
 fn exports(root: &Path) -> Result<Vec<Export>> {

@@ -31,7 +31,7 @@ pub(crate) fn write(root: &Path, version: &str) -> Result<()> {
 fn suite_table(headers: &[(PathBuf, String)], names: &[(String, String)]) -> String {
     let mut rows = Vec::new();
     for (path, text) in headers {
-        if !["exports.h", "extensions.h"].iter().any(|name| path.ends_with(name)) {
+        if !["exports.h", "extensions.h", "testing.h"].iter().any(|name| path.ends_with(name)) {
             continue;
         }
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -18,9 +18,11 @@ struct Part {
     include: &'static [&'static str],
     /// How many slots and callbacks get a calling convention.
     slots: usize,
+    /// Clients include it themselves.
+    by_itself: bool,
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part {
         file: "structs.h",
         source: "src/abi/structs.rs",
@@ -34,6 +36,7 @@ const PARTS: [Part; 4] = [
             "MAPIOFFLINE_CREATEINFO",
         ],
         slots: 0,
+        by_itself: false,
     },
     Part {
         file: "c_view.h",
@@ -48,6 +51,7 @@ const PARTS: [Part; 4] = [
             "IMAPIOfflineNotify",
         ],
         slots: 7 + 16 + 4,
+        by_itself: false,
     },
     Part {
         file: "exports.h",
@@ -55,6 +59,7 @@ const PARTS: [Part; 4] = [
         what: "The functions under Outlook's export names.",
         include: &[],
         slots: 0,
+        by_itself: false,
     },
     Part {
         file: "extensions.h",
@@ -62,6 +67,15 @@ const PARTS: [Part; 4] = [
         what: "The extensions of this library.",
         include: &[],
         slots: 1,
+        by_itself: false,
+    },
+    Part {
+        file: "testing.h",
+        source: "src/api/testing.rs",
+        what: "Faults on demand, for tests of clients: docs/faults.md.",
+        include: &[],
+        slots: 0,
+        by_itself: true,
     },
 ];
 
@@ -100,11 +114,16 @@ impl Part {
         } else {
             ("#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", "\n#ifdef __cplusplus\n}\n#endif\n")
         };
+        let (included, include) = if self.by_itself {
+            ("Not included by mapioffline.h", "#include \"../mapioffline.h\"\n\n")
+        } else {
+            ("Included by mapioffline.h", "")
+        };
         Ok(format!(
             "/* SPDX-License-Identifier: MIT OR Apache-2.0 */\n\
              /* {}\n \
-             * Written by `cargo xtask generate` from {}: change that. Included by mapioffline.h. */\n\
-             #ifndef {guard}\n#define {guard}\n\n{open}{}{close}\n#endif /* {guard} */\n",
+             * Written by `cargo xtask generate` from {}: change that. {included}. */\n\
+             #ifndef {guard}\n#define {guard}\n\n{include}{open}{}{close}\n#endif /* {guard} */\n",
             self.what,
             self.source,
             text.trim_start(),

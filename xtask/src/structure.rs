@@ -12,11 +12,11 @@ use crate::root;
 
 /// The layers of src, from the top. A module may use those of its own layer and of those below.
 const LAYERS: [&[&str]; 6] = [
-    &["api", "client", "delivery", "state_folder"],
+    &["api", "client", "delivery", "state_folder", "testing"],
     &["profile"],
     &["model", "store", "deliver", "sink", "exit"],
     &["registration"],
-    &["com", "sys", "logging", "trace"],
+    &["com", "sys", "logging", "trace", "fault"],
     &["abi", "error", "state", "name", "change", "sync", "guard"],
 ];
 

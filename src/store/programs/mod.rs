@@ -14,5 +14,5 @@ pub(crate) use announcement::remove_announcement;
 pub(super) use announcement::{Announcement, lock_announcement_for_fork};
 pub(super) use answers::Answers;
 pub(super) use question::is_question;
-pub(crate) use question::{MOST_PROFILES, ProfileUse, Progress};
+pub(crate) use question::{FaultUse, MOST_PROFILES, ProfileUse, Progress};
 pub(crate) use survey::{Survey, Surveyed};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::program::program;
 use super::super::record::{as_time, as_word};
 use super::id::ProgramId;
+use crate::fault::{self, Counts};
 use crate::state::State;
 
 /// The subfolder of the state folder.
@@ -41,11 +42,17 @@ pub(super) struct Question {
 }
 
 /// What a program answers.
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Answer {
     format: u32,
     pub(super) profiles: Vec<ProfileUse>,
+    /// Not in answers of programs that know no faults.
+    #[serde(default)]
+    pub(super) faults: Vec<FaultUse>,
 }
+
+/// What a fault of the folder has done in a program: its line, how many calls it concerned, and at how many it happened.
+pub(crate) type FaultUse = [u32; 3];
 
 /// What a program does with a profile that it has open.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -93,7 +100,9 @@ impl Question {
 
 impl Answer {
     pub(super) fn new(profiles: Vec<ProfileUse>) -> Self {
-        Self { format: FORMAT, profiles }
+        let faults = fault::stored_counts().into_iter();
+        let faults = faults.map(|(line, Counts { calls, times })| [line, calls, times]).collect();
+        Self { format: FORMAT, profiles, faults }
     }
 }
 

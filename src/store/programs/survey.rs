@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::id::{ProgramId, space};
 use super::question::{
-    Answer, LARGEST, PROGRAMS, ProfileUse, ProgramFile, Progress, Question, answer_name, answer_of, is_question, parse,
-    question_name, to_text,
+    Answer, FaultUse, LARGEST, PROGRAMS, ProfileUse, ProgramFile, Progress, Question, answer_name, answer_of,
+    is_question, parse, question_name, to_text,
 };
 use crate::name::Name;
 use crate::store::backend::StoreError;
@@ -42,7 +42,7 @@ pub(crate) struct Surveyed {
     pub(crate) program: String,
     pub(crate) since: SystemTime,
     /// The newest answer, by its number. `None`: none yet.
-    answer: Option<(u32, Vec<ProfileUse>)>,
+    answer: Option<(u32, Answer)>,
     /// How long after the question it was first seen to have returned from all notifications.
     pub(crate) settled_after: Option<Duration>,
     /// It has been stopped, by SIGSTOP or a debugger.
@@ -63,7 +63,12 @@ impl Surveyed {
 
     /// The profiles that it has open, if it has answered.
     pub(crate) fn uses(&self) -> Option<&[ProfileUse]> {
-        self.answer.as_ref().map(|(_, uses)| &uses[..])
+        self.answer.as_ref().map(|(_, answer)| &answer.profiles[..])
+    }
+
+    /// What the folder's faults have done in it, as far as it has answered.
+    pub(crate) fn faults(&self) -> &[FaultUse] {
+        self.answer.as_ref().map_or(&[], |(_, answer)| &answer.faults)
     }
 
     /// Whether the process has executed another program, which knows nothing of this library. Its watcher may not have got as
@@ -148,7 +153,7 @@ impl<'a> Survey<'a> {
             if surveyed.answer.as_ref().is_none_or(|(last, _)| *last < number)
                 && let Some(answer) = read::<Answer>(&programs, &answer_name(&self.name, &id, number))
             {
-                surveyed.answer = Some((number, answer.profiles));
+                surveyed.answer = Some((number, answer));
                 surveyed.settled_after = surveyed.is_idle().then(|| self.begun.elapsed());
             }
         }

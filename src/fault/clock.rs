@@ -1,0 +1,82 @@
+//! The clock of faults: the system's, or one that a test advances.
+//!
+//! Atomic values, which a forked child finds whole, and which are looked at every millisecond: only tests wait here.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::sys::{self, Uncancelled};
+
+static IS_VIRTUAL: AtomicBool = AtomicBool::new(false);
+/// What the virtual clock shows, in microseconds.
+static NOW: AtomicU64 = AtomicU64::new(0);
+/// The thread that sets the clock. A delay on that thread advances the clock by itself, as no other would.
+static KEEPER: AtomicU64 = AtomicU64::new(0);
+
+/// How often it is looked whether a delay is over.
+const PAUSE: Duration = Duration::from_millis(1);
+
+pub(crate) fn set_virtual_clock(is_virtual: bool) {
+    KEEPER.store(sys::thread_number(), Ordering::SeqCst);
+    IS_VIRTUAL.store(is_virtual, Ordering::SeqCst);
+}
+
+/// Advances the virtual clock. False: the clock is the system's.
+pub(crate) fn advance_clock(by: Duration) -> bool {
+    let is_virtual = IS_VIRTUAL.load(Ordering::SeqCst);
+    if is_virtual {
+        KEEPER.store(sys::thread_number(), Ordering::SeqCst);
+        advance(by);
+    }
+    is_virtual
+}
+
+fn advance(by: Duration) {
+    let by = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+    let add = |now: u64| Some(now.saturating_add(by));
+    let _ = NOW.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
+}
+
+/// An instant of both clocks.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    of_system: Instant,
+    of_test: u64,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { of_system: Instant::now(), of_test: NOW.load(Ordering::SeqCst) }
+    }
+
+    pub(super) fn elapsed(self) -> Duration {
+        if IS_VIRTUAL.load(Ordering::SeqCst) {
+            Duration::from_micros(NOW.load(Ordering::SeqCst).saturating_sub(self.of_test))
+        } else {
+            self.of_system.elapsed()
+        }
+    }
+}
+
+/// Waits for so long, but not longer than `goes_on` says so.
+pub(crate) fn sleep(delay: Duration, goes_on: impl Fn() -> bool) {
+    if delay.is_zero() {
+        return;
+    }
+    let _uncancelled = Uncancelled::enter();
+    let begun = Moment::now();
+    loop {
+        let left = delay.saturating_sub(begun.elapsed());
+        if left.is_zero() || !goes_on() {
+            return;
+        }
+        if !IS_VIRTUAL.load(Ordering::SeqCst) {
+            std::thread::sleep(left.min(PAUSE));
+        } else if KEEPER.load(Ordering::SeqCst) == sys::thread_number() {
+            advance(left);
+        } else {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}

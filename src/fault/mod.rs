@@ -1,0 +1,14 @@
+//! Faults on demand: what a test has the library do wrong, or late. Nothing happens unless a test asks for it.
+
+mod clock;
+mod definition;
+mod set;
+mod words;
+
+pub(crate) use clock::{advance_clock, set_virtual_clock, sleep};
+pub(crate) use definition::{Entry, is_reason};
+pub use definition::{Fault, InvalidFault};
+pub(crate) use set::{
+    Counts, ForkGuard, Manner, add, capabilities, check_entry, counts, is_strict, lock_for_fork, manner, may_happen,
+    remove, set_stored, stored_counts,
+};
