@@ -149,6 +149,14 @@ pub(crate) enum Command {
         #[arg(long, hide = true, value_name = "PID", conflicts_with = "pid")]
         seen_by: Option<u32>,
     },
+    /// Have the programs of a state folder do something wrong, or late: for tests
+    ///
+    /// Faults are for a folder of the test's own, which MAPIOFFLINE_STATE_DIR names for the programs; never for the one that your
+    /// programs share. `run --fault` asks for one in the folder that it makes.
+    Fault {
+        #[command(subcommand)]
+        command: FaultCommand,
+    },
     /// Play a scenario: states over time, read from a file; then say what programs made of it
     ///
     /// A line is a step; # begins a comment. STATE is online or offline. TIME is
@@ -164,6 +172,8 @@ pub(crate) enum Command {
     ///                                           from their notifications
     ///   clients COUNT [within TIME] [NAME...]   until COUNT programs are registered
     ///   wait STATE [within TIME] [NAME...]      until a program has set the state
+    ///   fault FAULT                 asks for a fault: see `fault add --help`
+    ///   fault clear                 no faults any more
     ///   repeat COUNT                what follows, up to the line `end`, COUNT times
     ///   stop [within TIME]          has the program of `run --scenario` end
     ///
@@ -185,7 +195,8 @@ pub(crate) enum Command {
     /// Run a program as `run` does, and say how it misused the API
     ///
     /// A line says the rule, the process, the thread and the call. --json prints objects. Exit code 9 if the API was misused;
-    /// otherwise that of the program. Programs in Rust, and those that load another library, are not seen.
+    /// otherwise that of the program. Programs in Rust, and those that load another library, are not seen. Each second change to
+    /// a state has bits in ulMask that clients do not know, unless that rule is allowed (--allow unknown-bits).
     Check {
         /// How long Notify may take
         #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
@@ -220,6 +231,50 @@ pub(crate) enum Command {
     },
 }
 
+#[derive(Subcommand)]
+pub(crate) enum FaultCommand {
+    /// Ask for a fault, in programs that run now and in those that are started later
+    ///
+    /// A fault is one of these. TIME is such as 200ms, 2s or 1m.
+    ///
+    ///   ENTRY fails HRESULT   ENTRY is open, create, advise, or set (SetCurrentState);
+    ///                         HRESULT is a name such as E_PENDING, or a number
+    ///   ENTRY delayed TIME
+    ///   PHASE delayed TIME    PHASE is start, change, done, or notify (each of them)
+    ///   PHASE held TIME       Notify was dispatched, and is entered later: Unadvise
+    ///                         comes too late for it
+    ///   PHASE bits MASK       ulMask has these bits besides
+    ///   PHASE type NUMBER     a notification of this type precedes
+    ///   capabilities WHICH    online, offline, or none, of the global object
+    ///   hosting strict
+    ///
+    /// What may follow says when, and where. N counts the calls of each program; of a
+    /// phase, the changes to online and those to offline.
+    ///
+    ///   on N                  at the N-th only
+    ///   from N                from the N-th on
+    ///   every N               at the N-th, the 2N-th, and so on
+    ///   times N               N times at most
+    ///   chance P% [seed N]    at so many of a hundred, the same ones in each run
+    ///   for TIME              from the first one on
+    ///   in PROFILE            otherwise in every profile
+    ///
+    /// Returns when the programs that run have the fault.
+    #[command(verbatim_doc_comment)]
+    Add {
+        /// The fault, as one word or as several
+        #[arg(required = true, value_name = "FAULT")]
+        words: Vec<String>,
+    },
+    /// List the faults, how many calls of programs that run they concerned, and at how many they happened
+    List,
+    /// Ask for no fault any more
+    Clear {
+        /// The number of the one fault
+        number: Option<u32>,
+    },
+}
+
 /// What `run` is asked for.
 #[derive(Args)]
 pub(crate) struct RunOptions {
@@ -229,6 +284,9 @@ pub(crate) struct RunOptions {
     /// Set a profile before the program starts; may be given several times
     #[arg(long, value_name = "PROFILE=STATE", value_parser = profile_state)]
     pub(crate) set: Vec<(String, Word)>,
+    /// Ask for a fault before the program starts: see `mapioffline fault add --help`; may be given several times
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<String>,
     /// Play a scenario while the program runs: see `mapioffline scenario --help`
     ///
     /// The report goes to stderr. If the scenario fails, the program is asked to end (SIGTERM, and SIGKILL 5 seconds later;

@@ -46,6 +46,11 @@ impl Failure {
         Self { code, line: line.into() }
     }
 
+    /// The same in a line of a file.
+    pub(crate) fn at(self, file: &str, line: usize) -> Self {
+        Self { line: format!("{file}:{line}: {}", self.line), ..self }
+    }
+
     /// An operation on the state folder, or on a file in it, failed.
     pub(crate) fn of_folder(folder: &std::path::Path, error: &io::Error) -> Self {
         let folder = folder.display();

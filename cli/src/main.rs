@@ -8,6 +8,7 @@ mod commands;
 mod completions;
 mod doctor;
 mod failure;
+mod faults;
 mod output;
 mod player;
 #[cfg(target_os = "linux")]
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command, RunOptions, SETTLE_TIMEOUT};
+use arguments::{Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT};
 use check::Limits;
 use commands::Waiting;
 use failure::{Code, Failure};
@@ -79,6 +80,14 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         }
         Command::Doctor { pid: Some(pid), .. } => Err(doctor::look_as(pid)),
         Command::Doctor { seen_by, .. } => doctor::doctor(folder, seen_by, output),
+        Command::Fault { command } => {
+            let folder = commands::folder(folder)?;
+            match command {
+                FaultCommand::Add { words } => faults::add(&folder, &words, output),
+                FaultCommand::List => faults::list(&folder, output),
+                FaultCommand::Clear { number } => faults::clear(&folder, number, output),
+            }
+        }
         Command::Scenario { file, profile } => {
             let scenario = Scenario::read(&file, &profile)?;
             player::play(&scenario, &commands::folder(folder)?, output)
@@ -99,7 +108,8 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 fn wanted(options: RunOptions) -> Result<Wanted, Failure> {
-    let RunOptions { set, scenario, profile, report, command, .. } = options;
+    let RunOptions { set, fault, scenario, profile, report, command, .. } = options;
+    let faults = fault.into_iter().map(|text| faults::parse(&[text])).collect::<Result<_, _>>()?;
     let scenario = scenario.map(|file| Scenario::read(&file, &profile)).transpose()?;
     if let Some((scenario, line)) = scenario.as_ref().and_then(|scenario| Some((scenario, scenario.stops_a_program()?)))
         && !cfg!(unix)
@@ -107,5 +117,5 @@ fn wanted(options: RunOptions) -> Result<Wanted, Failure> {
         let line = format!("{}:{line}: `stop` is for Unix only", scenario.file);
         return Err(Failure::new(Code::Usage, line));
     }
-    Ok(Wanted { command, set, scenario, report, trace: None })
+    Ok(Wanted { command, set, faults, scenario, report, trace: None })
 }

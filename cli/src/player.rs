@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::clients::{describe, is_in};
 use crate::commands::open;
 use crate::failure::{Code, Failure};
+use crate::faults;
 use crate::output::{Output, shown};
 use crate::scenario::{Action, Scenario, Span, Step};
 
@@ -25,6 +26,9 @@ pub(crate) fn play(scenario: &Scenario, folder: &StateFolder, output: &Output) -
     if let Some(line) = scenario.stops_a_program() {
         let line = format!("{}:{line}: `stop` is for `mapioffline run --scenario`", scenario.file);
         return Err(Failure::new(Code::Usage, line));
+    }
+    if let Some(line) = scenario.asks_for_faults() {
+        faults::check(folder).map_err(|failure| failure.at(&scenario.file, line))?;
     }
     let stage = Stage { folder, has_ended: &AtomicBool::new(false), stop: &|| {} };
     let mut each = |played: &Played| output.say(|| played.text(), || played.object());
@@ -113,9 +117,7 @@ impl<'a> Player<'a> {
                 self.report.cut_at = Some(self.line);
                 Ok(())
             }
-            Err(Cut::Failed(failure)) => {
-                Err(Failure::new(failure.code, format!("{}:{}: {failure}", scenario.file, self.line)))
-            }
+            Err(Cut::Failed(failure)) => Err(failure.at(&scenario.file, self.line)),
         };
         self.look();
         (self.report, result)
@@ -171,6 +173,15 @@ impl<'a> Player<'a> {
                     self.until(*within, &what, || is_in(folder, profile, *state))?;
                 }
                 Ok(())
+            }
+            Action::Fault(fault) => {
+                faults::ask_for(self.stage.folder, fault)?;
+                Ok(faults::wait(self.stage.folder)?)
+            }
+            Action::ClearFaults => {
+                let folder = self.stage.folder;
+                folder.remove_fault(None).map_err(|error| Failure::of_folder(folder.path(), &error))?;
+                Ok(faults::wait(folder)?)
             }
             Action::Stop { within } => {
                 (self.stage.stop)();

@@ -10,10 +10,12 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use mapioffline::StateFolder;
+use mapioffline::testing::Fault;
 
 use crate::arguments::Word;
 use crate::commands::open;
 use crate::failure::{Code, Failure};
+use crate::faults;
 use crate::output::Output;
 use crate::player::{Player, Stage};
 use crate::scenario::Scenario;
@@ -30,6 +32,7 @@ const TRACE: &str = "MAPIOFFLINE_TRACE";
 pub(crate) struct Wanted {
     pub(crate) command: Vec<OsString>,
     pub(crate) set: Vec<(String, Word)>,
+    pub(crate) faults: Vec<Fault>,
     pub(crate) scenario: Option<Scenario>,
     /// Where the report goes.
     pub(crate) report: Option<PathBuf>,
@@ -56,6 +59,9 @@ pub(crate) fn run(wanted: &Wanted, chosen: Option<&Path>, output: &Output) -> Re
     for (profile, word) in &wanted.set {
         let object = open(&state, profile)?;
         object.set_state_and_wait((*word).into()).map_err(|error| Failure::of_profile(profile, &error))?;
+    }
+    for fault in &wanted.faults {
+        faults::ask_for(&state, fault)?;
     }
     // Signals go to the child, so that this process can remove the folder when the child ends.
     #[cfg(unix)]

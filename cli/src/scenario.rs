@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mapioffline::State;
+use mapioffline::testing::Fault;
 
 use crate::arguments::duration;
 use crate::failure::{Code, Failure};
@@ -69,6 +70,10 @@ pub(crate) enum Action {
         count: u64,
         steps: Vec<Step>,
     },
+    /// Asks the folder's programs for a fault.
+    Fault(Fault),
+    /// Removes all faults.
+    ClearFaults,
     /// Asks the program of `run` to end.
     Stop {
         within: Duration,
@@ -105,17 +110,23 @@ impl Scenario {
         Ok(Self { file: String::new(), seed: parser.seed, steps })
     }
 
-    /// Whether a step is only for `run`.
+    /// The line of a step that is only for `run`.
     pub(crate) fn stops_a_program(&self) -> Option<usize> {
-        fn find(steps: &[Step]) -> Option<usize> {
-            steps.iter().find_map(|step| match &step.action {
-                Action::Stop { .. } => Some(step.line),
-                Action::Repeat { steps, .. } => find(steps),
-                _ => None,
-            })
-        }
-        find(&self.steps)
+        find(&self.steps, &|action| matches!(action, Action::Stop { .. }))
     }
+
+    /// The line of a step that is only for a folder of the test's own.
+    pub(crate) fn asks_for_faults(&self) -> Option<usize> {
+        find(&self.steps, &|action| matches!(action, Action::Fault(_)))
+    }
+}
+
+fn find(steps: &[Step], is_it: &dyn Fn(&Action) -> bool) -> Option<usize> {
+    steps.iter().find_map(|step| match &step.action {
+        action if is_it(action) => Some(step.line),
+        Action::Repeat { steps, .. } => find(steps, is_it),
+        _ => None,
+    })
 }
 
 /// How many steps are played.
@@ -216,6 +227,10 @@ impl Parser {
                 let state = words.state()?;
                 Action::Wait { state, within: words.within()?, profiles: self.named(words)? }
             }
+            "fault" => match words.0.make_contiguous() {
+                [word] if word == "clear" => Action::ClearFaults,
+                words => Action::Fault(Fault::from_words(words).map_err(|error| error.to_string())?),
+            },
             "stop" => {
                 let within = words.within()?;
                 words.end()?;
@@ -223,7 +238,7 @@ impl Parser {
             }
             other => {
                 return Err(format!(
-                    "{other} is no step; the steps are profiles, seed, set, flap, pause, settle, clients, wait, repeat, end and stop"
+                    "{other} is no step; the steps are profiles, seed, set, flap, pause, settle, clients, wait, fault, repeat, end and stop"
                 ));
             }
         }))
@@ -324,6 +339,12 @@ mod tests {
         let chosen = Scenario::parse("profiles Outlook\nset online", &["Chosen".to_owned()]).unwrap();
         assert_eq!(chosen.steps[0].action, Action::Set { state: State::Online, profiles: vec!["Chosen".to_owned()] });
         assert_eq!(Scenario::parse(text, &[]).unwrap().stops_a_program(), Some(13));
+        let faults =
+            Scenario::parse("repeat 2\nfault open fails E_FAIL in \"A B\" # always\nfault clear\nend", &[]).unwrap();
+        assert_eq!((faults.asks_for_faults(), faults.stops_a_program()), (Some(2), None));
+        let Action::Repeat { steps, .. } = &faults.steps[0].action else { panic!() };
+        assert_eq!(steps[0].action, Action::Fault("open fails E_FAIL in 'A B'".parse().unwrap()));
+        assert_eq!(steps[1].action, Action::ClearFaults);
     }
 
     #[test]
@@ -345,6 +366,9 @@ mod tests {
             ("profiles A\nsettle within", 2, "how long is missing"),
             ("profiles A\nflap", 2, "how many times is missing"),
             ("jump", 1, "jump is no step"),
+            ("fault", 1, "the fault is missing"),
+            ("fault open fails S_OK", 1, "S_OK is no HRESULT of a failure"),
+            ("fault clear 1", 1, "clear is not known"),
             ("repeat 99999999999\nend", 1, "more than"),
             ("profiles A\nrepeat 10000000\nflap 2\nend", 2, "more than"),
         ] {

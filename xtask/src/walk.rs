@@ -46,7 +46,11 @@ pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -
     let page = fs::read_to_string(root().join(PAGE))?;
     let (mut files, mut commands) = (0, 0);
     for (language, block) in blocks(&page) {
-        let name = block.lines().next().and_then(|line| line.strip_prefix("# ")).filter(|name| !name.contains(' '));
+        let name = block
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("/* ")?.strip_suffix(" */")));
+        let name = name.filter(|name| !name.contains(' '));
         if let Some(name) = name {
             let file = folder.join(name);
             file.parent().map_or(Ok(()), fs::create_dir_all)?;
