@@ -42,6 +42,13 @@ static ULONG STDMETHODCALLTYPE Sink_Release(IMAPIOfflineNotify *This) {
 
 static void STDMETHODCALLTYPE Sink_Notify(IMAPIOfflineNotify *This, const MAPIOFFLINE_NOTIFY *pNotifyInfo) {
     (void)This;
+    if (is("unknown-bits") && pNotifyInfo->Info.StateChange.ulMask == MAPIOFFLINE_STATE_OFFLINE_MASK) {
+        ULONG state = 0;
+        IMAPIOfflineMgr_GetCurrentState(manager, &state);
+    }
+    if (is("unknown-type") && pNotifyInfo->NotifyType > MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE) {
+        IMAPIOfflineMgr_Unadvise(manager, 0, 0); /* as if each type behind STATECHANGE were DONE */
+    }
     if (pNotifyInfo->NotifyType != MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START) {
         return;
     }
@@ -73,6 +80,7 @@ int main(int argc, char **argv) {
     ULONG token;
     ULONG other;
     void *found = NULL;
+    int change;
     rule = argc == 2 ? argv[1] : "";
     if (HrOpenOfflineObj(0, L"Misuse", &GUID_GlobalState, NULL, &manager) != S_OK) {
         return 1;
@@ -88,7 +96,10 @@ int main(int argc, char **argv) {
     if (is("sink-miscounted")) {
         IMAPIOfflineMgr_Unadvise(manager, 0, other); /* the sink thinks that this was its last reference */
     }
-    set_state(MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE);
+    for (change = 0; change < 4; change++) {
+        set_state(MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_ONLINE);
+        set_state(MAPIOFFLINE_FLAG_BLOCK, MAPIOFFLINE_STATE_OFFLINE);
+    }
     if (is("invalid-argument")) {
         IMAPIOfflineMgr_SetCurrentState(manager, 0, MAPIOFFLINE_STATE_ALL, MAPIOFFLINE_STATE_ONLINE, NULL);
     }

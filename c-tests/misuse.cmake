@@ -1,7 +1,11 @@
 # Checks a client that breaks RULE, or none.
 
 set(rule "${RULE}")
-execute_process(COMMAND "${PROGRAM}" check --notify-limit 100ms -- "${CLIENT}" ${rule}
+set(faults)
+if(rule STREQUAL "unknown-type")
+    set(faults --fault "start type 7")
+endif()
+execute_process(COMMAND "${PROGRAM}" check --notify-limit 100ms ${faults} -- "${CLIENT}" ${rule}
     OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE result TIMEOUT 50)
 message("${output}${errors}")
 if(rule STREQUAL "")
@@ -19,7 +23,8 @@ string(STRIP "${others}" others)
 if(NOT others STREQUAL "")
     message(FATAL_ERROR "more is found: ${others}")
 endif()
-execute_process(COMMAND "${PROGRAM}" check --notify-limit 100ms --allow ${rule} --allow reference-leaked -- "${CLIENT}" ${rule}
+execute_process(COMMAND "${PROGRAM}" check --notify-limit 100ms ${faults} --allow ${rule} --allow reference-leaked -- "${CLIENT}"
+    ${rule}
     OUTPUT_QUIET ERROR_QUIET RESULT_VARIABLE result TIMEOUT 50)
 if(NOT result EQUAL 0)
     message(FATAL_ERROR "exit code ${result}: ${rule} is allowed")

@@ -11,9 +11,13 @@ use serde_json::{Value, json};
 
 use crate::checker::{Checker, Finding};
 use crate::failure::{Code, Failure};
+use crate::faults;
 use crate::output::Output;
 use crate::rule::Rule;
 use crate::run::{self, Wanted};
+
+/// What shows whether a client minds bits that it does not know: each second change to a state has them.
+const UNKNOWN_BITS: &str = "notify bits 0x3F037C every 2";
 
 /// What `check` is asked for.
 pub(crate) struct Limits {
@@ -33,6 +37,9 @@ pub(crate) fn check(
     let folder = folder.map_err(|error| failed("cannot create a temporary folder", error))?;
     let file = folder.path().join("trace");
     wanted.trace = Some(file.clone());
+    if !limits.allowed.contains(&Rule::UnknownBits) {
+        wanted.faults.push(faults::parse(&[UNKNOWN_BITS.to_owned()])?);
+    }
     // Also where a scenario failed: the misuse may be why.
     let ran = run::run(&wanted, chosen, output);
     let bytes = match fs::read(&file) {

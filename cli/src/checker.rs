@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::rule::Rule;
-use crate::trace::{Call, Line, What};
+use crate::trace::{Call, Line, Unknown, What};
 
 const BLOCK: u64 = 0x2000;
 const E_PENDING: u64 = 0x8000_000A;
@@ -42,8 +42,39 @@ struct Process {
     dead_sinks: BTreeMap<u64, u32>,
     /// Notifications of such sinks: the thread and the count.
     miscounted: BTreeMap<u64, (u64, u64)>,
+    /// By thread: the calls of the Notify that it is in.
+    in_notify: HashMap<u64, Vec<String>>,
+    /// By sink and change: how often it was notified, and how often it called the library meanwhile.
+    reactions: BTreeMap<(u64, String), Reactions>,
     /// It has exited, and was not killed: what is left is left by the client.
     exited: bool,
+}
+
+/// What a sink did about the notifications of a change.
+#[derive(Default)]
+struct Reactions {
+    thread: u64,
+    /// Of those that are as usual.
+    usual: Reaction,
+    /// Of those with bits that clients do not know.
+    with_bits: Reaction,
+}
+
+#[derive(Default)]
+struct Reaction {
+    notified: u64,
+    called: u64,
+}
+
+impl Reaction {
+    /// Twice at least: once may be a coincidence.
+    fn always(&self) -> bool {
+        self.notified >= 2 && self.called == self.notified
+    }
+
+    fn never(&self) -> bool {
+        self.notified >= 2 && self.called == 0
+    }
 }
 
 #[derive(Default)]
@@ -90,7 +121,8 @@ impl Checker {
     fn line(&mut self, line: &Line) {
         let process = self.processes.entry(line.pid).or_default();
         match &line.what {
-            What::Notify { sink, microseconds } => {
+            What::Notify { sink, microseconds, change, unknown } => {
+                let calls = process.in_notify.remove(&line.thread).unwrap_or_default();
                 if process.dead_sinks.contains_key(sink) {
                     process.miscounted.entry(*sink).or_insert((line.thread, 0)).1 += 1;
                 }
@@ -99,11 +131,31 @@ impl Checker {
                     let what = format!("Notify of sink {sink:#x} took longer than {:?}", self.limit);
                     self.find(Rule::SlowNotify, line, what);
                 }
+                self.react(line, *sink, change, *unknown, &calls);
             }
             What::SinkReleased { sink, left: 0 } => *process.dead_sinks.entry(*sink).or_default() += 1,
             What::SinkReleased { .. } => {}
             What::Call(call) => self.call(line, call),
         }
+    }
+
+    /// A sink was notified, and made these calls meanwhile.
+    fn react(&mut self, line: &Line, sink: u64, change: &str, unknown: Unknown, calls: &[String]) {
+        if unknown == Unknown::Type {
+            // One that only looks may do so before it asks for the type.
+            let acts = calls.iter().filter(|name| ["SetCurrentState", "Advise", "Unadvise"].contains(&name.as_str()));
+            for name in acts {
+                let what = format!("{name} in Notify of a notification whose type is not known");
+                self.find(Rule::UnknownType, line, what);
+            }
+            return;
+        }
+        let process = self.processes.entry(line.pid).or_default();
+        let reactions = process.reactions.entry((sink, change.to_owned())).or_default();
+        reactions.thread = line.thread;
+        let reaction = if unknown == Unknown::Bits { &mut reactions.with_bits } else { &mut reactions.usual };
+        reaction.notified += 1;
+        reaction.called += u64::from(!calls.is_empty());
     }
 
     fn call(&mut self, line: &Line, call: &Call) {
@@ -115,10 +167,13 @@ impl Checker {
         if line.in_notify && waits {
             self.find(Rule::BlockInNotify, line, without_pointers(line.text));
         }
-        if let Some(reason) = call.reason {
+        if let Some(reason) = call.reason.filter(|reason| !reason.contains(": fault: ")) {
             self.find(Rule::InvalidArgument, line, format!("{}: {reason}", call.name));
         }
         let process = self.processes.entry(line.pid).or_default();
+        if line.in_notify && !matches!(call.name, "QueryInterface" | "AddRef" | "Release") {
+            process.in_notify.entry(line.thread).or_default().push(call.name.to_owned());
+        }
         let this = call.argument(0);
         let mut wrong = None;
         match call.name {
@@ -213,6 +268,16 @@ impl Checker {
                     let what = format!("sink {sink:#x} is notified, and its own count was zero");
                     self.findings.insert((Rule::SinkMiscounted, pid, what), (thread, count));
                 }
+            }
+            for ((sink, change), Reactions { thread, usual, with_bits }) in process.reactions {
+                let does = match () {
+                    () if usual.always() && with_bits.never() => "does not call",
+                    () if usual.never() && with_bits.always() => "calls",
+                    () => continue,
+                };
+                let what =
+                    format!("sink {sink:#x} {does} the library if ulMask has bits that it does not know: {change}");
+                self.findings.insert((Rule::UnknownBits, pid, what), (thread, with_bits.notified));
             }
             for (thread, line) in process.pending.into_values() {
                 self.note(Rule::PendingIgnored, pid, thread, line);
@@ -335,6 +400,33 @@ mod tests {
         assert_eq!(found(&[unknown, RELEASE]), [], "in a forked child");
         let refused = "HrOpenOfflineObj(0x0, 0x0, 0x1, 0x0, 0x1) -> 0x80070057 E_INVALIDARG: the name is null";
         assert_eq!(found(&[refused]), [(Rule::InvalidArgument, 1)]);
+    }
+
+    #[test]
+    fn a_sink_that_minds_unknown_bits_or_types_is_found() {
+        let call = "GetCurrentState(0x70, 0x1) -> 0x0 S_OK (online), in Notify";
+        let usual = "Notify(0x90, 0x0): DONE, online to offline, profile P, took 1 us";
+        let bits = "Notify(0x90, 0x0): DONE, online to offline, mask 0x3f037f, profile P, took 1 us";
+        let other_way = "Notify(0x90, 0x0): DONE, offline to online, mask 0x3f037f, profile P, took 1 us";
+        assert_eq!(found(&[call, usual, bits, call, usual, bits]), [(Rule::UnknownBits, 2)]);
+        assert_eq!(found(&[usual, call, bits, usual, call, bits]), [(Rule::UnknownBits, 2)]);
+        assert_eq!(found(&[call, usual, call, bits, call, usual, call, bits]), []);
+        assert_eq!(found(&[call, usual, bits, usual, bits]), [], "it does not always call");
+        assert_eq!(found(&[call, usual, bits]), [], "once may be a coincidence");
+        assert_eq!(found(&[call, usual, call, usual, other_way, other_way]), []);
+        let set = "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline, in Notify";
+        let unknown = "Notify(0x90, 0x0): TYPE 7, online to offline, profile P, took 1 us";
+        assert_eq!(found(&[set, unknown, set, unknown]), [(Rule::UnknownType, 2)]);
+        assert_eq!(found(&[call, unknown, unknown, set, usual]), [], "it only looks");
+    }
+
+    #[test]
+    fn what_a_fault_refuses_is_no_misuse() {
+        let refused = "Advise(0x70, 0x0, 0x1, 0x1) -> 0x80070057 E_INVALIDARG: an argument is not valid: fault: advise fails E_INVALIDARG, profile P";
+        assert_eq!(found(&[refused]), []);
+        // But a client that does not try again after E_PENDING does what it must not do.
+        let pending = "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x8000000a E_PENDING: a: fault: set fails E_PENDING, profile P, to offline";
+        assert_eq!(found(&[pending]), [(Rule::PendingIgnored, 1)]);
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(crate) enum Rule {
     InvalidArgument,
     /// A sink was notified after its own count had come to zero
     SinkMiscounted,
+    /// A sink's calls in Notify depend on bits of ulMask beside MAPIOFFLINE_STATE_OFFLINE_MASK, which half of the changes have
+    UnknownBits,
+    /// A call in Notify because of a notification whose type is not known, which `--fault` sends
+    UnknownType,
 }
 
 impl Rule {

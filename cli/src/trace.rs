@@ -19,12 +19,24 @@ pub(crate) enum What<'a> {
     Notify {
         sink: u64,
         microseconds: u64,
+        /// The phase and the states, without what clients do not know.
+        change: &'a str,
+        /// What of it they do not know.
+        unknown: Unknown,
     },
     /// The library released a client's sink, which then had this many references left.
     SinkReleased {
         sink: u64,
         left: u64,
     },
+}
+
+/// What a fault has put into a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Nothing,
+    Bits,
+    Type,
 }
 
 /// A call into the library.
@@ -69,7 +81,8 @@ impl<'a> Line<'a> {
         let what = match (name, rest.strip_prefix(" -> ")) {
             ("Notify", _) => {
                 let took = rest.rsplit_once(", took ")?.1.strip_suffix(" us")?;
-                What::Notify { sink: *arguments.first()?, microseconds: took.parse().ok()? }
+                let (change, unknown) = change(rest.strip_prefix(": ")?)?;
+                What::Notify { sink: *arguments.first()?, microseconds: took.parse().ok()?, change, unknown }
             }
             ("Sink.Release", Some(left)) => What::SinkReleased { sink: *arguments.first()?, left: number(left)? },
             (name, Some(rest)) => What::Call(call(name, arguments, rest)?),
@@ -77,6 +90,16 @@ impl<'a> Line<'a> {
         };
         Some(Self { pid, thread, text, in_notify, what })
     }
+}
+
+/// What a notification was about. The name of the profile may have anything in it, and comes behind.
+fn change(text: &str) -> Option<(&str, Unknown)> {
+    let (change, _) = text.split_once(", profile ")?;
+    Some(match change.split_once(", mask ") {
+        _ if change.starts_with("TYPE ") => (change, Unknown::Type),
+        Some((change, _)) => (change, Unknown::Bits),
+        None => (change, Unknown::Nothing),
+    })
 }
 
 fn call<'a>(name: &'a str, arguments: Vec<u64>, mut rest: &'a str) -> Option<Call<'a>> {
@@ -140,8 +163,22 @@ mod tests {
 
     #[test]
     fn what_the_library_calls_is_read() {
-        let line = Line::parse("1 2 Notify(0x7f, 0x1): DONE, online to offline, profile a, took 1 us, took 250 us");
-        assert_eq!(line.unwrap().what, What::Notify { sink: 0x7F, microseconds: 250 });
+        let notify = |text: &str| Line::parse(text).map(|line| format!("{:?}", line.what));
+        let expected = |microseconds, change, unknown| {
+            Some(format!("{:?}", What::Notify { sink: 0x7F, microseconds, change, unknown }))
+        };
+        assert_eq!(
+            notify("1 2 Notify(0x7f, 0x1): DONE, online to offline, profile a, took 1 us, mask 0x7, took 250 us"),
+            expected(250, "DONE, online to offline", Unknown::Nothing)
+        );
+        assert_eq!(
+            notify("1 2 Notify(0x7f, 0x1): START, offline to online, mask 0x3f037f, profile a, took 1 us"),
+            expected(1, "START, offline to online", Unknown::Bits)
+        );
+        assert_eq!(
+            notify("1 2 Notify(0x7f, 0x1): TYPE 7, offline to online, mask 0x3f037f, profile a, took 1 us"),
+            expected(1, "TYPE 7, offline to online, mask 0x3f037f", Unknown::Type)
+        );
         let line = Line::parse("1 2 Sink.Release(0x7f) -> 0");
         assert_eq!(line.unwrap().what, What::SinkReleased { sink: 0x7F, left: 0 });
         for no_line in
