@@ -470,7 +470,7 @@ CASE(private_folder_asks_for_faults, decision, "D 69") {
     need_extension(MapiOfflineAddFault);
     skip_under_valgrind("the child would be another program under valgrind");
     if (!with_shared_store()) {
-        skip_case("needs the shared store");
+        skip_case("profiles are kept in memory");
         return;
     }
     check_ok(try_to_open(profile())); /* makes the folder */
