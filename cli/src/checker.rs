@@ -44,11 +44,14 @@ struct Process {
     miscounted: BTreeMap<u64, (u64, u64)>,
     /// By thread: the calls of the Notify that it is in.
     in_notify: HashMap<u64, Vec<String>>,
-    /// By sink and change: how often it was notified, and how often it called the library meanwhile.
-    reactions: BTreeMap<(u64, String), Reactions>,
+    /// By sink, its client token and change: how often it was notified, and how often it called the library meanwhile.
+    reactions: BTreeMap<About, Reactions>,
     /// It has exited, and was not killed: what is left is left by the client.
     exited: bool,
 }
+
+/// A sink, its client token, and a change.
+type About = (u64, u64, String);
 
 /// What a sink did about the notifications of a change.
 #[derive(Default)]
@@ -121,7 +124,7 @@ impl Checker {
     fn line(&mut self, line: &Line) {
         let process = self.processes.entry(line.pid).or_default();
         match &line.what {
-            What::Notify { sink, microseconds, change, unknown } => {
+            What::Notify { sink, client_token, microseconds, change, unknown } => {
                 let calls = process.in_notify.remove(&line.thread).unwrap_or_default();
                 if process.dead_sinks.contains_key(sink) {
                     process.miscounted.entry(*sink).or_insert((line.thread, 0)).1 += 1;
@@ -131,16 +134,23 @@ impl Checker {
                     let what = format!("Notify of sink {sink:#x} took longer than {:?}", self.limit);
                     self.find(Rule::SlowNotify, line, what);
                 }
-                self.react(line, *sink, change, *unknown, &calls);
+                self.react(line, (*sink, *client_token, change.clone()), *unknown, &calls);
             }
-            What::SinkReleased { sink, left: 0 } => *process.dead_sinks.entry(*sink).or_default() += 1,
+            What::SinkReleased { sink, left: 0 } => {
+                *process.dead_sinks.entry(*sink).or_default() += 1;
+                // Another sink may get the address.
+                let (of_sink, others) =
+                    std::mem::take(&mut process.reactions).into_iter().partition(|((of, ..), _)| of == sink);
+                process.reactions = others;
+                self.compare(line.pid, of_sink);
+            }
             What::SinkReleased { .. } => {}
             What::Call(call) => self.call(line, call),
         }
     }
 
     /// A sink was notified, and made these calls meanwhile.
-    fn react(&mut self, line: &Line, sink: u64, change: &str, unknown: Unknown, calls: &[String]) {
+    fn react(&mut self, line: &Line, about: About, unknown: Unknown, calls: &[String]) {
         if unknown == Unknown::Type {
             // One that only looks may do so before it asks for the type.
             let acts = calls.iter().filter(|name| ["SetCurrentState", "Advise", "Unadvise"].contains(&name.as_str()));
@@ -151,11 +161,25 @@ impl Checker {
             return;
         }
         let process = self.processes.entry(line.pid).or_default();
-        let reactions = process.reactions.entry((sink, change.to_owned())).or_default();
+        let reactions = process.reactions.entry(about).or_default();
         reactions.thread = line.thread;
         let reaction = if unknown == Unknown::Bits { &mut reactions.with_bits } else { &mut reactions.usual };
         reaction.notified += 1;
         reaction.called += u64::from(!calls.is_empty());
+    }
+
+    /// Whether sinks did the same with and without unknown bits.
+    fn compare(&mut self, pid: u32, reactions: BTreeMap<About, Reactions>) {
+        for ((sink, _, change), Reactions { thread, usual, with_bits }) in reactions {
+            let does = match () {
+                () if usual.always() && with_bits.never() => "does not call",
+                () if usual.never() && with_bits.always() => "calls",
+                () => continue,
+            };
+            let what = format!("sink {sink:#x} {does} the library if ulMask has bits that it does not know: {change}");
+            let found = self.findings.entry((Rule::UnknownBits, pid, what)).or_insert((thread, 0));
+            found.1 += with_bits.notified;
+        }
     }
 
     fn call(&mut self, line: &Line, call: &Call) {
@@ -269,16 +293,7 @@ impl Checker {
                     self.findings.insert((Rule::SinkMiscounted, pid, what), (thread, count));
                 }
             }
-            for ((sink, change), Reactions { thread, usual, with_bits }) in process.reactions {
-                let does = match () {
-                    () if usual.always() && with_bits.never() => "does not call",
-                    () if usual.never() && with_bits.always() => "calls",
-                    () => continue,
-                };
-                let what =
-                    format!("sink {sink:#x} {does} the library if ulMask has bits that it does not know: {change}");
-                self.findings.insert((Rule::UnknownBits, pid, what), (thread, with_bits.notified));
-            }
+            self.compare(pid, process.reactions);
             for (thread, line) in process.pending.into_values() {
                 self.note(Rule::PendingIgnored, pid, thread, line);
             }
@@ -413,6 +428,16 @@ mod tests {
         assert_eq!(found(&[call, usual, call, bits, call, usual, call, bits]), []);
         assert_eq!(found(&[call, usual, bits, usual, bits]), [], "it does not always call");
         assert_eq!(found(&[call, usual, bits]), [], "once may be a coincidence");
+        let other = "Notify(0x90, 0x2): DONE, online to offline, mask 0x3f037f, profile P, took 1 us";
+        let elsewhere = "Notify(0x90, 0x0): DONE, online to offline, mask 0x3f037f, profile Q, took 1 us";
+        assert_eq!(
+            found(&[call, usual, call, usual, other, other, elsewhere, elsewhere]),
+            [],
+            "of another registration"
+        );
+        let freed = "Sink.Release(0x90) -> 0";
+        assert_eq!(found(&[call, usual, call, usual, freed, ADVISE, bits, bits]), [], "another sink at that address");
+        assert_eq!(found(&[call, usual, bits, call, usual, bits, freed]), [(Rule::UnknownBits, 2)]);
         assert_eq!(found(&[call, usual, call, usual, other_way, other_way]), []);
         let set = "SetCurrentState(0x70, 0x0, 0x3, 0x1, 0x0) -> 0x0 S_OK, profile P, to offline, in Notify";
         let unknown = "Notify(0x90, 0x0): TYPE 7, online to offline, profile P, took 1 us";

@@ -19,8 +19,10 @@ pub(crate) enum What<'a> {
     Notify {
         sink: u64,
         microseconds: u64,
-        /// The phase and the states, without what clients do not know.
-        change: &'a str,
+        /// The number that the client gave at Advise.
+        client_token: u64,
+        /// The phase, the states and the profile, without what clients do not know.
+        change: String,
         /// What of it they do not know.
         unknown: Unknown,
     },
@@ -81,8 +83,10 @@ impl<'a> Line<'a> {
         let what = match (name, rest.strip_prefix(" -> ")) {
             ("Notify", _) => {
                 let took = rest.rsplit_once(", took ")?.1.strip_suffix(" us")?;
-                let (change, unknown) = change(rest.strip_prefix(": ")?)?;
-                What::Notify { sink: *arguments.first()?, microseconds: took.parse().ok()?, change, unknown }
+                let (what, _) = rest.strip_prefix(": ")?.rsplit_once(", took ")?;
+                let (change, unknown) = change(what)?;
+                let (sink, client_token) = (*arguments.first()?, *arguments.get(1)?);
+                What::Notify { sink, client_token, microseconds: took.parse().ok()?, change, unknown }
             }
             ("Sink.Release", Some(left)) => What::SinkReleased { sink: *arguments.first()?, left: number(left)? },
             (name, Some(rest)) => What::Call(call(name, arguments, rest)?),
@@ -93,13 +97,14 @@ impl<'a> Line<'a> {
 }
 
 /// What a notification was about. The name of the profile may have anything in it, and comes behind.
-fn change(text: &str) -> Option<(&str, Unknown)> {
-    let (change, _) = text.split_once(", profile ")?;
-    Some(match change.split_once(", mask ") {
+fn change(text: &str) -> Option<(String, Unknown)> {
+    let (change, profile) = text.split_once(", profile ")?;
+    let (change, unknown) = match change.split_once(", mask ") {
         _ if change.starts_with("TYPE ") => (change, Unknown::Type),
         Some((change, _)) => (change, Unknown::Bits),
         None => (change, Unknown::Nothing),
-    })
+    };
+    Some((format!("{change}, profile {profile}"), unknown))
 }
 
 fn call<'a>(name: &'a str, arguments: Vec<u64>, mut rest: &'a str) -> Option<Call<'a>> {
@@ -165,19 +170,20 @@ mod tests {
     fn what_the_library_calls_is_read() {
         let notify = |text: &str| Line::parse(text).map(|line| format!("{:?}", line.what));
         let expected = |microseconds, change, unknown| {
-            Some(format!("{:?}", What::Notify { sink: 0x7F, microseconds, change, unknown }))
+            let change = String::from(change);
+            Some(format!("{:?}", What::Notify { sink: 0x7F, client_token: 1, microseconds, change, unknown }))
         };
         assert_eq!(
             notify("1 2 Notify(0x7f, 0x1): DONE, online to offline, profile a, took 1 us, mask 0x7, took 250 us"),
-            expected(250, "DONE, online to offline", Unknown::Nothing)
+            expected(250, "DONE, online to offline, profile a, took 1 us, mask 0x7", Unknown::Nothing)
         );
         assert_eq!(
             notify("1 2 Notify(0x7f, 0x1): START, offline to online, mask 0x3f037f, profile a, took 1 us"),
-            expected(1, "START, offline to online", Unknown::Bits)
+            expected(1, "START, offline to online, profile a", Unknown::Bits)
         );
         assert_eq!(
             notify("1 2 Notify(0x7f, 0x1): TYPE 7, offline to online, mask 0x3f037f, profile a, took 1 us"),
-            expected(1, "TYPE 7, offline to online, mask 0x3f037f", Unknown::Type)
+            expected(1, "TYPE 7, offline to online, mask 0x3f037f, profile a", Unknown::Type)
         );
         let line = Line::parse("1 2 Sink.Release(0x7f) -> 0");
         assert_eq!(line.unwrap().what, What::SinkReleased { sink: 0x7F, left: 0 });
