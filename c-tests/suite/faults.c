@@ -85,6 +85,7 @@ CASE(arguments, decision, "D 69") {
 
 CASE(open_and_create_fail_on_demand, decision, "D 69") {
     IMAPIOfflineMgr *object;
+    IMAPIOfflineMgr *other;
     MAPIOFFLINE_CREATEINFO info = create_info(profile());
     ULONG open_fault;
     ULONG create_fault;
@@ -108,6 +109,18 @@ CASE(open_and_create_fail_on_demand, decision, "D 69") {
     check_counts(open_fault, 3, 1);
     check_counts(create_fault, 3, 2);
     remove_fault(0);
+    create_fault = add_fault("create fails E_FAIL", "");
+    other = open_global(profile2());
+    info.pParent = other;
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG); /* of another profile */
+    info.pGUID = &GUID_GlobalState;
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_INVALIDARG);
+    check_counts(create_fault, 0, 0);
+    info.pParent = NULL;
+    check_hr(lib.HrCreateOfflineObj(0, &info, &object), E_FAIL);
+    check_counts(create_fault, 1, 1);
+    remove_fault(0);
+    release_last(other);
     check_eq(lib.MapiOfflineLiveObjects(), 0);
 }
 
@@ -216,6 +229,7 @@ CASE(phase_is_delayed, decision, "D 69") {
     check_ok(set_async(object, OFFLINE));
     check(fault_happens(fault));
     check_eq(sink_count(&sink), 1);
+    check_state(object, ONLINE);
     check_hr(set_async(object, ONLINE), E_PENDING);
     check_ok(lib.MapiOfflineAdvanceClock(59000));
     nap(20);
@@ -231,6 +245,61 @@ CASE(phase_is_delayed, decision, "D 69") {
     check_ok(lib.MapiOfflineSetVirtualClock(0));
     release_last(object);
     check(sink_released(&sink));
+}
+
+/* Nobody is registered, or not any more: a client that only looks meets the delay as well. */
+CASE(phase_is_delayed_whoever_is_registered, decision, "D 69") {
+    static const char *const delays[] = {"start delayed 1m", "change delayed 1m", "done delayed 1m"};
+    IMAPIOfflineMgr *object;
+    struct sink sink;
+    ULONG fault;
+    ULONG token;
+    int index;
+    need_extension(MapiOfflineAddFault);
+    object = open_global(profile());
+    check_ok(lib.MapiOfflineSetVirtualClock(1));
+    for (index = 0; index < 3; index++) {
+        fault = add_fault(delays[index], "");
+        check_ok(set_async(object, OFFLINE));
+        check(fault_happens(fault));
+        check_state(object, index == 2 ? OFFLINE : ONLINE);
+        check_hr(set_async(object, ONLINE), E_PENDING);
+        check_ok(lib.MapiOfflineAdvanceClock(60000));
+        set_when_idle(object, ONLINE);
+        remove_fault(fault);
+
+        fault = add_fault(delays[index], "");
+        sink_init(&sink);
+        token = advise(object, &sink, 0);
+        check_ok(set_async(object, OFFLINE));
+        check(fault_happens(fault));
+        check_eq(sink_count(&sink), index);
+        check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
+        check_eq(sink_refs(&sink), 1); /* released at once: no Notify is running */
+        check_ok(lib.MapiOfflineAdvanceClock(60000));
+        set_when_idle(object, ONLINE);
+        check_eq(sink_count(&sink), index);
+        remove_fault(fault);
+    }
+    check_ok(lib.MapiOfflineSetVirtualClock(0));
+    release_last(object);
+}
+
+CASE(waiting_is_concerned_by_no_fault, decision, "D 69") {
+    char own[100];
+    ULONG fault;
+    size_t index;
+    need_extension(MapiOfflineAddFault);
+    for (index = 0; profile()[index] != 0; index++) {
+        own[index] = (char)profile()[index];
+    }
+    own[index] = 0;
+    fault = add_fault("open fails E_FAIL", "");
+    add_fault("hosting strict", "");
+    check_ok(lib.MapiOfflineWaitUtf8(own, ONLINE, 10000));
+    check_ok(lib.MapiOfflineSettleUtf8(own, 10000, NULL));
+    check_counts(fault, 0, 0);
+    remove_fault(0);
 }
 
 CASE(removing_faults_ends_delays, decision, "D 69") {
@@ -266,7 +335,6 @@ CASE(unadvise_while_a_notify_is_held, decision, "D 69") {
     fault = add_fault("start held 1s", "");
     check_ok(set_async(object, OFFLINE));
     check(fault_happens(fault));
-    nap(20); /* until it is held */
     check_ok(IMAPIOfflineMgr_Unadvise(object, 0, token));
     check_received0(&sink);
     check_eq(sink_refs(&sink), 2);
@@ -399,9 +467,10 @@ static void no_notify_after_exit(struct sink *self, const MAPIOFFLINE_NOTIFY *no
     end_process(99);
 }
 
-/* For longer than the held Notify would be. */
+/* Behind the library's exit handler: the held Notify would begin now. */
 static void linger(void) {
-    nap(300);
+    check_ok(lib.MapiOfflineAdvanceClock(60 * 60 * 1000));
+    nap(50);
 }
 
 CASE(helper_exits_while_a_notify_is_held, helper, "") {
@@ -416,7 +485,8 @@ CASE(helper_exits_while_a_notify_is_held, helper, "") {
     sink_init(&sink);
     sink.hook = no_notify_after_exit;
     advise(object, &sink, 0);
-    fault = add_fault("start held 150ms", "");
+    check_ok(lib.MapiOfflineSetVirtualClock(1));
+    fault = add_fault("start held 60m", "");
     check_ok(set_async(object, OFFLINE));
     check(fault_happens(fault));
     exit(failures_so_far() == 0 ? 21 : 1);
@@ -466,7 +536,15 @@ CASE(helper_has_the_faults_of_its_folder, helper, "") {
     release_last(object);
 }
 
+static ULONG capabilities_of_profile(void) {
+    IMAPIOfflineMgr *object = open_global(profile());
+    const ULONG capabilities = capabilities_of(object);
+    release_last(object);
+    return capabilities;
+}
+
 CASE(private_folder_asks_for_faults, decision, "D 69") {
+    int tries;
     need_extension(MapiOfflineAddFault);
     skip_under_valgrind("the child would be another program under valgrind");
     if (!with_shared_store()) {
@@ -476,6 +554,11 @@ CASE(private_folder_asks_for_faults, decision, "D 69") {
     check_ok(try_to_open(profile())); /* makes the folder */
     check(write_faults("open fails MAPI_E_NETWORK_ERROR\n"));
     check_eq(run_case_as_process("faults.helper_has_the_faults_of_its_folder", NULL, NULL), 0);
+    /* What this process has noticed meanwhile is not for the next case. */
+    for (tries = 0; tries < 5000 && capabilities_of_profile() != BOTH; tries++) {
+        nap(2);
+    }
+    check_eq(capabilities_of_profile(), BOTH);
 }
 
 static ULONG store_of_process(char *folder, ULONG size) {
@@ -484,39 +567,59 @@ static ULONG store_of_process(char *folder, ULONG size) {
     return store;
 }
 
-/* In the folder that all programs of a user share. Its home is a new folder. */
-CASE(helper_uses_the_users_folder, helper, "") {
+/* The folder that all programs of a user share: in the new folder that the variable names. */
+static void name_users_folder(char *path, size_t size) {
+#if defined(__APPLE__)
+    snprintf(path, size, "%s/Library/Application Support/mapioffline", getenv(USERS_STATE_VARIABLE));
+#else
+    snprintf(path, size, "%s/mapioffline", getenv(USERS_STATE_VARIABLE));
+#endif
+}
+
+/* Named by the environment, or as the default. */
+static void use_users_folder(int is_named) {
+    char folder[700];
+    name_users_folder(folder, sizeof(folder));
+    set_environment("MAPIOFFLINE_STATE_DIR", is_named ? folder : NULL);
+    set_environment("MAPIOFFLINE_STORE", NULL);
+}
+
+static void works_in_users_folder(int is_named) {
     char folder[700];
     char path[800];
     FILE *file;
     ULONG fault = POISON;
-    int round;
-    if (!is_child_case()) {
+    use_users_folder(is_named);
+    check_ok(try_to_open(profile()));
+    if (store_of_process(folder, sizeof(folder)) != MAPIOFFLINE_STORE_SHARED) {
+        check(0);
         return;
     }
-    set_environment("MAPIOFFLINE_STATE_DIR", NULL);
-    set_environment("MAPIOFFLINE_STORE", NULL);
-    for (round = 0; round < 2; round++) {
-        check_ok(try_to_open(profile()));
-        if (store_of_process(folder, sizeof(folder)) != MAPIOFFLINE_STORE_SHARED) {
-            exit(1);
-        }
-        snprintf(path, sizeof(path), "%s/faults", folder);
-        file = fopen(path, "wb");
-        check(file != NULL && fputs("open fails E_FAIL\n", file) >= 0 && fclose(file) == 0);
-    }
+    snprintf(path, sizeof(path), "%s/faults", folder);
+    file = fopen(path, "wb");
+    check(file != NULL && fputs("open fails E_FAIL\n", file) >= 0 && fclose(file) == 0);
+    nap(20);
+    check_ok(try_to_open(profile()));
     check_hr(lib.MapiOfflineAddFault("open fails E_FAIL", &fault), MAPI_E_NO_SUPPORT);
     check_eq(fault, 0);
     check_ok(try_to_open(profile()));
 }
 
-CASE(helper_leaves_the_users_folder_alone, helper, "") {
-    char folder[700];
-    if (!is_child_case()) {
-        return;
+CASE(helper_uses_the_users_folder, helper, "") {
+    if (is_child_case()) {
+        works_in_users_folder(0);
     }
-    set_environment("MAPIOFFLINE_STATE_DIR", NULL);
-    set_environment("MAPIOFFLINE_STORE", NULL);
+}
+
+CASE(helper_uses_the_users_folder_by_name, helper, "") {
+    if (is_child_case()) {
+        works_in_users_folder(1);
+    }
+}
+
+static void leaves_users_folder_alone(int is_named) {
+    char folder[700];
+    use_users_folder(is_named);
     add_fault("open fails E_FAIL", "on 1");
     check_eq(store_of_process(folder, sizeof(folder)), MAPIOFFLINE_STORE_MEMORY);
     check_hr(try_to_open(profile()), E_FAIL);
@@ -524,7 +627,42 @@ CASE(helper_leaves_the_users_folder_alone, helper, "") {
     remove_fault(0);
 }
 
+CASE(helper_leaves_the_users_folder_alone, helper, "") {
+    if (is_child_case()) {
+        leaves_users_folder_alone(0);
+    }
+}
+
+CASE(helper_leaves_the_users_folder_alone_by_name, helper, "") {
+    if (is_child_case()) {
+        leaves_users_folder_alone(1);
+    }
+}
+
+/* The store is the one that the environment named when the first fault was added. */
+CASE(helper_keeps_its_folder, helper, "") {
+    char folder[700];
+    char own[700];
+    if (!is_child_case()) {
+        return;
+    }
+    snprintf(own, sizeof(own), "%s", getenv(USERS_STATE_VARIABLE));
+    set_environment("MAPIOFFLINE_STATE_DIR", own);
+    set_environment("MAPIOFFLINE_STORE", NULL);
+    add_fault("open fails E_FAIL", "on 1");
+    set_environment("MAPIOFFLINE_STATE_DIR", NULL);
+    check_hr(try_to_open(profile()), E_FAIL);
+    check_ok(try_to_open(profile()));
+    check_eq(store_of_process(folder, sizeof(folder)), MAPIOFFLINE_STORE_SHARED);
+    check_eq(strlen(folder), strlen(own));
+    remove_fault(0);
+}
+
 CASE(users_folder_has_no_faults, decision, "D 69") {
+    static const char *const helpers[] = {
+        "faults.helper_uses_the_users_folder", "faults.helper_uses_the_users_folder_by_name",
+        "faults.helper_leaves_the_users_folder_alone", "faults.helper_leaves_the_users_folder_alone_by_name"};
+    size_t index;
     char home[600];
     char variable[700];
     need_extension(MapiOfflineAddFault);
@@ -534,7 +672,10 @@ CASE(users_folder_has_no_faults, decision, "D 69") {
         return;
     }
     snprintf(variable, sizeof(variable), "%s=%s", USERS_STATE_VARIABLE, home);
-    check_eq(run_case_as_process("faults.helper_uses_the_users_folder", variable, NULL), 0);
-    check_eq(run_case_as_process("faults.helper_leaves_the_users_folder_alone", variable, NULL), 0);
+    check_eq(run_case_as_process("faults.helper_keeps_its_folder", variable, NULL), 0);
+    remove_folder(home);
+    for (index = 0; index < sizeof(helpers) / sizeof(helpers[0]); index++) {
+        check_eq(run_case_as_process(helpers[index], variable, NULL), 0);
+    }
     remove_folder(home);
 }

@@ -593,6 +593,7 @@ CASE(forked_child_has_the_faults, decision, "D 69") {
     advise(object, &sink, 0);
     check_ok(lib.MapiOfflineAddFault("start delayed 60m", &delayed));
     check_ok(lib.MapiOfflineAddFault("create fails E_FAIL on 2", &failing));
+    check_ok(lib.MapiOfflineSetVirtualClock(1));
     release_last(create_object(profile(), NULL, BOTH, NULL));
     check_ok(set_async(object, OFFLINE));
     nap(20);
@@ -604,6 +605,8 @@ CASE(forked_child_has_the_faults, decision, "D 69") {
             IMAPIOfflineMgr *other = NULL;
             check_hr(lib.HrCreateOfflineObj(0, &info, &other), E_FAIL);
             check_ok(lib.MapiOfflineRemoveFault(0));
+            /* This thread keeps the virtual clock, as it did in the parent. */
+            check_ok(lib.MapiOfflineAddFault("set delayed 60m", NULL));
             check_ok(set_block(object, OFFLINE));
             check_received1(&sink, OFFLINE);
             child_exits(before);
@@ -614,6 +617,7 @@ CASE(forked_child_has_the_faults, decision, "D 69") {
     pthread_join(thread, NULL);
     check_received0(&sink);
     check_ok(lib.MapiOfflineRemoveFault(0));
+    check_ok(lib.MapiOfflineSetVirtualClock(0));
     check(sink_wait(&sink, 3));
     check_received1(&sink, OFFLINE);
     release_last(object);

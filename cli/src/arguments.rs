@@ -249,7 +249,7 @@ pub(crate) enum FaultCommand {
     ///   hosting strict
     ///
     /// What may follow says when, and where. N counts the calls of each program; of a
-    /// phase, the changes to online and those to offline.
+    /// phase, the changes of a profile to online and those to offline.
     ///
     ///   on N                  at the N-th only
     ///   from N                from the N-th on
@@ -259,7 +259,8 @@ pub(crate) enum FaultCommand {
     ///   for TIME              from the first one on
     ///   in PROFILE            otherwise in every profile
     ///
-    /// Returns when the programs that run have the fault.
+    /// Returns when the programs that have a profile open have the fault; any other has
+    /// it at its next open.
     #[command(verbatim_doc_comment)]
     Add {
         /// The fault, as one word or as several

@@ -84,7 +84,8 @@ pub(crate) fn list(folder: &StateFolder, output: &Output) -> Result<ExitCode, Fa
     }
     check(folder)?;
     let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-    for fault in folder.programs(None, PATIENCE).map_err(failed)?.iter().flat_map(|program| &program.faults) {
+    let programs = folder.programs(None, PATIENCE).map_err(failed)?;
+    for fault in programs.iter().flat_map(|program| &program.faults) {
         let count = counts.entry(fault.line).or_default();
         *count = (count.0 + u64::from(fault.calls), count.1 + u64::from(fault.times));
     }
@@ -105,5 +106,9 @@ pub(crate) fn list(folder: &StateFolder, output: &Output) -> Result<ExitCode, Fa
         (vec![fault.line.to_string().into(), text, calls.to_string().into(), times.to_string().into()], object)
     });
     output.table(&["NUMBER", "FAULT", "CALLS", "TIMES"], rows.collect());
+    let silent: Vec<String> = programs.iter().filter(|program| program.profiles.is_none()).map(describe).collect();
+    if !silent.is_empty() {
+        output.note(&format!("without programs that have not answered: {}", silent.join(", ")));
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -124,6 +124,14 @@ fn faults_are_listed_with_what_they_have_done() {
     let listed = place.objects(&["fault", "list"]);
     assert_eq!((&listed[0]["number"], &listed[0]["fault"]), (&2.into(), &"open fail".into()));
     assert!(listed[0]["error"].as_str().unwrap().contains("needs `fails HRESULT`"));
+    let (code, line) = place.failure(&["fault", "clear", "1"]);
+    assert!(code == 1 && line.contains("there is no fault 1"), "a comment is none: {line}");
+    fs::write(place.path().join("faults"), "\u{feff}set fails E_FAIL\r\n  \n  # a comment\n").unwrap();
+    let listed = place.objects(&["fault", "list"]);
+    assert_eq!(
+        (listed.len(), &listed[0]["fault"], &listed[0]["error"]),
+        (1, &"set fails E_FAIL".into(), &serde_json::Value::Null)
+    );
 }
 
 #[test]

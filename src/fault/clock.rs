@@ -38,15 +38,20 @@ fn advance(by: Duration) {
     let _ = NOW.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
 }
 
+/// This is a forked child: the thread that forked, which has another number here, sets the clock from now on.
+pub(crate) fn keep_clock_in_child() {
+    KEEPER.store(sys::thread_number(), Ordering::SeqCst);
+}
+
 /// An instant of both clocks.
 #[derive(Clone, Copy)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     of_system: Instant,
     of_test: u64,
 }
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self { of_system: Instant::now(), of_test: NOW.load(Ordering::SeqCst) }
     }
 
@@ -59,13 +64,30 @@ impl Moment {
     }
 }
 
-/// Waits for so long, but not longer than `goes_on` says so.
-pub(crate) fn sleep(delay: Duration, goes_on: impl Fn() -> bool) {
+/// A time to wait, from a moment on.
+#[derive(Clone, Copy)]
+pub(crate) struct Delay {
+    pub(super) begun: Moment,
+    pub(super) by: Duration,
+}
+
+impl Delay {
+    pub(crate) fn from_now(by: Duration) -> Self {
+        Self { begun: Moment::now(), by }
+    }
+
+    pub(crate) fn by(self) -> Duration {
+        self.by
+    }
+}
+
+/// Waits until a delay is over, but not longer than `goes_on` says so.
+pub(crate) fn sleep(delay: Delay, goes_on: impl Fn() -> bool) {
+    let Delay { begun, by: delay } = delay;
     if delay.is_zero() {
         return;
     }
     let _uncancelled = Uncancelled::enter();
-    let begun = Moment::now();
     loop {
         let left = delay.saturating_sub(begun.elapsed());
         if left.is_zero() || !goes_on() {

@@ -73,9 +73,11 @@ pub(super) enum NotifyEffect {
 /// At which of the calls that it concerns a fault happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct When {
-    /// The first of them, from 1 on.
+    /// The only one, by its number from 1 on.
+    pub(super) on: Option<u32>,
+    /// The first of them.
     pub(super) from: u32,
-    /// Each of that number from there on.
+    /// Those whose numbers are multiples of this.
     pub(super) every: u32,
     /// How often at most.
     pub(super) times: u32,
@@ -87,7 +89,7 @@ pub(super) struct When {
 }
 
 impl When {
-    const ALWAYS: Self = Self { from: 1, every: 1, times: u32::MAX, chance: 100, seed: 0, lasting: None };
+    const ALWAYS: Self = Self { on: None, from: 1, every: 1, times: u32::MAX, chance: 100, seed: 0, lasting: None };
 }
 
 /// Why a call failed: by this fault.
@@ -147,7 +149,12 @@ impl Fault {
         let mut rest = words.iter().map(String::as_str);
         let effect = effect(&mut rest)?;
         let (mut when, mut profile) = (When::ALWAYS, None);
+        let mut given: Vec<&str> = Vec::new();
         while let Some(word) = rest.next() {
+            if given.contains(&word) {
+                return Err(format!("`{word}` is given twice"));
+            }
+            given.push(word);
             match (word, effect) {
                 ("in", _) => {
                     let text = rest.next().ok_or("`in` needs the name of a profile")?;
@@ -171,9 +178,9 @@ impl Fault {
                     let number = rest.next().and_then(words::count);
                     let number = number.ok_or_else(|| format!("`{word}` needs a number from 1 on"))?;
                     match word {
-                        "on" => (when.from, when.times) = (number, 1),
+                        "on" => when.on = Some(number),
                         "from" => when.from = number,
-                        "every" => (when.from, when.every) = (number.max(when.from), number),
+                        "every" => when.every = number,
                         _ => when.times = number,
                     }
                 }
@@ -312,8 +319,8 @@ mod tests {
             parse("set fails 0x80040115 on 4").effect,
             Effect::Fail(Entry::SetCurrentState, 0x8004_0115_u32.cast_signed())
         );
-        assert_eq!(parse("set fails E_FAIL on 4").when, When { from: 4, times: 1, ..When::ALWAYS });
-        assert_eq!(parse("create fails E_FAIL every 3").when, When { from: 3, every: 3, ..When::ALWAYS });
+        assert_eq!(parse("set fails E_FAIL on 4").when, When { on: Some(4), ..When::ALWAYS });
+        assert_eq!(parse("create fails E_FAIL every 3").when, When { every: 3, ..When::ALWAYS });
         let random = When { chance: 25, seed: 7, lasting: Some(Duration::from_secs(2)), ..When::ALWAYS };
         assert_eq!(parse("advise delayed 5ms chance 25% seed 7 for 2s").when, random);
         let hold = NotifyEffect::Hold(Duration::from_secs(60));
@@ -362,6 +369,8 @@ mod tests {
             ("open fails E_FAIL in \"\"", "is no name"),
             ("open fails E_FAIL in \"A", "quotation mark"),
             ("open fails E_FAIL sometimes", "sometimes is not known"),
+            ("open fails E_FAIL on 2 on 3", "`on` is given twice"),
+            ("open fails E_FAIL in A in B", "`in` is given twice"),
             ("open fails E_FAIL in \"A\nB\"", "one line"),
             ("open fails E_FAIL\nopen fails E_FAIL", "open is not known"),
         ] {

@@ -5,10 +5,10 @@ mod definition;
 mod set;
 mod words;
 
-pub(crate) use clock::{advance_clock, set_virtual_clock, sleep};
+pub(crate) use clock::{Delay, advance_clock, keep_clock_in_child, set_virtual_clock, sleep};
 pub(crate) use definition::{Entry, is_reason};
 pub use definition::{Fault, InvalidFault};
 pub(crate) use set::{
-    Counts, ForkGuard, Manner, add, capabilities, check_entry, counts, is_strict, lock_for_fork, manner, may_happen,
-    remove, set_stored, stored_counts,
+    Counts, ForkGuard, Manner, add, capabilities, check_entry, counts, hold, is_fault, is_strict, lines, lock_for_fork,
+    manner, may_happen, remove, set_stored, stored_counts,
 };

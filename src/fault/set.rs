@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::clock::{Moment, sleep};
+use super::clock::{Delay, Moment, sleep};
 use super::definition::{Effect, Entry, Fault, NotifyEffect, Reason, kind_of};
 use crate::change::Phase;
 use crate::error::Error;
@@ -32,9 +32,15 @@ struct Active {
     /// Of a fault of this process's own, or the line of the file.
     number: u32,
     is_stored: bool,
-    /// For notifications, each phase and state by itself; for calls the first.
-    seen: [Counts; 6],
+    /// Calls together, and the notifications of each profile by themselves.
+    seen: Vec<Seen>,
     first: Option<Moment>,
+}
+
+/// What a fault has concerned: for notifications, each phase and state by itself; for calls the first.
+struct Seen {
+    profile: Option<Name>,
+    counts: [Counts; 6],
 }
 
 /// How many calls a fault has concerned, and at how many it happened.
@@ -45,12 +51,10 @@ pub(crate) struct Counts {
 }
 
 /// How a phase is delivered.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Manner {
     /// How late it begins.
-    pub(crate) delay: Duration,
-    /// How late each client is entered.
-    pub(crate) hold: Duration,
+    pub(crate) delay: Delay,
     /// Bits of the mask that clients do not know.
     pub(crate) bits: u32,
     /// The type of a notification that precedes.
@@ -104,7 +108,7 @@ pub(crate) fn set_stored(text: &str) -> Option<Vec<String>> {
         mem::take(&mut set.faults).into_iter().partition(|active| active.is_stored);
     let mut stored: Vec<Option<Active>> = stored.into_iter().map(Some).collect();
     let mut wrong = Vec::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+    for (number, line) in lines(text) {
         match line.parse::<Fault>() {
             Ok(fault) => {
                 let is_known = |active: &&mut Option<Active>| {
@@ -119,6 +123,19 @@ pub(crate) fn set_stored(text: &str) -> Option<Vec<String>> {
     set.faults = faults;
     set.arm();
     Some(wrong)
+}
+
+/// The lines of a file that have a fault, or should, and their numbers.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (u32, &str)> {
+    // As some editors begin a file.
+    let text = text.trim_start_matches('\u{feff}');
+    (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| is_fault(line))
+}
+
+/// Whether a line is none that is empty, or a comment.
+pub(crate) fn is_fault(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && !line.starts_with('#')
 }
 
 /// A call of a client's may be delayed, or fail. Called with no lock held.
@@ -136,9 +153,9 @@ fn happen_to(entry: Entry, profile: impl FnOnce() -> Name) -> Result<(), Error> 
 #[inline(never)]
 fn happen(entry: Entry, profile: &Name) -> Result<(), Error> {
     let (mut delay, mut failure) = (Duration::ZERO, None);
-    each(profile, |active| {
+    let begun = each(profile, |active, _| {
         let (Effect::Delay(of, _) | Effect::Fail(of, _)) = active.fault.effect else { return };
-        if of != entry || !active.happens(0) {
+        if of != entry || !active.happens(None, 0) {
             return;
         }
         match active.fault.effect {
@@ -147,38 +164,68 @@ fn happen(entry: Entry, profile: &Name) -> Result<(), Error> {
             _ => {}
         }
     });
-    sleep(delay, may_happen);
+    sleep(Delay { begun, by: delay }, may_happen);
     match failure {
         Some((hresult, text)) => Err(Error::with_cause(kind_of(hresult), std::io::Error::other(Reason(text)))),
         None => Ok(()),
     }
 }
 
-/// How a phase of a profile's change is delivered that begins now.
+/// How a phase of a profile's change is delivered that comes next, but for how late clients are entered.
 pub(crate) fn manner(profile: &Name, phase: Phase, to: State) -> Manner {
-    let mut manner = Manner::default();
-    let slot = phase as usize * 2 + usize::from(to == State::Online);
-    each(profile, |active| {
-        if let Effect::Notify(of, effect) = active.fault.effect
-            && of.is_none_or(|of| of == phase)
-            && active.happens(slot)
-        {
-            match effect {
-                NotifyEffect::Delay(by) => manner.delay += by,
-                NotifyEffect::Hold(by) => manner.hold += by,
-                NotifyEffect::Bits(bits) => manner.bits |= bits,
-                NotifyEffect::Type(kind) => manner.unknown = Some(kind),
-            }
+    let (mut delay, mut bits, mut unknown) = (Duration::ZERO, 0, None);
+    let begun = each_of_phase(
+        profile,
+        phase,
+        to,
+        |effect| !matches!(effect, NotifyEffect::Hold(_)),
+        |effect| match effect {
+            NotifyEffect::Delay(by) => delay += by,
+            NotifyEffect::Bits(more) => bits |= more,
+            NotifyEffect::Type(kind) => unknown = Some(kind),
+            NotifyEffect::Hold(_) => {}
+        },
+    );
+    Manner { delay: Delay { begun, by: delay }, bits, unknown }
+}
+
+/// How late clients are entered in a phase. Called when the first one is about to be, which Unadvise cannot keep back any more.
+pub(crate) fn hold(profile: &Name, phase: Phase, to: State) -> Delay {
+    let mut by = Duration::ZERO;
+    let is_hold = |effect: &NotifyEffect| matches!(effect, NotifyEffect::Hold(_));
+    let begun = each_of_phase(profile, phase, to, is_hold, |effect| {
+        if let NotifyEffect::Hold(more) = effect {
+            by += more;
         }
     });
-    manner
+    Delay { begun, by }
+}
+
+/// The effects on a phase that happen now, of those that are `wanted`, and when that is.
+fn each_of_phase(
+    profile: &Name,
+    phase: Phase,
+    to: State,
+    wanted: impl Fn(&NotifyEffect) -> bool,
+    mut with: impl FnMut(NotifyEffect),
+) -> Moment {
+    let slot = phase as usize * 2 + usize::from(to == State::Online);
+    each(profile, |active, folded| {
+        if let Effect::Notify(of, effect) = active.fault.effect
+            && of.is_none_or(|of| of == phase)
+            && wanted(&effect)
+            && active.happens(Some(folded), slot)
+        {
+            with(effect);
+        }
+    })
 }
 
 /// What the capabilities of a profile's global object are restricted to.
 pub(crate) fn capabilities(profile: &Name) -> Capabilities {
     let mut left = Capabilities::ALL;
     if may_happen() {
-        each(profile, |active| {
+        each(profile, |active, _| {
             if let Effect::Capabilities(only) = active.fault.effect {
                 left = left.and(only);
             }
@@ -191,16 +238,18 @@ pub(crate) fn capabilities(profile: &Name) -> Capabilities {
 pub(crate) fn is_strict(profile: &Name) -> bool {
     let mut is_strict = false;
     if may_happen() {
-        each(profile, |active| is_strict |= active.fault.effect == Effect::StrictHosting);
+        each(profile, |active, _| is_strict |= active.fault.effect == Effect::StrictHosting);
     }
     is_strict
 }
 
-/// The faults that concern the profile.
-fn each(profile: &Name, mut with: impl FnMut(&mut Active)) {
+/// The faults that concern the profile, with its folded name. The moment is one at which a test could not see yet what they count.
+fn each(profile: &Name, mut with: impl FnMut(&mut Active, &Name)) -> Moment {
     let folded = profile.folded();
     let concerned = |active: &&mut Active| active.fault.profile.is_none_or(|profile| profile == folded);
-    lock(&SET).faults.iter_mut().filter(concerned).for_each(&mut with);
+    let mut set = lock(&SET);
+    set.faults.iter_mut().filter(concerned).for_each(|active| with(active, &folded));
+    Moment::now()
 }
 
 impl Set {
@@ -211,17 +260,22 @@ impl Set {
 
 impl Active {
     fn new(fault: Fault, number: u32, is_stored: bool) -> Self {
-        Self { fault, number, is_stored, seen: [Counts::default(); 6], first: None }
+        Self { fault, number, is_stored, seen: Vec::new(), first: None }
     }
 
-    /// Counts a call, and decides whether the fault happens at it.
-    fn happens(&mut self, slot: usize) -> bool {
+    /// Counts a call, or a phase of a profile's change, and decides whether the fault happens at it.
+    fn happens(&mut self, profile: Option<&Name>, slot: usize) -> bool {
         let when = self.fault.when;
-        let seen = &mut self.seen[slot];
-        seen.calls = seen.calls.saturating_add(1);
         let first = *self.first.get_or_insert_with(Moment::now);
-        let happens = seen.calls >= when.from
-            && (seen.calls - when.from).is_multiple_of(when.every)
+        let known = self.seen.iter().position(|seen| seen.profile.as_ref() == profile).unwrap_or_else(|| {
+            self.seen.push(Seen { profile: profile.copied(), counts: [Counts::default(); 6] });
+            self.seen.len() - 1
+        });
+        let seen = &mut self.seen[known].counts[slot];
+        seen.calls = seen.calls.saturating_add(1);
+        let happens = when.on.is_none_or(|on| seen.calls == on)
+            && seen.calls >= when.from
+            && seen.calls.is_multiple_of(when.every)
             && seen.times < when.times
             && when.lasting.is_none_or(|lasting| first.elapsed() < lasting)
             && is_chosen(when.seed, slot, seen.calls, when.chance);
@@ -234,7 +288,7 @@ impl Active {
             calls: sum.calls.saturating_add(seen.calls),
             times: sum.times.saturating_add(seen.times),
         };
-        self.seen.iter().fold(Counts::default(), sum)
+        self.seen.iter().flat_map(|seen| &seen.counts).fold(Counts::default(), sum)
     }
 }
 
@@ -267,22 +321,32 @@ mod tests {
 
     fn happening(text: &str, calls: u32) -> Vec<u32> {
         let mut active = active(text);
-        (1..=calls).filter(|_| active.happens(0)).collect()
+        (1..=calls).filter(|_| active.happens(None, 0)).collect()
     }
 
     #[test]
     fn conditions_say_at_which_calls_a_fault_happens() {
         let calls = |text: &str| {
             let mut active = active(text);
-            (1..=9).filter(|_| active.happens(0)).collect::<Vec<u32>>()
+            (1..=12).filter(|_| active.happens(None, 0)).collect::<Vec<u32>>()
         };
-        assert_eq!(calls("open fails E_FAIL"), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(calls("open fails E_FAIL on 3"), [3]);
-        assert_eq!(calls("open fails E_FAIL from 4"), [4, 5, 6, 7, 8, 9]);
-        assert_eq!(calls("open fails E_FAIL times 2"), [1, 2]);
-        assert_eq!(calls("open fails E_FAIL from 4 times 2"), [4, 5]);
-        assert_eq!(calls("open fails E_FAIL every 3"), [3, 6, 9]);
-        assert_eq!(calls("open fails E_FAIL every 3 times 2"), [3, 6]);
+        assert_eq!(calls("open fails E_FAIL").len(), 12);
+        for (when, expected) in [
+            ("on 3", &[3][..]),
+            ("from 4", &[4, 5, 6, 7, 8, 9, 10, 11, 12]),
+            ("times 2", &[1, 2]),
+            ("from 4 times 2", &[4, 5]),
+            ("every 3", &[3, 6, 9, 12]),
+            ("every 3 times 2", &[3, 6]),
+            ("from 4 every 3", &[6, 9, 12]),
+            ("every 3 from 4", &[6, 9, 12]),
+            ("every 3 from 1", &[3, 6, 9, 12]),
+            ("on 4 times 3", &[4]),
+            ("times 3 on 4", &[4]),
+            ("on 3 every 2", &[]),
+        ] {
+            assert_eq!(calls(&format!("open fails E_FAIL {when}")), expected, "{when}");
+        }
         assert!(calls("open fails E_FAIL for 0ms").is_empty());
     }
 
@@ -302,11 +366,12 @@ mod tests {
     }
 
     #[test]
-    fn notifications_are_counted_by_phase_and_state() {
+    fn notifications_are_counted_by_profile_phase_and_state() {
         let mut active = active("notify bits 0x4 on 2");
-        for slot in [0, 3, 5] {
-            assert!(!active.happens(slot) && active.happens(slot) && !active.happens(slot));
+        let profiles = ["A", "B"].map(|name| Name::from_utf8(name.bytes()).unwrap());
+        for (profile, slot) in profiles.iter().flat_map(|profile| [0, 3, 5].map(|slot| (Some(profile), slot))) {
+            assert!(!active.happens(profile, slot) && active.happens(profile, slot) && !active.happens(profile, slot));
         }
-        assert_eq!(active.counts(), Counts { calls: 9, times: 3 });
+        assert_eq!(active.counts(), Counts { calls: 18, times: 6 });
     }
 }

@@ -3,7 +3,7 @@
 
 use super::transition::{Delivery, TransitionKey};
 use super::types::{NodeIndex, Object, Types};
-use crate::change::Phase;
+use crate::change::{Change, Phase};
 use crate::error::ErrorKind;
 use crate::registration::Closed;
 use crate::state::State;
@@ -33,6 +33,8 @@ pub(crate) struct Conditions {
     pub(crate) shared: bool,
     /// The caller has reserved an executor.
     pub(crate) has_executor: bool,
+    /// `Step::Enter` comes before each phase.
+    pub(crate) announce: bool,
 }
 
 /// The answer to a request.
@@ -79,6 +81,9 @@ pub(crate) enum Accepted<T: Types> {
 pub(crate) enum Step<T: Types> {
     /// Notifies the registrations in the batch.
     Deliver(Delivery<T>),
+    /// The phase of this change comes next, if `Conditions::announce` asks for that. Nothing of it is visible yet, and no token is
+    /// in flight.
+    Enter(Change),
     /// Releases a deferred sink, before any other delivery, and asks again.
     Release(T::Sink),
     /// A change of the shared global object waits for the end. Reads which state is stored by now, and asks again.

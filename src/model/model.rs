@@ -430,12 +430,21 @@ impl<T: Types> Model<T> {
         batch.begin();
         // Asked behind that: the batch shows it if the handler runs from now on.
         let exiting = T::exiting();
+        let announce = conditions.announce && !exiting;
         loop {
+            if announce && let Some(change) = transition.announce(false) {
+                transition.in_flight.set(None);
+                return Step::Enter(change);
+            }
             if !exiting {
                 let is_all = transition.fill(objects, batch);
                 if !batch.is_empty() {
                     return Step::Deliver(transition.delivery(objects, is_all, !can_post));
                 }
+            }
+            if announce && let Some(change) = transition.announce(true) {
+                transition.in_flight.set(None);
+                return Step::Enter(change);
             }
             if !transition.next_phase(objects) {
                 break;

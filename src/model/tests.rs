@@ -80,6 +80,7 @@ const ELSEWHERE: u32 = 2;
 struct Fixture {
     model: Model<Fakes>,
     shared: bool,
+    announce: bool,
     /// What another process has stored, and this one has not noticed.
     stored: Option<State>,
     /// To be ended with the test.
@@ -95,12 +96,12 @@ struct Made {
 fn fixture() -> Fixture {
     NOTIFIED.take();
     EXITING.set(|| false);
-    Fixture { model: Model::new(Online), shared: false, stored: None, children: Vec::new() }
+    Fixture { model: Model::new(Online), shared: false, announce: false, stored: None, children: Vec::new() }
 }
 
 impl Fixture {
     fn conditions(&self, has_executor: bool) -> Conditions {
-        Conditions { shared: self.shared, has_executor }
+        Conditions { shared: self.shared, has_executor, announce: self.announce }
     }
 
     fn global(&mut self) -> Made {
@@ -218,6 +219,7 @@ impl Fixture {
             let conditions = self.conditions(false);
             match self.model.step(key, runner, HERE, conditions, batch) {
                 Step::Deliver(mut delivery) => self.deliver(&mut delivery, batch, &mut visit),
+                Step::Enter(_) => {}
                 Step::Release(sink) => drop(sink),
                 Step::ReadStore => self.model.set_recorded(self.stored.unwrap_or(self.model.recorded())),
                 Step::Finished(next) => return next,
@@ -364,6 +366,63 @@ fn an_exit_after_the_question_is_found_in_the_batch() {
     let (conditions, mut batch) = (f.conditions(false), Batch::new());
     let step = f.model.step(key, Runner::Caller, HERE, conditions, &mut batch);
     assert!(matches!(step, Step::Deliver(_)) && !batch.is_current());
+}
+
+#[test]
+fn each_phase_is_announced_before_anything_of_it_is_visible() {
+    for registered in [false, true] {
+        let mut f = fixture();
+        f.announce = true;
+        let root = f.global();
+        if registered {
+            f.advise(&root, 1);
+        }
+        let key = f.begin_on_executor(&root, Offline);
+        let mut batch = Batch::new();
+        for (phase, state, busy) in
+            [(Phase::Start, Online, true), (Phase::Change, Online, true), (Phase::Done, Offline, true)]
+        {
+            let conditions = f.conditions(true);
+            let Step::Enter(change) = f.model.step(key, Runner::Executor, HERE, conditions, &mut batch) else {
+                panic!()
+            };
+            assert_eq!((change.phase, change.old, change.new), (phase, Online, Offline));
+            assert_eq!(root.object.state.get(), state, "{phase:?}");
+            let refused = f.request(&root, Online, Wait::No) == Decision::Refused(ErrorKind::Pending);
+            assert_eq!(refused, busy, "{phase:?}");
+            if registered {
+                let Step::Deliver(delivery) = f.model.step(key, Runner::Executor, HERE, conditions, &mut batch) else {
+                    panic!()
+                };
+                assert_eq!(delivery.change.phase, phase);
+                deliver(&delivery, &batch);
+            }
+        }
+        let conditions = f.conditions(true);
+        let step = f.model.step(key, Runner::Executor, HERE, conditions, &mut batch);
+        assert!(matches!(step, Step::Finished(_)));
+        assert_eq!(notified().len(), if registered { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn a_registration_that_ends_before_an_announced_phase_is_released_at_once() {
+    let mut f = fixture();
+    f.announce = true;
+    let root = f.global();
+    let (token, released) = f.advise(&root, 1);
+    let key = f.begin(&root, Offline);
+    let mut batch = Batch::new();
+    let mut step = || {
+        let conditions = f.conditions(false);
+        f.model.step(key, Runner::Caller, HERE, conditions, &mut batch)
+    };
+    assert!(matches!(step(), Step::Enter(_)));
+    let Step::Deliver(Delivery { in_flight, .. }) = step() else { panic!() };
+    in_flight.publish::<false>(token);
+    assert!(matches!(step(), Step::Enter(Change { phase: Phase::Change, .. })));
+    drop(f.model.unregister(root.key, token, || ELSEWHERE));
+    assert!(released.get());
 }
 
 // ---- the short form for one object ---------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ pub(super) struct Transition<T: Types> {
     pub(super) thread: Option<T::Thread>,
     /// The store has been read at the end of the last phase.
     pub(super) store_read: bool,
+    /// The last phase that `Step::Enter` was about.
+    announced: Option<Phase>,
     cursor: Cursor,
     /// Every affected object has published that the state is the new one.
     changed: bool,
@@ -54,6 +56,7 @@ impl<T: Types> Transition<T> {
             in_flight,
             thread: None,
             store_read: false,
+            announced: None,
             cursor: Cursor::default(),
             changed: false,
         }
@@ -116,6 +119,19 @@ impl<T: Types> Transition<T> {
     /// What registrations are notified of.
     pub(super) fn change(&self) -> Change {
         Change { phase: self.phase(), old: self.to.other(), new: self.to }
+    }
+
+    /// The change with the phase that comes next, if that was not announced: the first one before anything of it is delivered.
+    pub(super) fn announce(&mut self, at_end: bool) -> Option<Change> {
+        let change = self.change();
+        let phase = match change.phase {
+            Phase::Start if !at_end => (self.cursor == Cursor::default()).then_some(Phase::Start)?,
+            _ if !at_end => return None,
+            phase => phase.next()?,
+        };
+        let is_new = self.announced.is_none_or(|announced| announced < phase);
+        self.announced = Some(phase);
+        is_new.then_some(Change { phase, ..change })
     }
 
     /// Enters the next phase, if there is one.

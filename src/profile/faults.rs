@@ -7,7 +7,7 @@ use super::registry::Registry;
 use crate::error::ErrorKind;
 use crate::fault::{self, Fault};
 use crate::state::Capabilities;
-use crate::store;
+use crate::store::{self, Loaded};
 
 /// Adds a fault of this process's own, and gives its number. A process that would use the folder of its user keeps profiles in its
 /// memory from now on; `NoSupport` if it uses that folder already.
@@ -31,16 +31,18 @@ pub(crate) fn remove_fault(number: Option<u32>) -> Result<(), ErrorKind> {
 
 /// Takes the faults that the state folder asks for, if they have changed and the watcher does not do so.
 pub(super) fn load_faults_unless_watched() {
-    if store::is_private() && !store::is_watched() {
+    if store::folder_of_environment().is_some() && !store::is_watched() {
         load_faults();
     }
 }
 
-/// Takes the faults that the state folder asks for, if they have changed.
-pub(super) fn load_faults() {
-    if store::load_faults() {
+/// Takes the faults that the state folder asks for, if they have changed. False: that has to be tried again.
+pub(super) fn load_faults() -> bool {
+    let loaded = store::load_faults();
+    if matches!(loaded, Loaded::Changed) {
         publish_capabilities();
     }
+    !matches!(loaded, Loaded::Unreadable)
 }
 
 fn publish_capabilities() {

@@ -23,18 +23,26 @@ use crate::trace::invalid;
 pub(crate) fn open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
     prepare();
     fault::check_entry(Entry::Open, || *name)?;
-    let client = find_or_open(name, identity)?;
+    let client = find_or_open(name, identity, fault::is_strict(name))?;
     stay();
     Ok(client)
 }
 
-fn find_or_open(name: &Name, identity: &Identity) -> Result<ClientRef<Offline>, Error> {
+/// Opens the global object for a test that waits: no fault concerns that.
+pub(super) fn open_to_wait(name: &Name) -> Result<ClientRef<Offline>, Error> {
+    prepare();
+    let client = find_or_open(name, &Identity::GLOBAL, false)?;
+    stay();
+    Ok(client)
+}
+
+fn find_or_open(name: &Name, identity: &Identity, is_strict: bool) -> Result<ClientRef<Offline>, Error> {
     if *identity != Identity::GLOBAL {
         let found = Registry::find(name).ok_or(ErrorKind::NotFound)?;
         let client = found.profile().lock().find(identity).and_then(InternalRef::try_client);
         return Ok(client.ok_or(ErrorKind::NotFound)?);
     }
-    if (hosting::is_strict() || fault::is_strict(name)) && !is_hosted(name) {
+    if (is_strict || hosting::is_strict()) && !is_hosted(name) {
         return Err(ErrorKind::NotFound.into());
     }
     let found = Registry::find_or_add(name)?;
@@ -90,7 +98,6 @@ pub(crate) struct Creation<'a> {
 /// Makes an object, or opens the one of this identity that is alive.
 pub(crate) fn create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>, Error> {
     prepare();
-    fault::check_entry(Entry::Create, || *name)?;
     let client = find_or_create(name, creation)?;
     stay();
     Ok(client)
@@ -110,14 +117,15 @@ fn find_or_create(name: &Name, creation: &Creation) -> Result<ClientRef<Offline>
     {
         return Err(invalid("the parent is an object of another profile").into());
     }
+    // Before the lock, and so released after it if it is not used.
+    let mut parent_ref =
+        parent.map(|parent| parent.try_client().ok_or_else(|| invalid("the parent has ended"))).transpose()?;
+    fault::check_entry(Entry::Create, || *name)?;
     if identity == Some(Identity::GLOBAL) {
         return host(name, capabilities);
     }
     let found = Registry::find_or_add(name)?;
     let profile = found.profile();
-    // Before the lock, and so released after it if it is not used.
-    let mut parent_ref =
-        parent.map(|parent| parent.try_client().ok_or_else(|| invalid("the parent has ended"))).transpose()?;
     let mut state = profile.lock();
     if let Some(client) = identity.and_then(|identity| state.find(&identity)).and_then(InternalRef::try_client) {
         return Ok(client);

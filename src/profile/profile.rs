@@ -13,7 +13,6 @@ use crate::abi::{GUID, GUID_GlobalState};
 use crate::com::{ClientRef, InternalRef};
 use crate::deliver::Reservation;
 use crate::error::ErrorKind;
-use crate::exit;
 use crate::model::{Conditions, Ended, Model, Object, ObjectKey, TransitionKey, Types};
 use crate::name::Name;
 use crate::registration::{InFlight, PostedRequest};
@@ -22,6 +21,7 @@ use crate::state::{Capabilities, State};
 use crate::store::{self, Interest, ProfileRecord, Record, StoreWarning, Stored};
 use crate::sync::lock;
 use crate::sys::Thread;
+use crate::{exit, fault};
 
 /// What an object is found by within its profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -305,7 +305,7 @@ impl ProfileState {
 
     /// What the model's decisions depend on.
     pub(super) fn conditions(&self, has_executor: bool) -> Conditions {
-        Conditions { shared: self.record.is_shared(), has_executor }
+        Conditions { shared: self.record.is_shared(), has_executor, announce: fault::may_happen() }
     }
 
     /// Whether nothing would be lost if this process knew nothing of the profile.

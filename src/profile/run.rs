@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 use super::profile::{Job, OfflineTypes, Profile, ProfileState};
 use super::update::read_stored;
 use crate::change::{Change, Phase};
 use crate::deliver::{Executors, ExecutorsForkGuard};
 use crate::exit;
-use crate::fault::{self, Manner};
+use crate::fault::{self, Delay, Manner};
 use crate::guard::guard;
 use crate::model::{Accepted, Delivery, Next, Runner, Step, TransitionKey};
 use crate::registration::{Batch, InFlight, Recheck};
@@ -114,6 +115,7 @@ fn go_on(
                 deliver(profile, key, &mut delivery, batch, &mut under_way);
                 phase = delivery.change.phase;
             }
+            Step::Enter(change) => under_way.enter(profile, &change),
             Step::Release(sink) => release(sink),
             Step::ReadStore => {
                 read_stored(profile, |_| true);
@@ -125,7 +127,9 @@ fn go_on(
             Step::Finished(Next::Continue(queued)) if on == RunsOn::Host => {
                 return Outcome { next: Some(queued), ..Outcome::CHANGED };
             }
-            Step::Finished(Next::Continue(queued)) => (key, phase) = (queued, Phase::Start),
+            Step::Finished(Next::Continue(queued)) => {
+                (key, phase, under_way) = (queued, Phase::Start, UnderWay::default());
+            }
             Step::Finished(Next::Execute(executor, queued)) => {
                 executor.execute((profile, queued));
                 return Outcome::CHANGED;
@@ -169,15 +173,27 @@ fn deliver(
             let recheck = |node, token| recheck(profile, key, node, token);
             batch.deliver(in_flight, |sink, token| message.send(sink, token), recheck);
         }
-        if !delivery.enter_next(batch) {
+        // A phase that faults may concern is announced.
+        if fault::may_happen() || !delivery.enter_next(batch) {
             return;
         }
     }
 }
 
-/// The phase that is under way, and how it is delivered, where faults may happen.
+/// How the phase under way is delivered, if faults have a say in it.
 #[derive(Default)]
-struct UnderWay(Option<(TransitionKey, Phase, Manner)>);
+struct UnderWay(Option<(Phase, Manner, Option<Duration>)>);
+
+impl UnderWay {
+    /// The phase of this change comes next.
+    #[cold]
+    #[inline(never)]
+    fn enter(&mut self, profile: &Profile, change: &Change) {
+        let manner = fault::manner(&profile.name(), change.phase, change.new);
+        fault::sleep(manner.delay, fault::may_happen);
+        self.0 = Some((change.phase, manner, None));
+    }
+}
 
 /// The same with trace lines, and with the faults that concern the phase.
 #[cold]
@@ -191,12 +207,6 @@ fn deliver_observed(
     under_way: &mut UnderWay,
 ) {
     let name = profile.name();
-    if under_way.0.as_ref().is_none_or(|(of, phase, _)| (*of, *phase) != (key, change.phase)) {
-        let manner = fault::manner(&name, change.phase, change.new);
-        fault::sleep(manner.delay, fault::may_happen);
-        under_way.0 = Some((key, change.phase, manner));
-    }
-    let Some((_, _, manner)) = &under_way.0 else { return };
     let recheck = |node, token| recheck(profile, key, node, token);
     let send = |message: &mut Message, sink, token| {
         if logging::tracing() {
@@ -206,18 +216,25 @@ fn deliver_observed(
         }
     };
     let mut message = Message::new(change);
+    let Some((_, manner, held)) = under_way.0.as_mut().filter(|(phase, ..)| *phase == change.phase) else {
+        return batch.deliver(in_flight, |sink, token| send(&mut message, sink, token), recheck);
+    };
     message.add_to_mask(manner.bits);
     if let Some(kind) = manner.unknown {
         let mut unknown = message.of_type(kind);
         batch.deliver(in_flight, |sink, token| send(&mut unknown, sink, token), recheck);
     }
-    let hold = || fault::sleep(manner.hold, || fault::may_happen() && !exit::exiting());
     batch.deliver(
         in_flight,
         |sink, token| {
-            hold();
+            let hold = match *held {
+                Some(by) => Delay::from_now(by),
+                None => fault::hold(&name, change.phase, change.new),
+            };
+            *held = Some(hold.by());
+            fault::sleep(hold, || fault::may_happen() && !exit::exiting());
             // What was held back does not begin behind the exit handler.
-            if manner.hold.is_zero() || !exit::exiting() {
+            if hold.by().is_zero() || !exit::exiting() {
                 send(&mut message, sink, token);
             }
         },

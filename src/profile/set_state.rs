@@ -23,7 +23,7 @@ pub(super) fn set_state(profile: &'static Profile, key: ObjectKey, to: State, wa
     loop {
         let mut state = profile.lock();
         let conditions = state.conditions(executor.is_some());
-        if wait == Wait::ForCallbacks && !conditions.shared {
+        if wait == Wait::ForCallbacks && !conditions.shared && !conditions.announce {
             let mut batch = Batch::new();
             if let Some((begun, delivery)) = state.model.begin_alone(key, to, Thread::current(), &mut batch)? {
                 drop(state);

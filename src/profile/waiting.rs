@@ -4,8 +4,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::open::open;
-use super::profile::Identity;
+use super::open::open_to_wait;
 use super::registry::Registry;
 use crate::error::{Error, ErrorKind};
 use crate::name::Name;
@@ -21,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 /// that takes longer; `Pending` on a thread that delivers notifications, which could wait for itself.
 pub(crate) fn wait_for_state(name: &Name, state: State, timeout: Duration) -> Result<(), Error> {
     refuse_in_callback()?;
-    let object = open(name, &Identity::GLOBAL)?;
+    let object = open_to_wait(name)?;
     let profile = object.profile();
     wait(timeout, || {
         Ok(object.state_bits() == state.bits() && matches!(profile.lock().progress(), None | Some((Progress::Idle, _))))
@@ -32,7 +31,7 @@ pub(crate) fn wait_for_state(name: &Name, state: State, timeout: Duration) -> Re
 /// that takes longer. `Pending` as for `wait_for_state`.
 pub(crate) fn settle(name: &Name, timeout: Duration) -> Result<Vec<Surveyed>, Error> {
     refuse_in_callback()?;
-    let object = open(name, &Identity::GLOBAL)?;
+    let object = open_to_wait(name)?;
     let profile = object.profile();
     match store::shared_folder() {
         Some(folder) if profile.lock().record.is_shared() => {

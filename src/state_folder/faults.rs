@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{StateFolder, into_io};
-use crate::fault::{Fault, InvalidFault};
+use crate::fault::{self, Fault, InvalidFault};
 use crate::store::{self, FaultUse};
 
 /// A line of a state folder's file of faults.
@@ -50,9 +50,9 @@ impl StateFolder {
     /// # Errors
     /// As for [`check`](Self::check).
     pub fn faults(&self) -> io::Result<Vec<StoredFault>> {
-        let text = self.0.read_faults()?;
-        let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        Ok(lines.map(|(line, text)| StoredFault { line, text: text.to_owned(), fault: text.parse() }).collect())
+        let text = self.0.read_faults()?.unwrap_or_default();
+        let stored = |(line, text): (u32, &str)| StoredFault { line, text: text.to_owned(), fault: text.parse() };
+        Ok(fault::lines(&text).map(stored).collect())
     }
 
     /// Asks every program for a fault that uses this folder because `MAPIOFFLINE_STATE_DIR` names it, now and later. Returns the
@@ -78,12 +78,16 @@ impl StateFolder {
     /// # Errors
     /// [`ErrorKind::TimedOut`]: another program holds the folder's lock. Otherwise as for [`check`](Self::check).
     pub fn remove_fault(&self, line: Option<u32>) -> io::Result<bool> {
-        if self.0.read_faults()?.is_empty() {
+        if self.0.read_faults()?.is_none() {
             return Ok(false);
         }
         let remove = |lines: &mut Vec<String>| {
-            let concerned = (1..).zip(lines).filter(|(number, _)| line.is_none_or(|line| line == *number));
-            concerned.fold(false, |found, (_, text)| found | !std::mem::take(text).is_empty())
+            let is_removed = |(number, text): &(u32, &mut String)| match line {
+                Some(line) => line == *number && fault::is_fault(text),
+                None => true,
+            };
+            let removed = (1..).zip(lines).filter(is_removed);
+            removed.fold(false, |found, (_, text)| found | fault::is_fault(&std::mem::take(text)))
         };
         self.0.change_faults(remove).map_err(into_io)
     }

@@ -12,7 +12,7 @@ use super::memory::MEMORY;
 use super::program::program;
 use super::status::{note_error, warn};
 use crate::name::shown_os;
-use crate::sys;
+use crate::sys::{self, FolderId};
 
 /// The folder's name, below that for the state of all of a user's programs.
 const FOLDER: &str = "mapioffline";
@@ -23,8 +23,8 @@ static CHOSEN: OnceBox<Chosen> = OnceBox::new();
 struct Chosen {
     /// `None`: the memory of this process.
     folder: Option<SharedFolder>,
-    /// The environment names the folder, and it is not the one that the user's programs share.
-    is_private: bool,
+    /// The environment names the folder.
+    is_named: bool,
 }
 
 /// Why there is no shared folder.
@@ -56,9 +56,8 @@ pub(crate) fn decide() {
         Ok(folder) => (Some(folder), None),
         Err(unusable) => (None, Some(unusable)),
     };
-    let is_named = sys::environment("MAPIOFFLINE_STATE_DIR").is_some();
-    let is_private = is_named && folder.as_ref().is_some_and(|folder| !is_of_users_programs(folder.path()));
-    let won = CHOSEN.set(Box::new(Chosen { folder, is_private })).is_ok();
+    let is_named = sys::environment("MAPIOFFLINE_STATE_DIR").is_some_and(|folder| !folder.is_empty());
+    let won = CHOSEN.set(Box::new(Chosen { folder, is_named })).is_ok();
     match unusable {
         Some(unusable @ (Unusable::NoHome | Unusable::Folder(..))) if won => {
             warn(format!("{unusable}; the state of profiles is kept in this process only"));
@@ -71,7 +70,7 @@ pub(crate) fn decide() {
 pub(crate) fn choose(folder: Option<&Path>) -> bool {
     program();
     let folder = folder.map(|folder| SharedFolder::new(folder.to_owned()));
-    CHOSEN.set(Box::new(Chosen { folder, is_private: false })).is_ok()
+    CHOSEN.set(Box::new(Chosen { folder, is_named: false })).is_ok()
 }
 
 /// What was decided, if it was: memory (`None`) or a folder.
@@ -98,24 +97,33 @@ pub(crate) fn shared_folder() -> Option<&'static SharedFolder> {
     CHOSEN.get()?.folder.as_ref()
 }
 
-/// Whether the chosen folder is one of a test's: what it says of faults counts.
+/// The chosen folder, if the environment names it: only such a one may ask for faults.
 #[inline]
-pub(crate) fn is_private() -> bool {
-    CHOSEN.get().is_some_and(|chosen| chosen.is_private)
+pub(crate) fn folder_of_environment() -> Option<&'static SharedFolder> {
+    let chosen = CHOSEN.get()?;
+    chosen.folder.as_ref().filter(|_| chosen.is_named)
 }
 
 /// Sees to it that this process does not use the folder of its user: if nothing has been decided, and that would be it, profiles
 /// are kept in memory. False: the process uses that folder already.
 pub(crate) fn keep_from_users_folder() -> bool {
-    if CHOSEN.get().is_none() && !of_user().is_ok_and(|folder| !is_of_users_programs(folder.path())) {
-        choose(None);
+    // Decided now: what the environment says may change before the first open.
+    match of_user() {
+        _ if CHOSEN.get().is_some() => {}
+        Ok(folder) if !is_of_users_programs(folder.path()) => decide(),
+        _ => drop(choose(None)),
     }
     shared_folder().is_none_or(|folder| !is_of_users_programs(folder.path()))
 }
 
 /// Whether this is the folder that programs of this user share if the environment names none.
 pub(crate) fn is_of_users_programs(path: &Path) -> bool {
-    sys::user_state_folder().is_some_and(|own| resolved(path) == resolved(&own.join(FOLDER)))
+    sys::user_state_folder().is_some_and(|own| {
+        let own = own.join(FOLDER);
+        // Mounted at another place it is the same folder, too.
+        let are_same = FolderId::of(path).is_ok_and(|id| FolderId::of(&own).is_ok_and(|own| own == id));
+        are_same || resolved(path) == resolved(&own)
+    })
 }
 
 /// The path without links, as far as it exists.

@@ -19,10 +19,10 @@ mod watch;
 
 pub(crate) use backend::{Backend, Change, Record, StoreError, Stored};
 pub(crate) use choice::{
-    Unusable, backend, choose, chosen, decide, is_of_users_programs, is_private, keep_from_users_folder, of_user,
-    shared_backend, shared_folder,
+    Unusable, backend, choose, chosen, decide, folder_of_environment, is_of_users_programs, keep_from_users_folder,
+    of_user, shared_backend, shared_folder,
 };
-pub(crate) use faults::load_faults;
+pub(crate) use faults::{Loaded, load_faults};
 pub(crate) use file_name::profile_of;
 pub(crate) use folder::{Opened, SharedFolder, profile_of_set_aside};
 pub(crate) use memory::MEMORY;

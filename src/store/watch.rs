@@ -49,8 +49,8 @@ pub(crate) struct Follower {
     pub(crate) follow_surely: fn(Changed) -> bool,
     /// What this process does with the profile of this folded name, or with all, if it has them open.
     pub(crate) uses: fn(Option<&Name>) -> Vec<ProfileUse>,
-    /// The file of faults may have changed.
-    pub(crate) load_faults: fn(),
+    /// The file of faults may have changed. False: it cannot be read now.
+    pub(crate) load_faults: fn() -> bool,
 }
 
 struct Watcher {
@@ -256,7 +256,10 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
         let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
             Seen::File(file) => match backend.profile_of(file) {
                 Some(profile) => retry |= !(follower.follow)(Changed::Profile(&profile)),
-                None if file == FAULTS => (follower.load_faults)(),
+                None if file == FAULTS => {
+                    answers.has_faults = (follower.load_faults)();
+                    retry |= !answers.has_faults;
+                }
                 None => answers.note(file),
             },
             Seen::Anything => retry |= !look(follower, &mut answers),
@@ -276,13 +279,13 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
     }
 }
 
-/// Looks at everything in the folder. Whether all profiles could be followed.
+/// Looks at everything in the folder. Whether all profiles could be followed, and the faults read.
 fn look(follower: Follower, answers: &mut Answers) -> bool {
     // Before questions: an answer says which faults this process has.
-    (follower.load_faults)();
+    answers.has_faults = (follower.load_faults)();
     let followed = (follower.follow)(Changed::Any);
     answers.look();
-    followed
+    followed && answers.has_faults
 }
 
 /// The files of profiles whose changes are not followed at once.

@@ -27,6 +27,8 @@ pub(crate) struct Answers {
     programs: Place,
     announcement: Option<Announcement>,
     open: Vec<Open>,
+    /// The folder's faults have been read: an answer says that this process has them.
+    pub(in crate::store) has_faults: bool,
     /// Since when the announcement's file is not there.
     missing_since: Option<Instant>,
 }
@@ -49,7 +51,14 @@ struct Open {
 impl Answers {
     pub(crate) fn new(folder: &Path, announcement: Option<Announcement>) -> Self {
         let programs = Place::new(folder.join(PROGRAMS));
-        Self { folder: Place::new(folder.to_owned()), programs, announcement, open: Vec::new(), missing_since: None }
+        Self {
+            folder: Place::new(folder.to_owned()),
+            programs,
+            announcement,
+            open: Vec::new(),
+            has_faults: false,
+            missing_since: None,
+        }
     }
 
     /// Looks from time to time whether this process can be found. What has just gone may be a folder that is being removed: a
@@ -108,7 +117,9 @@ impl Answers {
         mut follow: impl FnMut(Option<&Name>) -> bool,
         uses: impl Fn(Option<&Name>) -> Vec<ProfileUse>,
     ) -> Option<Duration> {
-        let (Some(announcement), false) = (&self.announcement, self.open.is_empty()) else { return None };
+        let (Some(announcement), true) = (&self.announcement, self.has_faults && !self.open.is_empty()) else {
+            return None;
+        };
         let now = Instant::now();
         // What is over stays until its file is gone, so as not to begin again.
         for open in self.open.iter_mut().filter(|open| !open.is_final && open.due <= now && now < open.until) {
