@@ -602,6 +602,12 @@ static void works_in_users_folder(int is_named) {
     check_ok(try_to_open(profile()));
     check_hr(lib.MapiOfflineAddFault("open fails E_FAIL", &fault), MAPI_E_NO_SUPPORT);
     check_eq(fault, 0);
+    /* Whatever the environment says later. */
+    set_environment(USERS_STATE_VARIABLE, folder);
+    check_hr(lib.MapiOfflineAddFault("open fails E_FAIL", &fault), MAPI_E_NO_SUPPORT);
+    file = fopen(path, "wb");
+    check(file != NULL && fputs("open fails E_PENDING\n", file) >= 0 && fclose(file) == 0);
+    nap(20);
     check_ok(try_to_open(profile()));
 }
 

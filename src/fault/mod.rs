@@ -9,6 +9,6 @@ pub(crate) use clock::{Delay, advance_clock, keep_clock_in_child, set_virtual_cl
 pub(crate) use definition::{Entry, is_reason};
 pub use definition::{Fault, InvalidFault};
 pub(crate) use set::{
-    Counts, ForkGuard, Manner, add, capabilities, check_entry, counts, hold, is_fault, is_strict, lines, lock_for_fork,
-    manner, may_happen, remove, set_stored, stored_counts,
+    Counts, ForkGuard, Manner, add, capabilities, check_entry, counts, delay, hold, is_fault, is_strict, lines,
+    lock_for_fork, manner, may_happen, remove, set_stored, stored_counts,
 };

@@ -50,11 +50,9 @@ pub(crate) struct Counts {
     pub(crate) times: u32,
 }
 
-/// How a phase is delivered.
+/// What the notifications of a phase are like.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner {
-    /// How late it begins.
-    pub(crate) delay: Delay,
     /// Bits of the mask that clients do not know.
     pub(crate) bits: u32,
     /// The type of a notification that precedes.
@@ -171,34 +169,33 @@ fn happen(entry: Entry, profile: &Name) -> Result<(), Error> {
     }
 }
 
-/// How a phase of a profile's change is delivered that comes next, but for how late clients are entered.
-pub(crate) fn manner(profile: &Name, phase: Phase, to: State) -> Manner {
-    let (mut delay, mut bits, mut unknown) = (Duration::ZERO, 0, None);
-    let begun = each_of_phase(
-        profile,
-        phase,
-        to,
-        |effect| !matches!(effect, NotifyEffect::Hold(_)),
-        |effect| match effect {
-            NotifyEffect::Delay(by) => delay += by,
-            NotifyEffect::Bits(more) => bits |= more,
-            NotifyEffect::Type(kind) => unknown = Some(kind),
-            NotifyEffect::Hold(_) => {}
-        },
-    );
-    Manner { delay: Delay { begun, by: delay }, bits, unknown }
+/// How late a phase of a profile's change begins, which comes next.
+pub(crate) fn delay(profile: &Name, phase: Phase, to: State) -> Delay {
+    late(profile, phase, to, |effect| if let NotifyEffect::Delay(by) = effect { Some(by) } else { None })
 }
 
 /// How late clients are entered in a phase. Called when the first one is about to be, which Unadvise cannot keep back any more.
 pub(crate) fn hold(profile: &Name, phase: Phase, to: State) -> Delay {
+    late(profile, phase, to, |effect| if let NotifyEffect::Hold(by) = effect { Some(by) } else { None })
+}
+
+fn late(profile: &Name, phase: Phase, to: State, of: impl Fn(NotifyEffect) -> Option<Duration>) -> Delay {
     let mut by = Duration::ZERO;
-    let is_hold = |effect: &NotifyEffect| matches!(effect, NotifyEffect::Hold(_));
-    let begun = each_of_phase(profile, phase, to, is_hold, |effect| {
-        if let NotifyEffect::Hold(more) = effect {
-            by += more;
-        }
-    });
+    let begun =
+        each_of_phase(profile, phase, to, |effect| of(effect).is_some(), |effect| by += of(effect).unwrap_or_default());
     Delay { begun, by }
+}
+
+/// What the notifications of a phase are like. Called before the first one.
+pub(crate) fn manner(profile: &Name, phase: Phase, to: State) -> Manner {
+    let mut manner = Manner { bits: 0, unknown: None };
+    let is_about = |effect| matches!(effect, NotifyEffect::Bits(_) | NotifyEffect::Type(_));
+    each_of_phase(profile, phase, to, is_about, |effect| match effect {
+        NotifyEffect::Bits(bits) => manner.bits |= bits,
+        NotifyEffect::Type(kind) => manner.unknown = Some(kind),
+        NotifyEffect::Delay(_) | NotifyEffect::Hold(_) => {}
+    });
+    manner
 }
 
 /// The effects on a phase that happen now, of those that are `wanted`, and when that is.
@@ -206,14 +203,14 @@ fn each_of_phase(
     profile: &Name,
     phase: Phase,
     to: State,
-    wanted: impl Fn(&NotifyEffect) -> bool,
+    wanted: impl Fn(NotifyEffect) -> bool,
     mut with: impl FnMut(NotifyEffect),
 ) -> Moment {
     let slot = phase as usize * 2 + usize::from(to == State::Online);
     each(profile, |active, folded| {
         if let Effect::Notify(of, effect) = active.fault.effect
             && of.is_none_or(|of| of == phase)
-            && wanted(&effect)
+            && wanted(effect)
             && active.happens(Some(folded), slot)
         {
             with(effect);

@@ -130,7 +130,9 @@ impl<T: Types> Transition<T> {
             phase => phase.next()?,
         };
         let is_new = self.announced.is_none_or(|announced| announced < phase);
-        self.announced = Some(phase);
+        if is_new {
+            self.announced = Some(phase);
+        }
         is_new.then_some(Change { phase, ..change })
     }
 

@@ -39,7 +39,8 @@ pub(super) fn load_faults_unless_watched() {
 /// Takes the faults that the state folder asks for, if they have changed. False: that has to be tried again.
 pub(super) fn load_faults() -> bool {
     let loaded = store::load_faults();
-    if matches!(loaded, Loaded::Changed) {
+    // Also where a second reading failed, which comes behind a change.
+    if !matches!(loaded, Loaded::Same) {
         publish_capabilities();
     }
     !matches!(loaded, Loaded::Unreadable)

@@ -115,7 +115,7 @@ fn go_on(
                 deliver(profile, key, &mut delivery, batch, &mut under_way);
                 phase = delivery.change.phase;
             }
-            Step::Enter(change) => under_way.enter(profile, &change),
+            Step::Enter(change) => delay(profile, &change),
             Step::Release(sink) => release(sink),
             Step::ReadStore => {
                 read_stored(profile, |_| true);
@@ -180,19 +180,15 @@ fn deliver(
     }
 }
 
-/// How the phase under way is delivered, if faults have a say in it.
+/// How the phase under way is delivered, if faults have a say in it: from its first Notify on.
 #[derive(Default)]
 struct UnderWay(Option<(Phase, Manner, Option<Duration>)>);
 
-impl UnderWay {
-    /// The phase of this change comes next.
-    #[cold]
-    #[inline(never)]
-    fn enter(&mut self, profile: &Profile, change: &Change) {
-        let manner = fault::manner(&profile.name(), change.phase, change.new);
-        fault::sleep(manner.delay, fault::may_happen);
-        self.0 = Some((change.phase, manner, None));
-    }
+/// The phase of this change comes next.
+#[cold]
+#[inline(never)]
+fn delay(profile: &Profile, change: &Change) {
+    fault::sleep(fault::delay(&profile.name(), change.phase, change.new), fault::may_happen);
 }
 
 /// The same with trace lines, and with the faults that concern the phase.
@@ -216,7 +212,10 @@ fn deliver_observed(
         }
     };
     let mut message = Message::new(change);
-    let Some((_, manner, held)) = under_way.0.as_mut().filter(|(phase, ..)| *phase == change.phase) else {
+    if under_way.0.as_ref().is_none_or(|(phase, ..)| *phase != change.phase) {
+        under_way.0 = fault::may_happen().then(|| (change.phase, fault::manner(&name, change.phase, change.new), None));
+    }
+    let Some((_, manner, held)) = &mut under_way.0 else {
         return batch.deliver(in_flight, |sink, token| send(&mut message, sink, token), recheck);
     };
     message.add_to_mask(manner.bits);

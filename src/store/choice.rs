@@ -23,8 +23,19 @@ static CHOSEN: OnceBox<Chosen> = OnceBox::new();
 struct Chosen {
     /// `None`: the memory of this process.
     folder: Option<SharedFolder>,
-    /// The environment names the folder.
-    is_named: bool,
+    /// How it came to be this one.
+    source: Source,
+    /// The folder that programs share if the environment names none, as the environment was then.
+    own: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    /// The environment names it.
+    Environment,
+    Default,
+    /// This program chose it.
+    Program,
 }
 
 /// Why there is no shared folder.
@@ -57,7 +68,8 @@ pub(crate) fn decide() {
         Err(unusable) => (None, Some(unusable)),
     };
     let is_named = sys::environment("MAPIOFFLINE_STATE_DIR").is_some_and(|folder| !folder.is_empty());
-    let won = CHOSEN.set(Box::new(Chosen { folder, is_named })).is_ok();
+    let source = if is_named { Source::Environment } else { Source::Default };
+    let won = CHOSEN.set(Box::new(Chosen { folder, source, own: own_folder() })).is_ok();
     match unusable {
         Some(unusable @ (Unusable::NoHome | Unusable::Folder(..))) if won => {
             warn(format!("{unusable}; the state of profiles is kept in this process only"));
@@ -70,7 +82,7 @@ pub(crate) fn decide() {
 pub(crate) fn choose(folder: Option<&Path>) -> bool {
     program();
     let folder = folder.map(|folder| SharedFolder::new(folder.to_owned()));
-    CHOSEN.set(Box::new(Chosen { folder, is_named: false })).is_ok()
+    CHOSEN.set(Box::new(Chosen { folder, source: Source::Program, own: own_folder() })).is_ok()
 }
 
 /// What was decided, if it was: memory (`None`) or a folder.
@@ -101,29 +113,42 @@ pub(crate) fn shared_folder() -> Option<&'static SharedFolder> {
 #[inline]
 pub(crate) fn folder_of_environment() -> Option<&'static SharedFolder> {
     let chosen = CHOSEN.get()?;
-    chosen.folder.as_ref().filter(|_| chosen.is_named)
+    chosen.folder.as_ref().filter(|_| chosen.source == Source::Environment)
 }
 
 /// Sees to it that this process does not use the folder of its user: if nothing has been decided, and that would be it, profiles
 /// are kept in memory. False: the process uses that folder already.
 pub(crate) fn keep_from_users_folder() -> bool {
-    // Decided now: what the environment says may change before the first open.
-    match of_user() {
-        _ if CHOSEN.get().is_some() => {}
-        Ok(folder) if !is_of_users_programs(folder.path()) => decide(),
-        _ => drop(choose(None)),
+    if CHOSEN.get().is_none() {
+        // Decided now: what the environment says may change before the first open.
+        match of_user() {
+            Ok(folder) if is_of_users_programs(folder.path()) => drop(choose(None)),
+            _ => decide(),
+        }
     }
-    shared_folder().is_none_or(|folder| !is_of_users_programs(folder.path()))
+    !is_users_folder()
+}
+
+/// Whether the chosen folder is by now the one that programs of this user share if the environment names none: links may have been
+/// turned since.
+pub(super) fn is_users_folder() -> bool {
+    let Some(Chosen { folder: Some(folder), source, own }) = CHOSEN.get() else { return false };
+    *source == Source::Default || own.as_ref().is_some_and(|own| are_same(folder.path(), own))
 }
 
 /// Whether this is the folder that programs of this user share if the environment names none.
 pub(crate) fn is_of_users_programs(path: &Path) -> bool {
-    sys::user_state_folder().is_some_and(|own| {
-        let own = own.join(FOLDER);
-        // Mounted at another place it is the same folder, too.
-        let are_same = FolderId::of(path).is_ok_and(|id| FolderId::of(&own).is_ok_and(|own| own == id));
-        are_same || resolved(path) == resolved(&own)
-    })
+    own_folder().is_some_and(|own| are_same(path, &own))
+}
+
+fn own_folder() -> Option<PathBuf> {
+    Some(sys::user_state_folder()?.join(FOLDER))
+}
+
+/// By where links and mounts lead to, and by their paths where there are no folders yet.
+fn are_same(path: &Path, other: &Path) -> bool {
+    FolderId::of(path).is_ok_and(|id| FolderId::of(other).is_ok_and(|other| other == id))
+        || resolved(path) == resolved(other)
 }
 
 /// The path without links, as far as it exists.
@@ -152,7 +177,7 @@ pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
     }
     let path: PathBuf = match variable("MAPIOFFLINE_STATE_DIR") {
         Some(path) => path.into(),
-        None => sys::user_state_folder().ok_or(Unusable::NoHome)?.join(FOLDER),
+        None => own_folder().ok_or(Unusable::NoHome)?,
     };
     if path.to_str().is_some_and(|path| path.starts_with('~')) {
         let why = "no shell has replaced the ~; give the path of the folder from / on";

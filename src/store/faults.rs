@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 
 use super::backend::StoreError;
-use super::choice::{folder_of_environment, is_of_users_programs};
+use super::choice::{folder_of_environment, is_users_folder};
 use super::file_name::FAULTS;
 use super::folder::SharedFolder;
 use super::status::{note_error, warn};
@@ -40,7 +40,7 @@ pub(crate) fn load_faults() -> Loaded {
             }
         };
         // Asked each time, as links may lead elsewhere by now; and only of a folder with such a file, as a home may hang.
-        let text = if text.is_empty() || is_of_users_programs(folder.path()) { "" } else { &text };
+        let text = if text.is_empty() || is_users_folder() { "" } else { &text };
         let Some(wrong) = fault::set_stored(text) else { return loaded };
         for what in wrong {
             warn(format!("{}: {what}; the line is ignored", shown_os(folder.path().join(FAULTS))));

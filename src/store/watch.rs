@@ -257,8 +257,9 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
             Seen::File(file) => match backend.profile_of(file) {
                 Some(profile) => retry |= !(follower.follow)(Changed::Profile(&profile)),
                 None if file == FAULTS => {
-                    answers.has_faults = (follower.load_faults)();
-                    retry |= !answers.has_faults;
+                    let has_faults = (follower.load_faults)();
+                    answers.note_faults(has_faults);
+                    retry |= !has_faults;
                 }
                 None => answers.note(file),
             },
@@ -281,11 +282,11 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
 
 /// Looks at everything in the folder. Whether all profiles could be followed, and the faults read.
 fn look(follower: Follower, answers: &mut Answers) -> bool {
-    // Before questions: an answer says which faults this process has.
-    answers.has_faults = (follower.load_faults)();
-    let followed = (follower.follow)(Changed::Any);
     answers.look();
-    followed && answers.has_faults
+    // Behind the questions: who asks has changed the faults before, and an answer says that this process has them.
+    let has_faults = (follower.load_faults)();
+    answers.note_faults(has_faults);
+    (follower.follow)(Changed::Any) && has_faults
 }
 
 /// The files of profiles whose changes are not followed at once.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::question::{
     Answer, LARGEST, PROGRAMS, ProfileUse, Progress, Question, answer_name, is_question, parse, to_text,
 };
 use crate::name::Name;
+use crate::store::status::warn;
 use crate::sys::{Folder, Found, Place};
 
 /// How often the answer is looked at that is not final, at first and later.
@@ -18,6 +20,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// How long the announcement's file has to be missing before it is made again.
 const SHORTEST_ABSENCE: Duration = Duration::from_secs(1);
+/// How long answers wait for faults that cannot be read.
+const LONGEST_WITHOUT_FAULTS: Duration = Duration::from_secs(1);
 /// The longest time for which a question is remembered.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -27,8 +31,10 @@ pub(crate) struct Answers {
     programs: Place,
     announcement: Option<Announcement>,
     open: Vec<Open>,
-    /// The folder's faults have been read: an answer says that this process has them.
-    pub(in crate::store) has_faults: bool,
+    /// The folder's faults have been read, or cannot be: an answer says that this process has them.
+    has_faults: bool,
+    /// Since when they cannot be read.
+    missing_faults_since: Option<Instant>,
     /// Since when the announcement's file is not there.
     missing_since: Option<Instant>,
 }
@@ -57,6 +63,7 @@ impl Answers {
             announcement,
             open: Vec::new(),
             has_faults: false,
+            missing_faults_since: None,
             missing_since: None,
         }
     }
@@ -75,6 +82,20 @@ impl Answers {
     pub(crate) fn announce(&self) {
         if let Some(Err(error)) = self.announcement.as_ref().map(Announcement::renew) {
             log::debug!("other programs do not find this one: {error}");
+        }
+    }
+
+    /// Whether the folder's faults could be read. Answers wait for that, but not for ever: the file may be another user's.
+    pub(crate) fn note_faults(&mut self, are_read: bool) {
+        if are_read {
+            (self.has_faults, self.missing_faults_since) = (true, None);
+            return;
+        }
+        let is_new = self.missing_faults_since.is_none();
+        let since = *self.missing_faults_since.get_or_insert_with(Instant::now);
+        let was_waiting = !mem::replace(&mut self.has_faults, since.elapsed() >= LONGEST_WITHOUT_FAULTS);
+        if !is_new && was_waiting && self.has_faults {
+            warn("the faults that the state folder asks for cannot be read: what was read before is kept".to_owned());
         }
     }
 
@@ -183,5 +204,25 @@ impl Open {
         programs.create(&name, &to_text(&Answer::new(uses.to_vec())))?;
         self.answers += 1;
         if folder.exists(&self.name) { Ok(()) } else { programs.remove(&name) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_wait_for_the_faults_but_not_for_ever() {
+        let mut answers = Answers::new(Path::new(""), None);
+        assert!(!answers.has_faults, "they have not been looked for");
+        answers.note_faults(false);
+        answers.note_faults(false);
+        assert!(!answers.has_faults);
+        answers.missing_faults_since = Instant::now().checked_sub(LONGEST_WITHOUT_FAULTS);
+        answers.note_faults(false);
+        assert!(answers.has_faults);
+        answers.note_faults(true);
+        answers.note_faults(false);
+        assert!(!answers.has_faults, "what cannot be read from now on is waited for anew");
     }
 }
