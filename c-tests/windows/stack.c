@@ -7,6 +7,8 @@
 #include "../headers/neighbours.h"
 #include "../legacy_client.h"
 
+#include <mapioffline/testing.h>
+
 #include <stdlib.h>
 
 #ifdef __cplusplus
