@@ -80,6 +80,13 @@ fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()
     Ok(())
 }
 
+/// Waits until both monitors have returned from their notifications.
+fn settle(folder: &Path) -> Result<()> {
+    let mut command = Command::new(program());
+    command.args(["set", "Outlook", "offline", "--settle"]).stdout(Stdio::null());
+    run(command.env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE"))
+}
+
 /// Plays the session. Fails if a monitor does not print what is expected.
 pub(crate) fn play(pace: Pace) -> Result<()> {
     let folder = Folder::new(&target(), "demo")?;
@@ -105,6 +112,8 @@ pub(crate) fn play(pace: Pace) -> Result<()> {
     shell(&["set", "Outlook", "offline"])?;
     let parts = changed("online -> offline");
     expect(&lines, &parts.each_ref().map(String::as_str))?;
+    // A monitor prints DONE before it returns from it: until then a request with BLOCK is refused.
+    settle(folder.path())?;
 
     say("The program in C sets it online again. Both programs are notified, including the one in C:");
     in_c.press("online")?;
