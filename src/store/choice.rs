@@ -1,6 +1,7 @@
 //! Which store this process uses: decided once, at its first open.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::{fmt, io};
 
@@ -12,10 +13,12 @@ use super::memory::MEMORY;
 use super::program::program;
 use super::status::{note_error, warn};
 use crate::name::shown_os;
-use crate::sys::{self, FolderId};
+use crate::sys::{self, FolderId, UserStateFolder};
 
 /// The folder's name, below that for the state of all of a user's programs.
 const FOLDER: &str = "mapioffline";
+/// The variable that names another folder.
+const STATE_DIR: &str = "MAPIOFFLINE_STATE_DIR";
 
 /// Not behind a lock or a Once, which a forked child could find locked.
 static CHOSEN: OnceBox<Chosen> = OnceBox::new();
@@ -25,8 +28,8 @@ struct Chosen {
     folder: Option<SharedFolder>,
     /// How it came to be this one.
     source: Source,
-    /// The folder that programs share if the environment names none, as the environment was then.
-    own: Option<PathBuf>,
+    /// What the environment said then of the folder that programs share if it names none.
+    user: UserStateFolder,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -67,9 +70,8 @@ pub(crate) fn decide() {
         Ok(folder) => (Some(folder), None),
         Err(unusable) => (None, Some(unusable)),
     };
-    let is_named = sys::environment("MAPIOFFLINE_STATE_DIR").is_some_and(|folder| !folder.is_empty());
-    let source = if is_named { Source::Environment } else { Source::Default };
-    let won = CHOSEN.set(Box::new(Chosen { folder, source, own: own_folder() })).is_ok();
+    let source = if variable(STATE_DIR).is_some() { Source::Environment } else { Source::Default };
+    let won = CHOSEN.set(Box::new(Chosen { folder, source, user: UserStateFolder::of_environment() })).is_ok();
     match unusable {
         Some(unusable @ (Unusable::NoHome | Unusable::Folder(..))) if won => {
             warn(format!("{unusable}; the state of profiles is kept in this process only"));
@@ -82,7 +84,7 @@ pub(crate) fn decide() {
 pub(crate) fn choose(folder: Option<&Path>) -> bool {
     program();
     let folder = folder.map(|folder| SharedFolder::new(folder.to_owned()));
-    CHOSEN.set(Box::new(Chosen { folder, source: Source::Program, own: own_folder() })).is_ok()
+    CHOSEN.set(Box::new(Chosen { folder, source: Source::Program, user: UserStateFolder::of_environment() })).is_ok()
 }
 
 /// What was decided, if it was: memory (`None`) or a folder.
@@ -132,17 +134,25 @@ pub(crate) fn keep_from_users_folder() -> bool {
 /// Whether the chosen folder is by now the one that programs of this user share if the environment names none: links may have been
 /// turned since.
 pub(super) fn is_users_folder() -> bool {
-    let Some(Chosen { folder: Some(folder), source, own }) = CHOSEN.get() else { return false };
-    *source == Source::Default || own.as_ref().is_some_and(|own| are_same(folder.path(), own))
+    let Some(Chosen { folder: Some(folder), source, user }) = CHOSEN.get() else { return false };
+    *source == Source::Default || is_folder_of(user, folder.path())
 }
 
 /// Whether this is the folder that programs of this user share if the environment names none.
 pub(crate) fn is_of_users_programs(path: &Path) -> bool {
-    own_folder().is_some_and(|own| are_same(path, &own))
+    is_folder_of(&UserStateFolder::of_environment(), path)
 }
 
-fn own_folder() -> Option<PathBuf> {
-    Some(sys::user_state_folder()?.join(FOLDER))
+fn is_folder_of(user: &UserStateFolder, path: &Path) -> bool {
+    folder_of(user).is_some_and(|own| are_same(path, &own))
+}
+
+fn folder_of(user: &UserStateFolder) -> Option<PathBuf> {
+    Some(user.path()?.join(FOLDER))
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    sys::environment(name).filter(|value| !value.is_empty())
 }
 
 /// By where links and mounts lead to, and by their paths where there are no folders yet.
@@ -167,7 +177,6 @@ fn resolved(path: &Path) -> PathBuf {
 
 /// The folder that the environment names, or that the system's convention gives.
 pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
-    let variable = |name| sys::environment(name).filter(|value| !value.is_empty());
     match variable("MAPIOFFLINE_STORE") {
         Some(store) if store == "memory" => return Err(Unusable::Disabled),
         Some(store) if store != "shared" => {
@@ -175,9 +184,9 @@ pub(crate) fn of_user() -> Result<SharedFolder, Unusable> {
         }
         _ => {}
     }
-    let path: PathBuf = match variable("MAPIOFFLINE_STATE_DIR") {
+    let path: PathBuf = match variable(STATE_DIR) {
         Some(path) => path.into(),
-        None => own_folder().ok_or(Unusable::NoHome)?,
+        None => folder_of(&UserStateFolder::of_environment()).ok_or(Unusable::NoHome)?,
     };
     if path.to_str().is_some_and(|path| path.starts_with('~')) {
         let why = "no shell has replaced the ~; give the path of the folder from / on";

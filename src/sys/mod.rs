@@ -24,7 +24,7 @@ use windows as os;
 
 pub(crate) use barrier::{barrier_on_all_threads, has_barrier, prepare_barrier};
 pub(crate) use errors::is_transient;
-pub(crate) use folder::{Folder, FolderId, LockFile, Place, SET_ASIDE, user_state_folder};
+pub(crate) use folder::{Folder, FolderId, LockFile, Place, SET_ASIDE, UserStateFolder};
 pub(crate) use fork::{ForkGuards, Handlers, install_fork_handlers};
 pub(crate) use found::Found;
 #[cfg(unix)]

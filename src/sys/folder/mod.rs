@@ -49,9 +49,9 @@ use windows as system;
 
 pub(crate) use system::{Folder, Place};
 #[cfg(windows)]
-pub(crate) use windows::{FolderId, LockFile, user_state_folder};
+pub(crate) use windows::{FolderId, LockFile, UserStateFolder};
 #[cfg(unix)]
-pub(crate) use {id::FolderId, lock::LockFile, private::user_state_folder};
+pub(crate) use {id::FolderId, lock::LockFile, private::UserStateFolder};
 
 /// What the name of something that was set aside has behind its old name, before the time.
 pub(crate) const SET_ASIDE: &str = ".damaged-";

@@ -1,5 +1,6 @@
 //! Folders and files for the user alone, and where such a folder is.
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -69,25 +70,40 @@ pub(super) fn refusal(why: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, why.into())
 }
 
-/// The system's customary folder for the user's state.
-pub(crate) fn user_state_folder() -> Option<PathBuf> {
-    if cfg!(target_vendor = "apple") {
-        return Some(home()?.join("Library/Application Support"));
-    }
-    // The XDG specification says to ignore a relative path.
-    let xdg = crate::sys::environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    xdg.or_else(|| Some(home()?.join(".local/state")))
+/// Where the environment says that a user's state is. Taking it asks nothing of a home, which may hang.
+pub(crate) struct UserStateFolder {
+    xdg: Option<OsString>,
+    home: Option<OsString>,
 }
 
-/// The home folder of the effective user: HOME, unless that belongs to another user but root, as it does where root has a user's
-/// environment.
-fn home() -> Option<PathBuf> {
-    let absolute = |home| Some(PathBuf::from(home)).filter(|home| home.is_absolute());
-    let is_own = |home: &PathBuf| os::stat(home).map_or(true, |stat| [geteuid().as_raw(), 0].contains(&stat.st_uid));
-    let named = crate::sys::environment("HOME").and_then(absolute);
-    let account = || crate::sys::home_of_account().and_then(absolute);
-    match named {
-        Some(home) if is_own(&home) => Some(home),
-        named => account().or(named),
+impl UserStateFolder {
+    pub(crate) fn of_environment() -> Self {
+        Self { xdg: crate::sys::environment("XDG_STATE_HOME"), home: crate::sys::environment("HOME") }
     }
+
+    /// The system's customary folder for the user's state.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        if cfg!(target_vendor = "apple") {
+            return Some(self.home()?.join("Library/Application Support"));
+        }
+        // The XDG specification says to ignore a relative path.
+        let xdg = self.xdg.as_ref().and_then(absolute);
+        xdg.or_else(|| Some(self.home()?.join(".local/state")))
+    }
+
+    /// The home folder of the effective user: HOME, unless that belongs to another user but root, as it does where root has a
+    /// user's environment.
+    fn home(&self) -> Option<PathBuf> {
+        let is_own =
+            |home: &PathBuf| os::stat(home).map_or(true, |stat| [geteuid().as_raw(), 0].contains(&stat.st_uid));
+        let account = || crate::sys::home_of_account().as_ref().and_then(absolute);
+        match self.home.as_ref().and_then(absolute) {
+            Some(home) if is_own(&home) => Some(home),
+            named => account().or(named),
+        }
+    }
+}
+
+fn absolute(path: &OsString) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }

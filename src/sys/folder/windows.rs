@@ -2,6 +2,7 @@
 //! it, so that a path below it leads into it.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -310,7 +311,16 @@ fn is_link(metadata: &fs::Metadata) -> bool {
     metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0
 }
 
-/// The system's customary folder for the user's state.
-pub(crate) fn user_state_folder() -> Option<PathBuf> {
-    crate::sys::environment("LOCALAPPDATA").map(PathBuf::from).filter(|path| path.is_absolute())
+/// Where the environment says that a user's state is.
+pub(crate) struct UserStateFolder(Option<OsString>);
+
+impl UserStateFolder {
+    pub(crate) fn of_environment() -> Self {
+        Self(crate::sys::environment("LOCALAPPDATA"))
+    }
+
+    /// The system's customary folder for the user's state.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.0.as_ref().map(PathBuf::from).filter(|path| path.is_absolute())
+    }
 }
