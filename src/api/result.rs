@@ -250,3 +250,16 @@ fn write_trace(name: &str, words: &[usize], result: &dyn fmt::Display) {
         log::trace!("{name}({}) -> {result}{within}", words.join(", "));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_on_demand_has_the_hresult_that_was_asked_for() {
+        for (hresult, name) in HRESULTS.into_iter().filter(|(hresult, _)| *hresult < 0) {
+            assert_eq!(crate::fault::kind_of(hresult).hresult(), hresult, "{name}");
+        }
+        assert_eq!(crate::fault::kind_of(-1).hresult(), -1);
+    }
+}

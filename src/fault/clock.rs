@@ -18,7 +18,7 @@ static KEEPER: AtomicU64 = AtomicU64::new(0);
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) fn set_virtual_clock(is_virtual: bool) {
-    KEEPER.store(sys::thread_number(), Ordering::SeqCst);
+    keep_clock();
     IS_VIRTUAL.store(is_virtual, Ordering::SeqCst);
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn set_virtual_clock(is_virtual: bool) {
 pub(crate) fn advance_clock(by: Duration) -> bool {
     let is_virtual = IS_VIRTUAL.load(Ordering::SeqCst);
     if is_virtual {
-        KEEPER.store(sys::thread_number(), Ordering::SeqCst);
+        keep_clock();
         advance(by);
     }
     is_virtual
@@ -38,8 +38,8 @@ fn advance(by: Duration) {
     let _ = NOW.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
 }
 
-/// This is a forked child: the thread that forked, which has another number here, sets the clock from now on.
-pub(crate) fn keep_clock_in_child() {
+/// This thread sets the clock from now on. In a forked child that is the one that forked, which has another number there.
+pub(crate) fn keep_clock() {
     KEEPER.store(sys::thread_number(), Ordering::SeqCst);
 }
 

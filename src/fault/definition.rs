@@ -50,12 +50,17 @@ pub(crate) enum Entry {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Effect {
-    Fail(Entry, abi::HRESULT),
-    Delay(Entry, Duration),
+    Entry(Entry, EntryEffect),
     /// Of a phase, or of each.
     Notify(Option<Phase>, NotifyEffect),
     Capabilities(Capabilities),
     StrictHosting,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum EntryEffect {
+    Fail(abi::HRESULT),
+    Delay(Duration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -229,8 +234,8 @@ fn effect<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<Effect, Strin
         }
     };
     match what {
-        Some("fails") => Ok(Effect::Fail(entry, failure(words.next())?)),
-        Some("delayed") => Ok(Effect::Delay(entry, duration(words.next())?)),
+        Some("fails") => Ok(Effect::Entry(entry, EntryEffect::Fail(failure(words.next())?))),
+        Some("delayed") => Ok(Effect::Entry(entry, EntryEffect::Delay(duration(words.next())?))),
         _ => Err(format!("`{point}` needs `fails HRESULT` or `delayed TIME`")),
     }
 }
@@ -283,7 +288,7 @@ fn of(word: Option<&str>) -> String {
 }
 
 /// The kind of error whose HRESULT this is.
-pub(super) fn kind_of(hresult: abi::HRESULT) -> ErrorKind {
+pub(crate) fn kind_of(hresult: abi::HRESULT) -> ErrorKind {
     match hresult {
         abi::E_INVALIDARG => ErrorKind::InvalidArgument,
         abi::MAPI_E_UNKNOWN_FLAGS => ErrorKind::UnknownFlags,
@@ -311,13 +316,13 @@ mod tests {
     #[test]
     fn faults_have_an_effect_and_conditions() {
         let fault = parse("open fails E_PENDING from 2 times 3 in \"Work mail\"");
-        assert_eq!(fault.effect, Effect::Fail(Entry::Open, abi::E_PENDING));
+        assert_eq!(fault.effect, Effect::Entry(Entry::Open, EntryEffect::Fail(abi::E_PENDING)));
         assert_eq!(fault.when, When { from: 2, times: 3, ..When::ALWAYS });
         assert_eq!(fault.profile, Name::from_utf8("WORK MAIL".bytes()).ok());
         assert_eq!(parse(&fault.to_string()), fault);
         assert_eq!(
             parse("set fails 0x80040115 on 4").effect,
-            Effect::Fail(Entry::SetCurrentState, 0x8004_0115_u32.cast_signed())
+            Effect::Entry(Entry::SetCurrentState, EntryEffect::Fail(0x8004_0115_u32.cast_signed()))
         );
         assert_eq!(parse("set fails E_FAIL on 4").when, When { on: Some(4), ..When::ALWAYS });
         assert_eq!(parse("create fails E_FAIL every 3").when, When { every: 3, ..When::ALWAYS });
@@ -334,7 +339,10 @@ mod tests {
     #[test]
     fn each_name_of_a_failure_is_known_and_is_its_kind() {
         for (value, name) in abi::HRESULTS.iter().filter(|(value, _)| *value < 0) {
-            assert_eq!(parse(&format!("set fails {name}")).effect, Effect::Fail(Entry::SetCurrentState, *value));
+            assert_eq!(
+                parse(&format!("set fails {name}")).effect,
+                Effect::Entry(Entry::SetCurrentState, EntryEffect::Fail(*value))
+            );
             let kind = kind_of(*value);
             assert!(kind != ErrorKind::Hresult(*value) || name.starts_with("MAPI_E_"), "{name}: {kind:?}");
         }

@@ -5,7 +5,9 @@ mod definition;
 mod set;
 mod words;
 
-pub(crate) use clock::{Delay, advance_clock, keep_clock_in_child, set_virtual_clock, sleep};
+pub(crate) use clock::{Delay, advance_clock, keep_clock, set_virtual_clock, sleep};
+#[cfg(test)]
+pub(crate) use definition::kind_of;
 pub(crate) use definition::{Entry, is_reason};
 pub use definition::{Fault, InvalidFault};
 pub(crate) use set::{

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::clock::{Delay, Moment, sleep};
-use super::definition::{Effect, Entry, Fault, NotifyEffect, Reason, kind_of};
+use super::definition::{Effect, Entry, EntryEffect, Fault, NotifyEffect, Reason, kind_of};
 use crate::change::Phase;
 use crate::error::Error;
 use crate::name::Name;
@@ -102,18 +102,17 @@ pub(crate) fn set_stored(text: &str) -> Option<Vec<String>> {
         return None;
     }
     text.clone_into(&mut set.stored);
-    let (stored, mut faults): (Vec<_>, Vec<_>) =
+    let (mut stored, mut faults): (Vec<_>, Vec<_>) =
         mem::take(&mut set.faults).into_iter().partition(|active| active.is_stored);
-    let mut stored: Vec<Option<Active>> = stored.into_iter().map(Some).collect();
     let mut wrong = Vec::new();
     for (number, line) in lines(text) {
         match line.parse::<Fault>() {
             Ok(fault) => {
-                let is_known = |active: &&mut Option<Active>| {
-                    active.as_ref().is_some_and(|active| active.number == number && active.fault == fault)
-                };
-                let known = stored.iter_mut().find(is_known).and_then(Option::take);
-                faults.push(known.unwrap_or_else(|| Active::new(fault, number, true)));
+                let known = stored.iter().position(|active| active.number == number && active.fault == fault);
+                faults.push(match known {
+                    Some(known) => stored.swap_remove(known),
+                    None => Active::new(fault, number, true),
+                });
             }
             Err(error) => wrong.push(format!("line {number}: {error}")),
         }
@@ -152,14 +151,14 @@ fn happen_to(entry: Entry, profile: impl FnOnce() -> Name) -> Result<(), Error> 
 fn happen(entry: Entry, profile: &Name) -> Result<(), Error> {
     let (mut delay, mut failure) = (Duration::ZERO, None);
     let begun = each(profile, |active, _| {
-        let (Effect::Delay(of, _) | Effect::Fail(of, _)) = active.fault.effect else { return };
-        if of != entry || !active.happens(None, 0) {
-            return;
-        }
-        match active.fault.effect {
-            Effect::Delay(_, by) => delay += by,
-            Effect::Fail(_, hresult) => drop(failure.get_or_insert_with(|| (hresult, active.fault.to_string()))),
-            _ => {}
+        if let Effect::Entry(of, effect) = active.fault.effect
+            && of == entry
+            && active.happens(None, 0)
+        {
+            match effect {
+                EntryEffect::Delay(by) => delay += by,
+                EntryEffect::Fail(hresult) => drop(failure.get_or_insert_with(|| (hresult, active.fault.to_string()))),
+            }
         }
     });
     sleep(Delay { begun, by: delay }, may_happen);

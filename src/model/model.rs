@@ -433,7 +433,6 @@ impl<T: Types> Model<T> {
         let announce = conditions.announce && !exiting;
         loop {
             if announce && let Some(change) = transition.announce(false) {
-                transition.in_flight.set(None);
                 return Step::Enter(change);
             }
             if !exiting {
@@ -443,7 +442,6 @@ impl<T: Types> Model<T> {
                 }
             }
             if announce && let Some(change) = transition.announce(true) {
-                transition.in_flight.set(None);
                 return Step::Enter(change);
             }
             if !transition.next_phase(objects) {

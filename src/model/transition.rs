@@ -121,7 +121,8 @@ impl<T: Types> Transition<T> {
         Change { phase: self.phase(), old: self.to.other(), new: self.to }
     }
 
-    /// The change with the phase that comes next, if that was not announced: the first one before anything of it is delivered.
+    /// The change with the phase that comes next, if that was not announced: the first one before anything of it is delivered. No
+    /// token is in flight then.
     pub(super) fn announce(&mut self, at_end: bool) -> Option<Change> {
         let change = self.change();
         let phase = match change.phase {
@@ -132,6 +133,7 @@ impl<T: Types> Transition<T> {
         let is_new = self.announced.is_none_or(|announced| announced < phase);
         if is_new {
             self.announced = Some(phase);
+            self.in_flight.set(None);
         }
         is_new.then_some(Change { phase, ..change })
     }

@@ -58,7 +58,7 @@ extern "C" fn parent() {
 
 extern "C" fn child() {
     sys::forget_thread_starts();
-    fault::keep_clock_in_child();
+    fault::keep_clock();
     if let Some(mut locks) = LOCKS.take() {
         if let Some(watcher) = locks.watcher.take() {
             // Unlocked at once: trees that end below lose interest in changes, which locks the watcher.

@@ -96,18 +96,20 @@ impl Message {
         let _ = guard("Notify", || {
             // SAFETY: its only kind of information, in whatever type of message, is a change of state.
             let (kind, mask) = (self.0.NotifyType, unsafe { self.0.Info.StateChange.ulMask });
-            let word = match kind {
-                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START => "START",
-                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE => "CHANGE",
-                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE => "DONE",
-                _ => "TYPE",
+            let kind = match kind {
+                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START => "START".to_owned(),
+                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE => "CHANGE".to_owned(),
+                abi::MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE => "DONE".to_owned(),
+                unknown => format!("TYPE {unknown}"),
+            };
+            let mask = match mask {
+                abi::MAPIOFFLINE_STATE_OFFLINE_MASK => String::new(),
+                more => format!(", mask {more:#x}"),
             };
             log::trace!(
-                "Notify({sink:?}, {client_token:#x}): {word}{}, {} to {}{}, profile {}, took {} us",
-                if word == "TYPE" { format!(" {kind}") } else { String::new() },
+                "Notify({sink:?}, {client_token:#x}): {kind}, {} to {}{mask}, profile {}, took {} us",
                 change.old.word(),
                 change.new.word(),
-                if mask == abi::MAPIOFFLINE_STATE_OFFLINE_MASK { String::new() } else { format!(", mask {mask:#x}") },
                 profile.shown(),
                 taken.as_micros()
             );

@@ -256,11 +256,7 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
         let waited = Watch::wait(watch.as_ref(), &waker, timeout, &mut |seen| match seen {
             Seen::File(file) => match backend.profile_of(file) {
                 Some(profile) => retry |= !(follower.follow)(Changed::Profile(&profile)),
-                None if file == FAULTS => {
-                    let has_faults = (follower.load_faults)();
-                    answers.note_faults(has_faults);
-                    retry |= !has_faults;
-                }
+                None if file == FAULTS => retry |= !load_faults(follower, &mut answers),
                 None => answers.note(file),
             },
             Seen::Anything => retry |= !look(follower, &mut answers),
@@ -284,9 +280,15 @@ fn watch(backend: &'static dyn Backend, follower: Follower, mut answers: Answers
 fn look(follower: Follower, answers: &mut Answers) -> bool {
     answers.look();
     // Behind the questions: who asks has changed the faults before, and an answer says that this process has them.
+    let has_faults = load_faults(follower, answers);
+    (follower.follow)(Changed::Any) && has_faults
+}
+
+/// Takes the faults if they have changed. Whether they could be read.
+fn load_faults(follower: Follower, answers: &mut Answers) -> bool {
     let has_faults = (follower.load_faults)();
     answers.note_faults(has_faults);
-    (follower.follow)(Changed::Any) && has_faults
+    has_faults
 }
 
 /// The files of profiles whose changes are not followed at once.

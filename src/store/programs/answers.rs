@@ -91,10 +91,9 @@ impl Answers {
             (self.has_faults, self.missing_faults_since) = (true, None);
             return;
         }
-        let is_new = self.missing_faults_since.is_none();
         let since = *self.missing_faults_since.get_or_insert_with(Instant::now);
         let was_waiting = !mem::replace(&mut self.has_faults, since.elapsed() >= LONGEST_WITHOUT_FAULTS);
-        if !is_new && was_waiting && self.has_faults {
+        if was_waiting && self.has_faults {
             warn("the faults that the state folder asks for cannot be read: what was read before is kept".to_owned());
         }
     }
