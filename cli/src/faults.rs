@@ -24,18 +24,26 @@ pub(crate) fn parse(words: &[String]) -> Result<Fault, Failure> {
 
 /// Asks the folder's programs for a fault. Its number.
 pub(crate) fn ask_for(folder: &StateFolder, fault: &Fault) -> Result<u32, Failure> {
-    check(folder)?;
-    folder.add_fault(fault).map_err(|error| Failure::of_folder(folder.path(), &error))
+    folder.add_fault(fault).map_err(|error| match error.kind() {
+        io::ErrorKind::Unsupported => not_private(),
+        _ => Failure::of_folder(folder.path(), &error),
+    })
 }
 
 /// Only a folder that is not the user's own can ask for faults.
 pub(crate) fn check(folder: &StateFolder) -> Result<(), Failure> {
-    if folder.is_private() {
-        return Ok(());
-    }
+    if folder.is_private() { Ok(()) } else { Err(not_private()) }
+}
+
+fn not_private() -> Failure {
     let line = "faults are not for the state folder that your programs share: name another one by --state-dir or \
                 MAPIOFFLINE_STATE_DIR, or use `mapioffline run --fault`";
-    Err(Failure::new(Code::NoFolder, line))
+    Failure::new(Code::NoFolder, line)
+}
+
+/// Removes a fault, or all. Whether there was any.
+pub(crate) fn remove(folder: &StateFolder, number: Option<u32>) -> Result<bool, Failure> {
+    folder.remove_fault(number).map_err(|error| Failure::of_folder(folder.path(), &error))
 }
 
 /// Waits until the programs that run have the folder's faults.
@@ -61,8 +69,7 @@ pub(crate) fn add(folder: &StateFolder, words: &[String], output: &Output) -> Re
 }
 
 pub(crate) fn clear(folder: &StateFolder, number: Option<u32>, output: &Output) -> Result<ExitCode, Failure> {
-    let failed = |error: io::Error| Failure::of_folder(folder.path(), &error);
-    let found = folder.remove_fault(number).map_err(failed)?;
+    let found = remove(folder, number)?;
     if let (Some(number), false) = (number, found) {
         let line = format!("there is no fault {number}; `mapioffline fault list` lists all");
         return Err(Failure::new(Code::Failed, line));

@@ -114,8 +114,7 @@ fn wanted(options: RunOptions) -> Result<Wanted, Failure> {
     if let Some((scenario, line)) = scenario.as_ref().and_then(|scenario| Some((scenario, scenario.stops_a_program()?)))
         && !cfg!(unix)
     {
-        let line = format!("{}:{line}: `stop` is for Unix only", scenario.file);
-        return Err(Failure::new(Code::Usage, line));
+        return Err(Failure::new(Code::Usage, "`stop` is for Unix only").at(&scenario.file, line));
     }
     Ok(Wanted { command, set, faults, scenario, report, trace: None })
 }

@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Plays a scenario by itself.
 pub(crate) fn play(scenario: &Scenario, folder: &StateFolder, output: &Output) -> Result<ExitCode, Failure> {
     if let Some(line) = scenario.stops_a_program() {
-        let line = format!("{}:{line}: `stop` is for `mapioffline run --scenario`", scenario.file);
-        return Err(Failure::new(Code::Usage, line));
+        let failure = Failure::new(Code::Usage, "`stop` is for `mapioffline run --scenario`");
+        return Err(failure.at(&scenario.file, line));
     }
     if let Some(line) = scenario.asks_for_faults() {
         faults::check(folder).map_err(|failure| failure.at(&scenario.file, line))?;
@@ -179,9 +179,8 @@ impl<'a> Player<'a> {
                 Ok(faults::wait(self.stage.folder)?)
             }
             Action::ClearFaults => {
-                let folder = self.stage.folder;
-                folder.remove_fault(None).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-                Ok(faults::wait(folder)?)
+                faults::remove(self.stage.folder, None)?;
+                Ok(faults::wait(self.stage.folder)?)
             }
             Action::Stop { within } => {
                 (self.stage.stop)();

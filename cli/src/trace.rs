@@ -82,8 +82,7 @@ impl<'a> Line<'a> {
             arguments.split(", ").filter(|word| !word.is_empty()).map(number).collect::<Option<_>>()?;
         let what = match (name, rest.strip_prefix(" -> ")) {
             ("Notify", _) => {
-                let took = rest.rsplit_once(", took ")?.1.strip_suffix(" us")?;
-                let (what, _) = rest.strip_prefix(": ")?.rsplit_once(", took ")?;
+                let (what, took) = rest.strip_prefix(": ")?.strip_suffix(" us")?.rsplit_once(", took ")?;
                 let (change, unknown) = change(what)?;
                 let (sink, client_token) = (*arguments.first()?, *arguments.get(1)?);
                 What::Notify { sink, client_token, microseconds: took.parse().ok()?, change, unknown }
