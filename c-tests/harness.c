@@ -188,6 +188,12 @@ const wchar_t *profile2(void) {
     return profile_name[1];
 }
 
+void spell8(const wchar_t *name, char *out) {
+    do {
+        *out++ = (char)*name;
+    } while (*name++ != 0);
+}
+
 int check_at(const char *file, int line, int holds, const char *what) {
     if (!holds) {
         __atomic_add_fetch(&failures, 1, __ATOMIC_SEQ_CST);
@@ -518,8 +524,8 @@ static void sink_notify(struct sink *self, const MAPIOFFLINE_NOTIFY *notificatio
         event->sink = self->id;
     }
     check_eq_at(__FILE__, __LINE__, notification->ulSize, sizeof(*notification), "ulSize of a notification");
-    check_eq_at(__FILE__, __LINE__, notification->Info.StateChange.ulMask & ~self->unknown_bits, MAPIOFFLINE_STATE_OFFLINE_MASK,
-                "ulMask of a notification");
+    check_eq_at(__FILE__, __LINE__, notification->Info.StateChange.ulMask & ~self->unknown_bits,
+                MAPIOFFLINE_STATE_OFFLINE_MASK, "ulMask of a notification");
     check_eq_at(__FILE__, __LINE__, (unsigned)inside, 1, "threads in Notify of a sink that is registered once");
     if (self->hook != NULL) {
         self->hook(self, notification);

@@ -100,6 +100,8 @@ int suite_main(int argc, char **argv);
 const wchar_t *profile(void);
 /* The name of a second such profile. */
 const wchar_t *profile2(void);
+/* Copies a name in ASCII. */
+void spell8(const wchar_t *name, char *out);
 
 int check_at(const char *file, int line, int holds, const char *what);
 void check_hr_at(const char *file, int line, HRESULT got, HRESULT expected, const char *what);

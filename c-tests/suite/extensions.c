@@ -12,12 +12,6 @@ static size_t spell16(const wchar_t *name, MAPIOFFLINE_CHAR16 *out) {
     return index - 1;
 }
 
-static void spell8(const wchar_t *name, char *out) {
-    do {
-        *out++ = (char)*name;
-    } while (*name++ != 0);
-}
-
 static HRESULT open16(const MAPIOFFLINE_CHAR16 *name) {
     IMAPIOfflineMgr *object = (IMAPIOfflineMgr *)(size_t)POISON;
     HRESULT hr = lib.MapiOfflineOpenUtf16(0, name, &GUID_GlobalState, NULL, &object);

@@ -18,11 +18,8 @@
 static ULONG add_fault_at(const char *file, int line, const char *what, const char *when, const wchar_t *name) {
     char text[300];
     char own[100];
-    char *to = own;
     ULONG fault = POISON;
-    do {
-        *to++ = (char)*name;
-    } while (*name++ != 0);
+    spell8(name, own);
     snprintf(text, sizeof(text), "%s %s in \"%s\"", what, when, own);
     check_hr_at(file, line, lib.MapiOfflineAddFault(text, &fault), S_OK, text);
     check_at(file, line, fault != 0 && fault != POISON, "a fault has a number");
@@ -288,12 +285,8 @@ CASE(phase_is_delayed_whoever_is_registered, decision, "D 69") {
 CASE(waiting_is_concerned_by_no_fault, decision, "D 69") {
     char own[100];
     ULONG fault;
-    size_t index;
     need_extension(MapiOfflineAddFault);
-    for (index = 0; profile()[index] != 0; index++) {
-        own[index] = (char)profile()[index];
-    }
-    own[index] = 0;
+    spell8(profile(), own);
     fault = add_fault("open fails E_FAIL", "");
     add_fault("hosting strict", "");
     check_ok(lib.MapiOfflineWaitUtf8(own, ONLINE, 10000));
@@ -498,11 +491,11 @@ CASE(held_notify_does_not_begin_after_exit, decision, "D 69") {
     check_eq(run_case_as_process("faults.helper_exits_while_a_notify_is_held", NULL, NULL), 21);
 }
 
-/* By name: the folder of this program is another one in the child. */
-static int write_faults(const char *text) {
-    char path[700];
+/* The folder's file of faults. A null text removes it. */
+static int write_faults(const char *folder, const char *text) {
+    char path[800];
     FILE *file;
-    snprintf(path, sizeof(path), "%s/faults", state_folder_path());
+    snprintf(path, sizeof(path), "%s/faults", folder);
     if (text == NULL) {
         return remove(path) == 0;
     }
@@ -518,17 +511,17 @@ CASE(helper_has_the_faults_of_its_folder, helper, "") {
     }
     /* Known before the first open, and without a watcher. */
     check_hr(try_to_open(profile()), MAPI_E_NETWORK_ERROR_);
-    check(write_faults("open fails E_FAIL on 2\n"));
+    check(write_faults(state_folder_path(), "open fails E_FAIL on 2\n"));
     check_ok(try_to_open(profile()));
     check_hr(try_to_open(profile()), E_FAIL);
     object = open_global(profile());
     /* While the folder is watched, or looked at from time to time. */
-    check(write_faults("# a line that is none\n\ncapabilities none\nnonsense\n"));
+    check(write_faults(state_folder_path(), "# a line that is none\n\ncapabilities none\nnonsense\n"));
     for (tries = 0; tries < 5000 && capabilities_of(object) != 0; tries++) {
         nap(2);
     }
     check_eq(capabilities_of(object), 0);
-    check(write_faults(NULL));
+    check(write_faults(state_folder_path(), NULL));
     for (tries = 0; tries < 5000 && capabilities_of(object) != BOTH; tries++) {
         nap(2);
     }
@@ -552,7 +545,7 @@ CASE(private_folder_asks_for_faults, decision, "D 69") {
         return;
     }
     check_ok(try_to_open(profile())); /* makes the folder */
-    check(write_faults("open fails MAPI_E_NETWORK_ERROR\n"));
+    check(write_faults(state_folder_path(), "open fails MAPI_E_NETWORK_ERROR\n"));
     check_eq(run_case_as_process("faults.helper_has_the_faults_of_its_folder", NULL, NULL), 0);
     /* What this process has noticed meanwhile is not for the next case. */
     for (tries = 0; tries < 5000 && capabilities_of_profile() != BOTH; tries++) {
@@ -586,8 +579,6 @@ static void use_users_folder(int is_named) {
 
 static void works_in_users_folder(int is_named) {
     char folder[700];
-    char path[800];
-    FILE *file;
     ULONG fault = POISON;
     use_users_folder(is_named);
     check_ok(try_to_open(profile()));
@@ -595,9 +586,7 @@ static void works_in_users_folder(int is_named) {
         check(0);
         return;
     }
-    snprintf(path, sizeof(path), "%s/faults", folder);
-    file = fopen(path, "wb");
-    check(file != NULL && fputs("open fails E_FAIL\n", file) >= 0 && fclose(file) == 0);
+    check(write_faults(folder, "open fails E_FAIL\n"));
     nap(20);
     check_ok(try_to_open(profile()));
     check_hr(lib.MapiOfflineAddFault("open fails E_FAIL", &fault), MAPI_E_NO_SUPPORT);
@@ -605,8 +594,7 @@ static void works_in_users_folder(int is_named) {
     /* Whatever the environment says later. */
     set_environment(USERS_STATE_VARIABLE, folder);
     check_hr(lib.MapiOfflineAddFault("open fails E_FAIL", &fault), MAPI_E_NO_SUPPORT);
-    file = fopen(path, "wb");
-    check(file != NULL && fputs("open fails E_PENDING\n", file) >= 0 && fclose(file) == 0);
+    check(write_faults(folder, "open fails E_PENDING\n"));
     nap(20);
     check_ok(try_to_open(profile()));
 }

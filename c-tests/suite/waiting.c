@@ -6,12 +6,6 @@
 static const MAPIOFFLINE_CHAR16 name16[] = {'W', 'a', 'i', 't', 'i', 'n', 'g', 0};
 static const wchar_t name[] = L"Waiting";
 
-static void spell8(const wchar_t *from, char *to) {
-    do {
-        *to++ = (char)*from;
-    } while (*from++ != 0);
-}
-
 static void take_a_while(struct sink *self, const MAPIOFFLINE_NOTIFY *notification) {
     (void)self;
     (void)notification;

@@ -80,11 +80,16 @@ fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()
     Ok(())
 }
 
+/// The program with these arguments, on the demo's folder.
+fn mapioffline(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
+    command
+}
+
 /// Waits until both monitors have returned from their notifications.
 fn settle(folder: &Path) -> Result<()> {
-    let mut command = Command::new(program());
-    command.args(["set", "Outlook", "offline", "--settle"]).stdout(Stdio::null());
-    run(command.env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE"))
+    run(mapioffline(folder, &["set", "Outlook", "offline", "--settle"]).stdout(Stdio::null()))
 }
 
 /// Plays the session. Fails if a monitor does not print what is expected.
@@ -97,8 +102,7 @@ pub(crate) fn play(pace: Pace) -> Result<()> {
     };
     let shell = |arguments: &[&str]| {
         println!("[shell  ] $ mapioffline {}", arguments.join(" "));
-        let mut command = Command::new(program());
-        run(command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder.path()).env_remove("MAPIOFFLINE_STORE"))
+        run(&mut mapioffline(folder.path(), arguments))
     };
     let changed = |change: &str| ["START", "STATECHANGE", "DONE"].map(|phase| format!("{phase:11}  {change}"));
     let (sender, lines) = channel();
