@@ -165,6 +165,15 @@ impl StateFolder {
         self.0.path()
     }
 
+    /// The name of a profile's file in the folder, whether there is one or not. All spellings of the profile's name give the same.
+    /// For tools that keep something beside it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`]: this is no valid profile name.
+    pub fn file_name(&self, profile: &str) -> io::Result<String> {
+        Ok(store::file_name_of(&valid(profile)?))
+    }
+
     /// Creates the folder if there is none, and checks that it is this user's own and that no other user may write to it.
     ///
     /// # Errors

@@ -21,6 +21,11 @@ const QUOTE: u8 = b'=';
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 const NUMBERED_DEVICES: [&str; 2] = ["COM", "LPT"];
 
+/// The name of a profile's record file, as text.
+pub(crate) fn file_name_of(profile: &Name) -> String {
+    FileName::of(profile).as_str().to_owned()
+}
+
 /// The name of a profile's record file.
 #[derive(Clone, Copy)]
 pub(super) struct FileName {

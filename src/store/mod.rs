@@ -23,7 +23,7 @@ pub(crate) use choice::{
     of_user, shared_backend, shared_folder,
 };
 pub(crate) use faults::{Loaded, load_faults};
-pub(crate) use file_name::profile_of;
+pub(crate) use file_name::{file_name_of, profile_of};
 pub(crate) use folder::{Opened, SharedFolder, profile_of_set_aside};
 pub(crate) use memory::MEMORY;
 pub(crate) use profile_record::{ProfileRecord, StoreWarning};
