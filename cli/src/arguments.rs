@@ -1,5 +1,6 @@
 //! The definition of the command line, and the help, completions and manual pages generated from it.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +8,10 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::{ArgValueCompleter, Shell};
 
+use crate::agent::health::Rule as AgentRule;
+use crate::agent::source::Source;
 use crate::completions;
+use crate::duration::{duration, positive};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::rule::Rule;
@@ -71,8 +75,14 @@ pub(crate) enum Command {
         /// The profile
         #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profile: String,
-        /// The state
-        state: Word,
+        /// The state; `auto` hands the profile back to the agent, which leaves alone what people and programs set
+        state: Setting,
+        /// Why, for `status` and `history`
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Hand the profile back to the agent after this time, such as 30m or 8h
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+        how_long: Option<Duration>,
         /// Retry while the profile or the state folder is in use; does not wait for the notifications in other programs
         ///
         /// Without --wait that is a failure with exit code 5. When `set` succeeds, the state is stored; each program runs
@@ -125,6 +135,31 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NUMBER")]
         count: Option<u64>,
     },
+    /// Show who set a profile, when and why: the last hundred decisions
+    ///
+    /// A program that sets a state while no agent runs is there if the state was still that when someone looked or set next.
+    History {
+        /// The profile
+        #[arg(add = ArgValueCompleter::new(completions::profiles))]
+        profile: String,
+    },
+    /// Set profiles online and offline as servers and networks come and go
+    ///
+    /// Runs until it is asked to end (SIGTERM, or Ctrl-C); states then stay as they are. SIGHUP has it read its configuration again.
+    /// What a person or a program sets is left alone until `mapioffline set PROFILE auto`. Log lines go to stderr, with --json
+    /// as objects. docs/agent.md says more.
+    ///
+    /// SOURCE is one of:
+    ///
+    ///   imap://HOST, imaps://HOST, imap+starttls://HOST     greets
+    ///   smtp://HOST, smtps://HOST, smtp+starttls://HOST     greets
+    ///   https://HOST/PATH, http://HOST/PATH                 answers, 502 to 504 excepted
+    ///   tcp://HOST:PORT, tls://HOST:PORT                    accepts connections
+    ///   interface, interface:NAME                           is up, and has an address
+    ///   default-route                                       there is one
+    ///   command:PROGRAM ARGUMENTS                           ends with exit code 0
+    #[command(verbatim_doc_comment)]
+    Agent(AgentOptions),
     /// Create a profile; programs with strict hosting (MAPIOFFLINE_STRICT) open created profiles only
     Add {
         /// The profile
@@ -276,6 +311,50 @@ pub(crate) enum FaultCommand {
     },
 }
 
+/// What `agent` is asked for.
+#[derive(Args)]
+pub(crate) struct AgentOptions {
+    /// The configuration, in TOML; agent.toml in the folder mapioffline of the user's configuration if not given
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "profile")]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the configuration, and say what it means
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Log each answer
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// The one profile, instead of a configuration
+    #[arg(long, value_name = "NAME", requires = "source", add = ArgValueCompleter::new(completions::profiles))]
+    pub(crate) profile: Option<String>,
+    /// What decides about the profile; may be given several times
+    #[arg(long, value_name = "SOURCE", requires = "profile")]
+    pub(crate) source: Vec<Source>,
+    /// How many of the sources have to be there: all, any, or a number
+    #[arg(long, value_name = "RULE", requires = "profile")]
+    pub(crate) rule: Option<AgentRule>,
+    /// How long to wait between an answer and the next question; 30 seconds if not given
+    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
+    pub(crate) interval: Option<Duration>,
+    /// How long an answer may take; 10 seconds if not given
+    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
+    pub(crate) timeout: Option<Duration>,
+    /// The longest interval while a source is away; a minute if not given
+    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
+    pub(crate) back_off: Option<Duration>,
+    /// How many failures in a row make a source away; 3 if not given
+    #[arg(long, value_name = "NUMBER", requires = "profile")]
+    pub(crate) failures: Option<NonZeroU32>,
+    /// How many successes in a row bring it back; 2 if not given
+    #[arg(long, value_name = "NUMBER", requires = "profile")]
+    pub(crate) successes: Option<NonZeroU32>,
+    /// After which time the agent takes back what was set by hand; never if not given
+    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
+    pub(crate) hand_back_after: Option<Duration>,
+    /// Certificates in PEM that are trusted besides the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "profile")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
 /// What `run` is asked for.
 #[derive(Args)]
 pub(crate) struct RunOptions {
@@ -313,6 +392,15 @@ pub(crate) enum Word {
     Offline,
 }
 
+/// What `set` sets.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Setting {
+    Online,
+    Offline,
+    /// as the agent decides
+    Auto,
+}
+
 /// What `wait` waits for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Condition {
@@ -340,13 +428,6 @@ fn profile_state(text: &str) -> Result<(String, Word), String> {
     let wrong = || "PROFILE=online or PROFILE=offline is needed".to_owned();
     let (profile, state) = text.rsplit_once('=').ok_or_else(wrong)?;
     Ok((profile.to_owned(), Word::from_str(state, false).map_err(|_| wrong())?))
-}
-
-/// Reads a duration, which has to have a unit.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a number with a unit is needed, such as 500ms, 10s or 1m 30s".to_owned();
-    let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(duration).map_err(|_| wrong())
 }
 
 /// A capability: a state that a profile can be set to.

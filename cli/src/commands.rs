@@ -1,7 +1,6 @@
 //! The commands that read and change profiles.
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,37 +12,11 @@ use serde_json::{Value, json};
 
 use crate::arguments::Can;
 use crate::clients;
+use crate::decisions;
 use crate::failure::{Code, Failure};
+use crate::folder::{open, spelled};
+use crate::history::{Entry, Histories, History};
 use crate::output::{self, Cell, Output, ago, bad, list, shown, style_of, timestamp, word, words};
-
-/// Returns the state folder, and makes this process use it.
-pub(crate) fn folder(chosen: Option<PathBuf>) -> Result<StateFolder, Failure> {
-    let folder = match chosen {
-        Some(path) => {
-            let path = std::path::absolute(&path)
-                .map_err(|error| Failure::new(Code::NoFolder, format!("{}: {error}", path.display())))?;
-            StateFolder::at(path)
-        }
-        None => StateFolder::of_user().map_err(|error| {
-            let unset = "; unset the variable to see the shared state";
-            let advice = if error.kind() == io::ErrorKind::Unsupported { unset } else { "" };
-            Failure::new(Code::NoFolder, format!("{error}{advice}"))
-        })?,
-    };
-    folder.use_in_this_process();
-    Ok(folder)
-}
-
-/// Opens a profile. Creates and checks the folder first: the library would keep the state in memory if the folder is unusable.
-pub(crate) fn open(folder: &StateFolder, profile: &str) -> Result<OfflineObject, Failure> {
-    folder.create().map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    OfflineObject::open(profile).map_err(|error| Failure::of_profile(profile, &error))
-}
-
-/// Returns the stored spelling of the name, or `profile` if no spelling is stored.
-pub(crate) fn spelled(folder: &StateFolder, profile: &str) -> String {
-    folder.profile(profile).ok().flatten().map_or_else(|| profile.to_owned(), |stored| stored.name)
-}
 
 pub(crate) fn profiles(folder: &StateFolder, output: &Output) -> Result<ExitCode, Failure> {
     let profiles = folder.profiles().map_err(|error| Failure::of_folder(folder.path(), &error))?;
@@ -51,7 +24,8 @@ pub(crate) fn profiles(folder: &StateFolder, output: &Output) -> Result<ExitCode
         output.remark("no profile has been set or added; all are online");
         return Ok(ExitCode::SUCCESS);
     }
-    let rows = profiles.iter().map(|profile| (row(profile), object(profile))).collect();
+    let rows =
+        profiles.iter().map(|profile| (row(profile), decided(object(profile), &history_of(folder, profile)))).collect();
     output.table(&["PROFILE", "STATE", "CAN BE SET TO", "CHANGED", "BY"], rows);
     Ok(ExitCode::SUCCESS)
 }
@@ -106,13 +80,17 @@ pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Outpu
         if profiles.is_empty() {
             output.remark("no profile has been set or added; all are online");
         }
-        profiles.iter().for_each(|profile| output.say(|| sentence(profile), || object(profile)));
+        for profile in &profiles {
+            let history = history_of(folder, profile);
+            output.say(|| sentence(profile, &history), || decided(object(profile), &history));
+        }
         return Ok(ExitCode::SUCCESS);
     };
     let stored = folder.profile(name).map_err(|error| Failure::of_folder(folder.path(), &error))?;
     match stored {
         Some(profile) => {
-            output.say(|| sentence(&profile), || object(&profile));
+            let history = history_of(folder, &profile);
+            output.say(|| sentence(&profile, &history), || decided(object(&profile), &history));
             if let Err(error) = &profile.record {
                 let advice = if *error == ReadError::Damaged { "; `mapioffline remove` removes it" } else { "" };
                 return Err(Failure::new(Code::Failed, format!("{name}: {}{advice}", reason(error))));
@@ -129,7 +107,20 @@ pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Outpu
     Ok(ExitCode::SUCCESS)
 }
 
-fn sentence(profile: &StoredProfile) -> String {
+/// What is known of who decided. A history that cannot be read keeps no one from seeing the state.
+fn history_of(folder: &StateFolder, profile: &StoredProfile) -> History {
+    Histories::of(folder).read(folder, &profile.name).unwrap_or_default()
+}
+
+/// The object with the decision that is in force.
+fn decided(mut object: Value, history: &History) -> Value {
+    if let Some(entry) = history.last() {
+        object["decision"] = decisions::object(entry);
+    }
+    object
+}
+
+fn sentence(profile: &StoredProfile, history: &History) -> String {
     let name = shown(&profile.name);
     match &profile.record {
         Ok(record) => {
@@ -137,9 +128,10 @@ fn sentence(profile: &StoredProfile) -> String {
             let (state, can) = (word(record.state), list(record.capabilities));
             let hosted = if record.hosted { "; hosted" } else { "" };
             format!(
-                "{name} is {style}{state}{style:#}; can be set to {can}{hosted}; changed {} by {}",
+                "{name} is {style}{state}{style:#}; can be set to {can}{hosted}; changed {} by {}{}",
                 ago(record.changed_at),
-                author(record)
+                author(record),
+                decisions::sentence(history).replace("PROFILE", &name)
             )
         }
         Err(error) => format!("{name}: {}", reason(error)),
@@ -158,6 +150,7 @@ pub(crate) fn set(
     folder: &StateFolder,
     profile: &str,
     state: State,
+    decision: Entry,
     waiting: Waiting,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
@@ -170,10 +163,18 @@ pub(crate) fn set(
         return Err(Failure::new(Code::Failed, format!("{profile}: {}", reason(error))));
     }
     let mut progress = output.progress(&format!("waiting for {}", shown(profile)));
+    let histories = Histories::of(folder);
     let old = loop {
         let old = object.state();
-        let done = if waiting.until_free { object.set_state_and_wait(state) } else { object.set_state(state) };
-        match done {
+        let set = || if waiting.until_free { object.set_state_and_wait(state) } else { object.set_state(state) };
+        let decided = match decided_by(&histories, folder, profile, &decision, set) {
+            Err(failure) if waiting.until_free && failure.code == Code::Busy => {
+                progress.step();
+                continue;
+            }
+            decided => decided?,
+        };
+        match decided {
             Ok(()) => break old,
             Err(error) if waiting.until_free && matches!(error.kind(), ErrorKind::Pending | ErrorKind::Timeout) => {
                 progress.step();
@@ -211,6 +212,27 @@ pub(crate) fn set(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Sets a state, and writes down who decided that. If that cannot be written, the state is set all the same.
+fn decided_by(
+    histories: &Histories,
+    folder: &StateFolder,
+    profile: &str,
+    decision: &Entry,
+    set: impl FnOnce() -> Result<(), mapioffline::Error>,
+) -> Result<Result<(), mapioffline::Error>, Failure> {
+    let locked = histories.lock(folder).map_err(|error| Failure::of_folder(folder.path(), &error))?;
+    let history = locked.read(folder, profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
+    let mut done = Ok(());
+    let decided = locked.decide(folder, profile, history, decision.clone(), || {
+        done = set();
+        if done.is_ok() { Ok(()) } else { Err(io::Error::other("not set")) }
+    });
+    match decided {
+        Err(error) if done.is_ok() => Err(Failure::of_folder(folder.path(), &error)),
+        _ => Ok(done),
+    }
+}
+
 pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Output) -> Result<ExitCode, Failure> {
     let stored = folder.profile(profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
     // A damaged file does not count: the library sets it aside when the object is created below.
@@ -244,7 +266,12 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
 }
 
 pub(crate) fn remove(folder: &StateFolder, profile: &str, output: &Output) -> Result<ExitCode, Failure> {
-    if !folder.remove(profile).map_err(|error| Failure::of_folder(folder.path(), &error))? {
+    let failed = |error| Failure::of_folder(folder.path(), &error);
+    let was_stored = folder.remove(profile).map_err(failed)?;
+    let histories = Histories::of(folder);
+    let had_history = histories.path().exists()
+        && histories.lock(folder).and_then(|locked| locked.remove(folder, profile)).map_err(failed)?;
+    if !was_stored && !had_history {
         let line = format!("no state is stored for {profile}; `mapioffline profiles` lists all that are stored");
         return Err(Failure::new(Code::NoSuchProfile, line));
     }

@@ -1,14 +1,19 @@
 //! `mapioffline`: shows and sets the state of the profiles that a user's programs share.
 
+mod agent;
 mod arguments;
 mod check;
 mod checker;
 mod clients;
 mod commands;
 mod completions;
+mod decisions;
 mod doctor;
+mod duration;
 mod failure;
 mod faults;
+mod folder;
+mod history;
 mod output;
 mod player;
 #[cfg(target_os = "linux")]
@@ -25,10 +30,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT};
+use arguments::{AgentOptions, Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT, Setting};
 use check::Limits;
 use commands::Waiting;
 use failure::{Code, Failure};
+use mapioffline::State;
 use output::Output;
 use run::Wanted;
 use scenario::Scenario;
@@ -42,9 +48,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return arguments::refused(&error),
     };
-    // `run` forwards the signals.
+    // `run` forwards the signals, and the agent catches them.
     #[cfg(unix)]
-    if !matches!(arguments.command, Command::Run(_) | Command::Check { .. }) {
+    if !matches!(arguments.command, Command::Run(_) | Command::Check { .. } | Command::Agent(_)) {
         signals::end_first_process();
     }
     let output = Output::new(arguments.json, arguments.color);
@@ -60,20 +66,37 @@ fn main() -> ExitCode {
 fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     let folder = arguments.state_dir;
     match arguments.command {
-        Command::Profiles => commands::profiles(&commands::folder(folder)?, output),
-        Command::Status { profile } => commands::status(&commands::folder(folder)?, profile.as_deref(), output),
-        Command::Set { profile, state, wait, settle, timeout } => {
-            let folder = commands::folder(folder)?;
+        Command::Profiles => commands::profiles(&folder::folder(folder)?, output),
+        Command::Status { profile } => commands::status(&folder::folder(folder)?, profile.as_deref(), output),
+        Command::Set { profile, state, reason, how_long, wait, settle, timeout } => {
+            let folder = folder::folder(folder)?;
             let settle = settle.then(|| timeout.unwrap_or(SETTLE_TIMEOUT));
-            commands::set(&folder, &profile, state.into(), Waiting { until_free: wait, settle }, output)
+            let state = match state {
+                Setting::Online => State::Online,
+                Setting::Offline => State::Offline,
+                Setting::Auto => {
+                    if settle.is_some() || how_long.is_some() {
+                        let line = "`auto` sets no state: leave out --settle and --for";
+                        return Err(Failure::new(Code::Usage, line));
+                    }
+                    return decisions::hand_back(&folder, &profile, reason, output);
+                }
+            };
+            let decision = decisions::by_hand(state, reason, how_long)?;
+            commands::set(&folder, &profile, state, decision, Waiting { until_free: wait, settle }, output)
         }
-        Command::Clients { profile } => clients::clients(&commands::folder(folder)?, profile.as_deref(), output),
+        Command::History { profile } => decisions::history(&folder::folder(folder)?, &profile, output),
+        Command::Agent(options) => {
+            let wanted = wanted_agent(options, output.is_json())?;
+            agent::agent(&wanted, folder::folder(folder)?, output)
+        }
+        Command::Clients { profile } => clients::clients(&folder::folder(folder)?, profile.as_deref(), output),
         Command::Wait { profiles, condition, timeout } => {
-            clients::wait(&commands::folder(folder)?, &profiles, condition, timeout, output)
+            clients::wait(&folder::folder(folder)?, &profiles, condition, timeout, output)
         }
-        Command::Watch { profiles, count } => watch::watch(&commands::folder(folder)?, profiles, count, output),
-        Command::Add { profile, can } => commands::add(&commands::folder(folder)?, &profile, &can, output),
-        Command::Remove { profile } => commands::remove(&commands::folder(folder)?, &profile, output),
+        Command::Watch { profiles, count } => watch::watch(&folder::folder(folder)?, profiles, count, output),
+        Command::Add { profile, can } => commands::add(&folder::folder(folder)?, &profile, &can, output),
+        Command::Remove { profile } => commands::remove(&folder::folder(folder)?, &profile, output),
         Command::Doctor { pid: Some(_), .. } if folder.is_some() => {
             let line = "the program decides which folder it uses: leave out --state-dir, or --pid";
             Err(Failure::new(failure::Code::Usage, line))
@@ -81,7 +104,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         Command::Doctor { pid: Some(pid), .. } => Err(doctor::look_as(pid)),
         Command::Doctor { seen_by, .. } => doctor::doctor(folder, seen_by, output),
         Command::Fault { command } => {
-            let folder = commands::folder(folder)?;
+            let folder = folder::folder(folder)?;
             match command {
                 FaultCommand::Add { words } => faults::add(&folder, &words, output),
                 FaultCommand::List => faults::list(&folder, output),
@@ -90,7 +113,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
         }
         Command::Scenario { file, profile } => {
             let scenario = Scenario::read(&file, &profile)?;
-            player::play(&scenario, &commands::folder(folder)?, output)
+            player::play(&scenario, &folder::folder(folder)?, output)
         }
         Command::Run(options) => run::run(&wanted(options)?, folder.as_deref(), output),
         Command::Check { notify_limit, allow, junit, run } => {
@@ -117,4 +140,25 @@ fn wanted(options: RunOptions) -> Result<Wanted, Failure> {
         return Err(Failure::new(Code::Usage, "`stop` is for Unix only").at(&scenario.file, line));
     }
     Ok(Wanted { command, set, faults, scenario, report, trace: None })
+}
+
+fn wanted_agent(options: AgentOptions, json: bool) -> Result<agent::Wanted, Failure> {
+    let from = match options.profile {
+        None => agent::From::file(options.config)?,
+        Some(profile) => {
+            let settings = agent::Settings {
+                sources: Some(toml::Spanned::new(0..0, options.source)),
+                rule: options.rule,
+                interval: options.interval,
+                jitter: None,
+                timeout: options.timeout,
+                back_off: options.back_off,
+                failures: options.failures,
+                successes: options.successes,
+                hand_back_after: options.hand_back_after,
+            };
+            agent::From::CommandLine { profile, settings: Box::new(settings), ca_file: options.ca_file }
+        }
+    };
+    Ok(agent::Wanted { from, check: options.check, verbose: options.verbose, json })
 }

@@ -28,6 +28,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether scripts read the output.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints a line: the text for people, or the JSON object for scripts.
     pub(crate) fn say(&self, person: impl FnOnce() -> String, script: impl FnOnce() -> Value) {
         if self.json { self.line(&json_text(&script())) } else { self.line(&person()) }

@@ -10,9 +10,9 @@ use mapioffline::{ErrorKind, OfflineObject, Program, State, StateFolder};
 use serde_json::{Value, json};
 
 use crate::clients::{describe, is_in};
-use crate::commands::open;
 use crate::failure::{Code, Failure};
 use crate::faults;
+use crate::folder::open;
 use crate::output::{Output, shown};
 use crate::scenario::{Action, Scenario, Span, Step};
 

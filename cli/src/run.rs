@@ -13,9 +13,9 @@ use mapioffline::StateFolder;
 use mapioffline::testing::Fault;
 
 use crate::arguments::Word;
-use crate::commands::open;
 use crate::failure::{Code, Failure};
 use crate::faults;
+use crate::folder::open;
 use crate::output::Output;
 use crate::player::{Player, Stage};
 use crate::scenario::Scenario;

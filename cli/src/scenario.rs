@@ -8,7 +8,7 @@ use std::time::Duration;
 use mapioffline::State;
 use mapioffline::testing::Fault;
 
-use crate::arguments::duration;
+use crate::duration::duration;
 use crate::failure::{Code, Failure};
 
 /// How long a step waits that waits for programs, if it does not say so.

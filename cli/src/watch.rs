@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use mapioffline::{OfflineObject, Phase, ReadError, State, StateFolder, Subscription};
 use serde_json::json;
 
-use crate::commands::{open, spelled};
 use crate::failure::{Failure, warning};
+use crate::folder::{open, spelled};
 use crate::output::{Output, clock, shown, style_of, timestamp, word};
 
 /// How often the folder is read for new profiles, whatever else happens. Where the system reports new files, they are found

@@ -1,4 +1,4 @@
-//! docs/testing-clients.md, word for word: its files, its commands and what they print.
+//! Pages that show how to do something, word for word: their files, their commands and what they print.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -8,11 +8,16 @@ use std::process::{Command, Stdio};
 use crate::tools::{self, Tools};
 use crate::{Result, root};
 
-const PAGE: &str = "docs/testing-clients.md";
+const PAGES: [&str; 2] = ["testing-clients", "agent"];
 
-/// Does what the page says, as a user with the installed package in `prefix`.
+/// Does what the pages say, as a user with the installed package in `prefix`.
 pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -> Result<()> {
-    let folder = work.join("testing-clients");
+    PAGES.iter().try_for_each(|page| walk(page, tools, work, prefix, library))
+}
+
+fn walk(name: &str, tools: &Tools, work: &Path, prefix: &Path, library: &Path) -> Result<()> {
+    let name_of_page = format!("docs/{name}.md");
+    let folder = work.join(name);
     fs::create_dir_all(folder.join("home"))?;
     fs::create_dir_all(folder.join("bin"))?;
     fs::copy(root().join("examples/testing/addin.c"), folder.join("addin.c"))?;
@@ -43,7 +48,7 @@ pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -
         Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
     };
 
-    let page = fs::read_to_string(root().join(PAGE))?;
+    let page = fs::read_to_string(root().join(&name_of_page))?;
     let (mut files, mut commands) = (0, 0);
     for (language, block) in blocks(&page) {
         let name = block
@@ -67,7 +72,7 @@ pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -
             commands += 1;
             if command == "echo $?" {
                 if expected != [format!("{}", last.unwrap_or(-1))] {
-                    return Err(format!("{PAGE}: the command before `echo $?` exits with {last:?}").into());
+                    return Err(format!("{name_of_page}: the command before `echo $?` exits with {last:?}").into());
                 }
                 continue;
             }
@@ -77,15 +82,15 @@ pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -
             let lacks =
                 expected.iter().find(|expected| !lines.iter().any(|line| line.contains(&without_numbers(expected))));
             if let Some(line) = lacks {
-                return Err(format!("{PAGE}: `{command}` does not print: {line}\nbut: {printed}").into());
+                return Err(format!("{name_of_page}: `{command}` does not print: {line}\nbut: {printed}").into());
             }
             if (code == Some(0)) == is_failure {
-                return Err(format!("{PAGE}: `{command}` exits with {code:?}: {printed}").into());
+                return Err(format!("{name_of_page}: `{command}` exits with {code:?}: {printed}").into());
             }
             last = code;
         }
     }
-    println!("{PAGE}: {files} files, {commands} commands, as the page says");
+    println!("{name_of_page}: {files} files, {commands} commands, as the page says");
     Ok(())
 }
 

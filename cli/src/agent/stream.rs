@@ -1,0 +1,117 @@
+//! Connections to servers: names, addresses and TLS, and what can go wrong with each.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio_rustls::client::TlsStream;
+
+use super::progress::{Progress, words};
+use super::tls::{self, Trust};
+
+/// How much later the next address is tried, while the one before has not answered.
+const BETWEEN_ADDRESSES: Duration = Duration::from_millis(250);
+
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Encrypted(Box<TlsStream<TcpStream>>),
+}
+
+/// Connects to the first address of the host that answers.
+pub(crate) async fn connect(host: &str, port: u16, progress: &Progress) -> Result<TcpStream, String> {
+    progress.begins(format!("the name {host} was not resolved"));
+    let is_name = host.parse::<IpAddr>().is_err();
+    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
+        Ok(address) => vec![(address, port).into()],
+        Err(_) => {
+            let found = lookup_host((host, port)).await;
+            found.map_err(|error| format!("the name {host} cannot be resolved: {}", words(&error)))?.collect()
+        }
+    };
+    progress.begins(format!("no connection to {}", list(&addresses)));
+    let mut attempts = JoinSet::new();
+    for (index, address) in addresses.iter().copied().enumerate() {
+        attempts.spawn(async move {
+            tokio::time::sleep(BETWEEN_ADDRESSES * index as u32).await;
+            TcpStream::connect(address).await.map_err(|error| (address, error))
+        });
+    }
+    let mut errors = Vec::new();
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt {
+            Ok(Ok(stream)) => {
+                return Ok(stream);
+            }
+            // Which address of a name, and of which family, is half of the cause.
+            Ok(Err((address, error))) if is_name => {
+                errors.push(format!("{address} ({}): {}", family(address), words(&error)));
+            }
+            Ok(Err((_, error))) => errors.push(words(&error)),
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    if errors.is_empty() {
+        return Err(format!("the name {host} has no address"));
+    }
+    Err(errors.join("; "))
+}
+
+/// Begins TLS.
+pub(crate) async fn encrypt(
+    stream: TcpStream,
+    host: &str,
+    trust: &Arc<Trust>,
+    progress: &Progress,
+) -> Result<Stream, String> {
+    progress.begins("connected, but no answer in TLS");
+    let name = tokio_rustls::rustls::pki_types::ServerName::try_from(host.to_owned())
+        .map_err(|_| format!("{host} is no name that a certificate can have"))?;
+    let connector = trust.connector();
+    match connector.connect(name, stream).await {
+        Ok(stream) => Ok(Stream::Encrypted(Box::new(stream))),
+        Err(error) => Err(tls::words(host, &error)),
+    }
+}
+
+fn family(address: SocketAddr) -> &'static str {
+    if address.is_ipv6() { "IPv6" } else { "IPv4" }
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(|address| format!("{address} ({})", family(*address))).collect::<Vec<_>>().join(", ")
+}
+
+macro_rules! delegate {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Stream::Plain($stream) => $call,
+            Stream::Encrypted($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}

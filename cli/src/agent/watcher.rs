@@ -1,0 +1,90 @@
+//! Asks the sources of a profile again and again, and says what follows.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use mapioffline::State;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, info};
+
+use super::config::Profile;
+use super::health::{Answer, Health};
+use super::keeper::Event;
+use super::probe::probe;
+use super::tls::Trust;
+use crate::output::shown;
+
+/// Asks until it is dropped. Each source is asked once at a time.
+pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to_keeper: Sender<Event>) {
+    let profile = Arc::new(profile);
+    let mut health: Vec<Health> = vec![Health::default(); profile.sources.len()];
+    let mut verdict = None;
+    let mut asked = JoinSet::new();
+    for index in 0..health.len() {
+        // Many profiles do not ask all at once.
+        let first =
+            profile.timing.interval.min(Duration::from_secs(5)).mul_f64(profile.timing.jitter * fastrand::f64());
+        asked.spawn(ask(index, first, Arc::clone(&profile), Arc::clone(&trust)));
+    }
+    while let Some(done) = asked.join_next().await {
+        let Ok((index, answer)) = done else { continue };
+        let source = &profile.sources[index];
+        match &answer {
+            Ok(words) => debug!(profile = %shown(&name), source = %source, "there: {}", shown(words)),
+            Err(words) => debug!(profile = %shown(&name), source = %source, "away: {}", shown(words)),
+        }
+        let has_changed = health[index].take(answer, profile.timing.thresholds);
+        let is_away = health[index].is_there() == Some(false);
+        if has_changed {
+            let what = if is_away { "away" } else { "there" };
+            let words = health[index].words();
+            info!(profile = %shown(&name), source = %source, "{source} is {what}: {}", shown(&words));
+            let now = profile.rule.verdict(health.iter());
+            if now.is_some() && now != verdict {
+                verdict = now;
+                if let Some(state) = now {
+                    let why = reason(&profile, &health, state);
+                    // Fails only when the agent is ending.
+                    drop(to_keeper.send(Event::Verdict { profile: name.clone(), state, why }));
+                }
+            }
+        }
+        let pause = profile.timing.pause(is_away, health[index].failures(), fastrand::f64());
+        asked.spawn(ask(index, pause, Arc::clone(&profile), Arc::clone(&trust)));
+    }
+}
+
+async fn ask(index: usize, pause: Duration, profile: Arc<Profile>, trust: Arc<Trust>) -> (usize, Answer) {
+    sleep(pause).await;
+    (index, probe(&profile.sources[index], profile.timing.timeout, &trust).await)
+}
+
+/// Says which sources decide, and what they answer.
+fn reason(profile: &Profile, health: &[Health], state: State) -> String {
+    let decides = |health: &Health| health.is_there() == Some(state == State::Online);
+    let sources = profile.sources.iter().zip(health).filter(|(_, health)| decides(health));
+    let list: Vec<String> = sources.map(|(source, health)| format!("{source}: {}", health.words())).collect();
+    list.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::health::Thresholds;
+    use super::*;
+
+    #[test]
+    fn the_reason_names_the_sources_that_decide() {
+        let settings = toml::from_str("sources = [\"tcp://127.0.0.1:1\", \"interface\"]\ninterval = \"1s\"\n");
+        let config = super::super::config::Config::of("A", &settings.unwrap(), None).unwrap();
+        let thresholds = Thresholds { failures: 1, successes: 1 };
+        let mut health = [Health::default(), Health::default()];
+        health[0].take(Err("the connection was refused".to_owned()), thresholds);
+        health[1].take(Ok("interface eth0 has the address 192.0.2.1".to_owned()), thresholds);
+        let profile = &config.profiles["A"];
+        assert_eq!(reason(profile, &health, State::Offline), "tcp://127.0.0.1:1: the connection was refused");
+        let online = "interface: interface eth0 has the address 192.0.2.1";
+        assert_eq!(reason(profile, &health, State::Online), online);
+    }
+}

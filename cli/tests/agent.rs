@@ -1,0 +1,504 @@
+//! `agent`, `history` and `set ... auto`, with servers that misbehave.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use common::Place;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// Fast enough for a test, and slow enough for a busy machine.
+const FAST: [&str; 8] = ["--interval", "50ms", "--failures", "2", "--successes", "2", "--back-off", "50ms"];
+
+/// An agent that runs.
+struct Agent {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Agent {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut command = place.command(&[&["agent"], arguments].concat());
+        command.env("LOGNAME", "ann").stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
+        Self { child, lines }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for a line of the log with these words.
+    fn says(&self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(20));
+            let line = line.unwrap_or_else(|error| panic!("the agent does not say {words:?}: {error}"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    fn end(mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server that greets as IMAP servers do. Dropping it closes its port.
+struct Server {
+    port: u16,
+    stop: Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on the port, or on any free one.
+    fn start(port: u16, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        let socket = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (stopped, serve) = (Arc::clone(&stop), Arc::new(serve));
+        let thread = thread::spawn(move || {
+            for stream in socket.incoming() {
+                if stopped.load(std::sync::atomic::Ordering::SeqCst) {
+                    return;
+                }
+                let serve = Arc::clone(&serve);
+                stream.into_iter().for_each(|stream| {
+                    drop(thread::spawn({
+                        let serve = Arc::clone(&serve);
+                        move || serve(stream)
+                    }))
+                });
+            }
+        });
+        Self { port, stop, thread: Some(thread) }
+    }
+
+    fn imap(port: u16) -> Self {
+        Self::start(port, |mut stream| {
+            drop(stream.write_all(b"* OK ready\r\n").and_then(|()| read_to_end(&mut stream)))
+        })
+    }
+}
+
+fn read_to_end(stream: &mut impl std::io::Read) -> std::io::Result<()> {
+    std::io::copy(stream, &mut std::io::sink()).map(drop)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        // Has it look.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        drop(self.thread.take().map(thread::JoinHandle::join));
+    }
+}
+
+fn wait(place: &Place, profile: &str, state: &str) {
+    place.text(&["wait", profile, state, "--timeout", "20s"]);
+}
+
+fn status(place: &Place, profile: &str) -> Value {
+    place.objects(&["status", profile])[0].clone()
+}
+
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_profile_follows_its_server_and_history_says_why() {
+    let place = Place::new();
+    let server = Server::imap(0);
+    let (port, source) = (server.port, format!("imap://127.0.0.1:{}", server.port));
+    let agent = Agent::start(&place, &[&["--profile", "Outlook", "--source", &source], &FAST[..]].concat());
+    agent.says("is there");
+    assert_eq!(status(&place, "Outlook")["stored"], false, "online as it was: nothing is written");
+    drop(server);
+    wait(&place, "Outlook", "offline");
+    let server = Server::imap(port);
+    wait(&place, "Outlook", "online");
+    drop(server);
+    wait(&place, "Outlook", "offline");
+    eventually("the agent's decision is known", || status(&place, "Outlook")["decision"]["what"] == "offline");
+    let text = place.text(&["history", "outlook"]);
+    let lines: Vec<&str> = text.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+    let refused = format!("offline  set by the agent: {source}: the connection was refused, ");
+    assert!(lines[0].starts_with(&refused) && lines[0].ends_with(" times in a row"), "{text}");
+    assert_eq!(lines[1], format!("online   set by the agent: {source}: the server greets: * OK ready"));
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(agent.end(Signal::TERM).success());
+    assert_eq!(status(&place, "Outlook")["state"], "offline", "the state stays as it is");
+}
+
+#[test]
+fn what_was_set_by_hand_survives_ten_flaps() {
+    let place = Place::new();
+    let mut server = Server::imap(0);
+    let source = format!("imap://127.0.0.1:{}", server.port);
+    let agent = Agent::start(&place, &[&["--profile", "Outlook", "--source", &source], &FAST[..]].concat());
+    agent.says("is there");
+    let mut set = place.command(&["set", "Outlook", "offline", "--reason", "on the train"]);
+    assert!(set.env("LOGNAME", "ann").status().unwrap().success());
+    agent.says("the agent leaves it alone");
+    for _ in 0..10 {
+        let port = server.port;
+        drop(server);
+        agent.says("is away");
+        server = Server::imap(port);
+        agent.says("is there");
+        assert_eq!(status(&place, "Outlook")["state"], "offline");
+    }
+    let text = place.text(&["status", "Outlook"]);
+    let expected =
+        "; set by hand by ann: on the train; an agent leaves it alone until `mapioffline set Outlook auto`\n";
+    assert!(text.ends_with(expected), "{text}");
+    assert_eq!(place.objects(&["history", "Outlook"]).len(), 1);
+    let back = place.text(&["set", "Outlook", "auto"]);
+    assert_eq!(back, "Outlook is handed back to the agent; it stays offline until the agent decides otherwise\n");
+    wait(&place, "Outlook", "online");
+    // In the state that it is in already: a decision all the same.
+    place.text(&["set", "Outlook", "online"]);
+    agent.says("the agent leaves it alone");
+    drop(server);
+    agent.says("is away");
+    // Were it not for the decision, the agent would have set it by now.
+    place.text(&["set", "Other", "offline"]);
+    assert_eq!(status(&place, "Outlook")["state"], "online");
+}
+
+#[test]
+fn what_a_program_set_is_left_alone_too() {
+    let place = Place::new();
+    let server = Server::imap(0);
+    let source = format!("imap://127.0.0.1:{}", server.port);
+    // Through the library alone, as any client does.
+    let scenario = place.path().join("offline.scenario");
+    fs::write(&scenario, "profiles Outlook\nset offline\n").unwrap();
+    let play = || place.text(&["scenario", scenario.to_str().unwrap()]);
+    play();
+    let agent = Agent::start(&place, &[&["--profile", "Outlook", "--source", &source], &FAST[..]].concat());
+    agent.says("set by the program mapioffline");
+    agent.says("is there");
+    assert_eq!(status(&place, "Outlook")["state"], "offline", "set before the agent ran");
+    place.text(&["set", "Outlook", "auto"]);
+    wait(&place, "Outlook", "online");
+    eventually("the agent's decision is known", || status(&place, "Outlook")["decision"]["by"] == "agent");
+    play();
+    agent.says("set by the program mapioffline");
+    assert_eq!(status(&place, "Outlook")["decision"]["by"], "program");
+    assert_eq!(status(&place, "Outlook")["state"], "offline");
+}
+
+#[test]
+fn the_agent_takes_back_what_was_set_for_a_time() {
+    let place = Place::new();
+    let server = Server::imap(0);
+    let source = format!("imap://127.0.0.1:{}", server.port);
+    let one = ["--profile", "Outlook", "--source", &source, "--hand-back-after", "1s"];
+    let _agent = Agent::start(&place, &[&one, &FAST[..]].concat());
+    for arguments in [&["set", "Outlook", "offline", "--for", "300ms"][..], &["set", "Outlook", "offline"]] {
+        place.text(arguments);
+        wait(&place, "Outlook", "online");
+        eventually("the decision is known", || status(&place, "Outlook")["decision"]["what"] == "online");
+        let history = place.objects(&["history", "Outlook"]);
+        let back = &history[history.len() - 2];
+        assert_eq!((&back["what"], &back["by"]), (&"auto".into(), &"agent".into()), "{back}");
+    }
+    let (code, line) = place.failure(&["set", "Outlook", "auto", "--for", "1s"]);
+    assert_eq!((code, line.contains("--for")), (2, true), "{line}");
+}
+
+/// An authority, and what it signs.
+struct Authority(Issuer<'static, KeyPair>, String);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let text = params.self_signed(&key).unwrap().pem();
+        Self(Issuer::new(params, key), text)
+    }
+
+    /// A server's side of TLS, with a certificate for a name that is valid until the end of a year.
+    fn sign(&self, name: &str, until: i32) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 12, 31);
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key);
+        Arc::new(config.unwrap())
+    }
+}
+
+/// Serves bytes in TLS, after a conversation without it.
+fn encrypted(config: &Arc<ServerConfig>, before: &[&str], greeting: &'static str) -> impl Fn(TcpStream) + use<> {
+    let (config, before): (_, Vec<String>) = (Arc::clone(config), before.iter().map(|&line| line.to_owned()).collect());
+    move |mut stream| {
+        for answer in &before {
+            let _ = stream.write_all(answer.as_bytes());
+            if answer.starts_with("* OK") || answer.starts_with("2") && !answer.starts_with("220 go") {
+                let mut command = [0; 512];
+                let _ = stream.read(&mut command);
+            }
+        }
+        let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
+        let _ = stream.write_all(greeting.as_bytes()).and_then(|()| read_to_end(&mut stream));
+    }
+}
+
+/// Reads the request, and answers with bytes.
+fn web(answer: &'static str) -> impl Fn(TcpStream) {
+    move |mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
+/// Says bytes at once.
+fn plain(answer: &'static str) -> impl Fn(TcpStream) {
+    move |mut stream| drop(stream.write_all(answer.as_bytes()))
+}
+
+#[test]
+fn each_way_to_be_there_or_away_has_its_words() {
+    let place = Place::new();
+    let authority = Authority::new("known");
+    let (valid, expired) = (authority.sign("127.0.0.1", 2090), authority.sign("127.0.0.1", 2021));
+    let (other, unknown) = (authority.sign("192.0.2.1", 2090), Authority::new("unknown").sign("127.0.0.1", 2090));
+    fs::write(place.path().join("ca.pem"), &authority.1).unwrap();
+    let hang = |stream: TcpStream| {
+        sleep(Duration::from_secs(20));
+        drop(stream);
+    };
+    let imap = "* OK secret\r\n";
+    let upgraded = encrypted(&valid, &["* OK hello\r\n", "* untagged\r\na OK go\r\n"], "");
+    let smtp = encrypted(&valid, &["220-first\r\n220 mail\r\n", "250-mail\r\n250 STARTTLS\r\n", "220 go\r\n"], "");
+    let servers: Vec<(&str, Server, &str, &str)> = vec![
+        ("tcp", Server::start(0, hang), "", "online: the server accepts connections"),
+        ("imap", Server::start(0, plain("* PREAUTH hello\r\n")), "", "online: the server greets: * PREAUTH hello"),
+        ("imap", Server::start(0, plain("* BYE full\r\n")), "", "offline: the server refuses: * BYE full"),
+        ("imap", Server::start(0, plain("220 mail\r\n")), "", "offline: this is no IMAP server: 220 mail"),
+        ("imap", Server::start(0, plain("* OK re")), "", "offline: the server closed the connection in the middle"),
+        ("imap", Server::start(0, plain("")), "", "offline: the server closed the connection without a word"),
+        ("imap", Server::start(0, hang), "", "offline: connected, but no greeting within 1s"),
+        ("smtp", Server::start(0, plain("220-a\r\n220 mail\r\n")), "", "online: the server greets: 220 mail"),
+        ("smtp", Server::start(0, plain("421 full\r\n")), "", "offline: the server refuses: 421 full"),
+        ("smtp", Server::start(0, plain("* OK x\r\n")), "", "offline: this is no SMTP server: * OK x"),
+        ("http", Server::start(0, web("HTTP/1.1 200 OK\r\n\r\n")), "/", "online: the server answers 200 OK"),
+        ("http", Server::start(0, web("HTTP/1.1 503 No\r\n\r\n")), "/", "offline: the server answers 503"),
+        ("http", Server::start(0, web("HTTP/1.1 20")), "/", "offline: the server closed the connection in the middle"),
+        ("http", Server::start(0, web("* OK x\r\n")), "/", "offline: this is no web server"),
+        ("http", Server::start(0, hang), "/", "offline: connected, but no answer within 1s"),
+        (
+            "https",
+            Server::start(0, encrypted(&valid, &[], "HTTP/1.1 401 Unauthorized\r\n\r\n")),
+            "/EWS/Exchange.asmx",
+            "online: the server answers 401 Unauthorized",
+        ),
+        ("imaps", Server::start(0, encrypted(&valid, &[], imap)), "", "online: the server greets: * OK secret"),
+        (
+            "imaps",
+            Server::start(0, encrypted(&expired, &[], imap)),
+            "",
+            "offline: the certificate of 127.0.0.1 has expired",
+        ),
+        (
+            "imaps",
+            Server::start(0, encrypted(&other, &[], imap)),
+            "",
+            "offline: the certificate of 127.0.0.1 is for another",
+        ),
+        (
+            "imaps",
+            Server::start(0, encrypted(&unknown, &[], imap)),
+            "",
+            "offline: the certificate of 127.0.0.1 is by an auth",
+        ),
+        ("imaps", Server::start(0, plain(imap)), "", "offline: the server does not speak TLS on this port"),
+        ("tls", Server::start(0, hang), "", "offline: connected, but no answer in TLS within 1s"),
+        ("imap+starttls", Server::start(0, upgraded), "", "online: the server greets: * OK hello"),
+        (
+            "imap+starttls",
+            Server::start(0, plain("* OK hi\r\na NO not now\r\n")),
+            "",
+            "offline: the server refuses STARTTLS: NO",
+        ),
+        ("smtp+starttls", Server::start(0, smtp), "", "online: the server greets: 220 mail"),
+    ];
+    let mut expected: Vec<(String, String)> = servers
+        .iter()
+        .map(|(scheme, server, path, expected)| {
+            (format!("{scheme}://127.0.0.1:{}{path}", server.port), (*expected).to_owned())
+        })
+        .collect();
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (source, words) in [
+        (format!("tcp://127.0.0.1:{refused}"), "offline: the connection was refused".to_owned()),
+        (
+            format!("tcp://localhost:{refused}"),
+            format!("offline: 127.0.0.1:{refused} (IPv4): the connection was refused"),
+        ),
+        ("imap://mail.invalid".to_owned(), "offline: the name mail.invalid cannot be resolved".to_owned()),
+        ("command:true".to_owned(), "online: the command succeeds".to_owned()),
+        ("command:sh -c 'exit 3'".to_owned(), "offline: the command fails: exit status: 3".to_owned()),
+        ("command:sleep 20".to_owned(), "offline: the command did not end within 1s".to_owned()),
+        ("command:/there/is/none".to_owned(), "offline: /there/is/none cannot be started".to_owned()),
+        ("interface:lo".to_owned(), "offline: interface lo has no usable address".to_owned()),
+        ("interface:none0".to_owned(), "offline: there is no interface none0".to_owned()),
+    ] {
+        expected.push((source, words));
+    }
+    let profiles: String = expected
+        .iter()
+        .enumerate()
+        // Away from the start for those that are there: the agent has something to say then.
+        .map(|(index, (source, _))| format!("[profile.P{index}]\nsources = [{source:?}]\n"))
+        .collect();
+    let config = place.path().join("agent.toml");
+    let defaults = "[defaults]\ninterval = \"50ms\"\ntimeout = \"1s\"\nfailures = 1\nsuccesses = 1\n";
+    fs::write(&config, format!("ca-file = \"ca.pem\"\n{defaults}{profiles}")).unwrap();
+    let agent = Agent::start(&place, &["--config", config.to_str().unwrap(), "--json"]);
+    let mut open: Vec<(String, String)> = expected.clone();
+    let mut lines = Vec::new();
+    while !open.is_empty() {
+        let line: Value = serde_json::from_str(&agent.says("\"source\"")).unwrap();
+        let (source, message) = (line["source"].as_str().unwrap(), line["message"].as_str().unwrap());
+        lines.push(message.to_owned());
+        open.retain(|(wanted, words)| {
+            if wanted != source {
+                return true;
+            }
+            let (state, words) = words.split_once(": ").unwrap();
+            let what = if state == "online" { "there" } else { "away" };
+            let start = format!("{source} is {what}: ");
+            let rest = message.strip_prefix(&start).unwrap_or_else(|| panic!("{message}; expected {start}{words}"));
+            assert!(rest.contains(words), "{message}; expected {words}");
+            false
+        });
+    }
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+}
+
+#[test]
+fn a_reload_keeps_what_did_not_change_and_a_wrong_file_changes_nothing() {
+    let place = Place::new();
+    let (kept, added) = (Server::imap(0), Server::imap(0));
+    let config = place.path().join("agent.toml");
+    let write = |profiles: &str| {
+        let defaults = "[defaults]\ninterval = \"50ms\"\nfailures = 1\nsuccesses = 1\n";
+        fs::write(&config, format!("{defaults}{profiles}")).unwrap();
+    };
+    let profile = |name: &str, port: u16| format!("[profile.{name}]\nsources = [\"imap://127.0.0.1:{port}\"]\n");
+    write(&(profile("Kept", kept.port) + &profile("Gone", kept.port)));
+    let path = config.to_str().unwrap();
+    let checked = place.text(&["agent", "--config", path, "--check"]);
+    assert_eq!(checked, format!("Gone: all of imap://127.0.0.1:{0}\nKept: all of imap://127.0.0.1:{0}\n", kept.port));
+    let agent = Agent::start(&place, &["--config", path]);
+    agent.says("is there");
+    agent.says("is there");
+    fs::write(&config, "[profile.Kept]\nsources = 1\n").unwrap();
+    let (code, line) = place.failure(&["agent", "--config", path, "--check"]);
+    assert_eq!((code, line.contains("agent.toml:2: ")), (2, true), "{line}");
+    agent.signal(Signal::HUP);
+    agent.says("the configuration stays as it was");
+    write(&(profile("Kept", kept.port) + &profile("Added", added.port)));
+    agent.signal(Signal::HUP);
+    agent.says("watching the sources of 2 profiles");
+    // Only what is new has to be asked before it is known: Kept says nothing.
+    assert!(agent.says("is there").contains(&added.port.to_string()));
+    drop((kept, added));
+    wait(&place, "Kept", "offline");
+    wait(&place, "Added", "offline");
+    assert_eq!(status(&place, "Gone")["state"], "online");
+    let (code, line) = place.failure(&["agent", "--config", path]);
+    assert_eq!((code, line.contains("an agent runs already")), (5, true), "{line}");
+    assert!(agent.end(Signal::INT).success());
+}
+
+#[test]
+fn an_agent_that_is_killed_leaves_no_state_that_no_one_chose() {
+    let place = Place::new();
+    let flag = place.path().join("flag");
+    let source = format!("command:test -e {}", flag.display());
+    let arguments =
+        ["--profile", "Outlook", "--source", &source, "--interval", "1ms", "--failures", "1", "--successes", "1"];
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    for round in 0..30 {
+        let agent = Agent::start(&place, &arguments);
+        for _ in 0..3 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if flag.exists() {
+                fs::remove_file(&flag).unwrap()
+            } else {
+                fs::write(&flag, "").unwrap()
+            }
+            sleep(Duration::from_millis(random >> 58));
+        }
+        agent.end(Signal::KILL);
+        let shown = status(&place, "Outlook");
+        let decision = &shown["decision"];
+        if shown["stored"] == true {
+            assert_eq!((&decision["by"], &decision["what"]), (&"agent".into(), &shown["state"]), "{round}: {shown}");
+        }
+    }
+    // The next one goes on from there.
+    fs::write(&flag, "").unwrap();
+    let agent = Agent::start(&place, &arguments);
+    wait(&place, "Outlook", "online");
+    fs::remove_file(&flag).unwrap();
+    wait(&place, "Outlook", "offline");
+    drop(agent);
+}
+
+#[test]
+fn looking_makes_nothing_and_removing_removes_the_history() {
+    let place = Place::new();
+    assert_eq!(place.text(&["history", "Outlook"]), "no one was seen to set Outlook: it is online\n");
+    place.text(&["status", "Outlook"]);
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    place.text(&["set", "Outlook", "offline"]);
+    assert_eq!(place.objects(&["history", "outlook"]).len(), 1);
+    place.text(&["remove", "Outlook"]);
+    assert_eq!(place.objects(&["history", "Outlook"]).len(), 0);
+    assert_eq!(place.failure(&["history", ""]).0, 3);
+    let (code, line) = place.failure(&["agent", "--profile", "X", "--source", "pop3://x"]);
+    assert_eq!((code, line.contains("pop3 is not known")), (2, true), "{line}");
+}
