@@ -39,4 +39,9 @@ if(MAPIOFFLINE_INSTALL)
         DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" COMPONENT Program)
     install(FILES "${program_completions}/fish/mapioffline.fish"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" COMPONENT Program)
+    if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+        # Not enabled. systemd finds units of users here, also below ~/.local.
+        install(FILES packaging/mapioffline-agent.service
+            DESTINATION "${CMAKE_INSTALL_DATADIR}/systemd/user" COMPONENT Program)
+    endif()
 endif()

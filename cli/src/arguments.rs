@@ -1,5 +1,6 @@
 //! The definition of the command line, and the help, completions and manual pages generated from it.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -145,9 +146,10 @@ pub(crate) enum Command {
     },
     /// Set profiles online and offline as servers and networks come and go
     ///
-    /// Runs until it is asked to end (SIGTERM, or Ctrl-C); states then stay as they are. SIGHUP has it read its configuration again.
-    /// What a person or a program sets is left alone until `mapioffline set PROFILE auto`. Log lines go to stderr, with --json
-    /// as objects. docs/agent.md says more.
+    /// Runs until it is asked to end (SIGTERM, or Ctrl-C); states then stay as they
+    /// are. SIGHUP has it read its configuration again. What a person or a program
+    /// sets is left alone until `mapioffline set PROFILE auto`. Log lines go to stderr,
+    /// with --json as objects.
     ///
     /// SOURCE is one of:
     ///
@@ -313,7 +315,10 @@ pub(crate) enum FaultCommand {
 
 /// What `agent` is asked for.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AgentOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<AgentCommand>,
     /// The configuration, in TOML; agent.toml in the folder mapioffline of the user's configuration if not given
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "profile")]
     pub(crate) config: Option<PathBuf>,
@@ -350,9 +355,18 @@ pub(crate) struct AgentOptions {
     /// After which time the agent takes back what was set by hand; never if not given
     #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
     pub(crate) hand_back_after: Option<Duration>,
+    /// Serve metrics in Prometheus's text format on this address, under /metrics; 127.0.0.1:9464 if none is given
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:9464", requires = "profile")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Certificates in PEM that are trusted besides the system's
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "profile")]
     pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AgentCommand {
+    /// Show what the agent that runs knows: each source, whether it is there, since when, and its last answer
+    Status,
 }
 
 /// What `run` is asked for.

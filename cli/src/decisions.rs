@@ -90,15 +90,14 @@ pub(crate) fn sentence(history: &History) -> String {
 }
 
 pub(crate) fn object(entry: &Entry) -> Value {
-    let (kind, name) = match &entry.by {
-        By::Person(name) => ("person", Some(name)),
-        By::Program(name) => ("program", Some(name)),
-        By::Agent => ("agent", None),
+    let name = match &entry.by {
+        By::Person(name) | By::Program(name) => Some(name),
+        By::Agent => None,
     };
     json!({
         "at": format!("{:.3}", entry.at),
         "what": words(entry.what),
-        "by": kind,
+        "by": entry.by.word(),
         "name": name,
         "pid": entry.pid,
         "why": entry.why,

@@ -32,6 +32,16 @@ pub(crate) enum By {
     Agent,
 }
 
+impl By {
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Person(_) => "person",
+            Self::Program(_) => "program",
+            Self::Agent => "agent",
+        }
+    }
+}
+
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

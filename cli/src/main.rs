@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{AgentOptions, Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT, Setting};
+use arguments::{AgentCommand, AgentOptions, Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT, Setting};
 use check::Limits;
 use commands::Waiting;
 use failure::{Code, Failure};
@@ -86,6 +86,9 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             commands::set(&folder, &profile, state, decision, Waiting { until_free: wait, settle }, output)
         }
         Command::History { profile } => decisions::history(&folder::folder(folder)?, &profile, output),
+        Command::Agent(AgentOptions { command: Some(AgentCommand::Status), .. }) => {
+            agent::status::status(&folder::folder(folder)?, output)
+        }
         Command::Agent(options) => {
             let wanted = wanted_agent(options, output.is_json())?;
             agent::agent(&wanted, folder::folder(folder)?, output)
@@ -157,7 +160,12 @@ fn wanted_agent(options: AgentOptions, json: bool) -> Result<agent::Wanted, Fail
                 successes: options.successes,
                 hand_back_after: options.hand_back_after,
             };
-            agent::From::CommandLine { profile, settings: Box::new(settings), ca_file: options.ca_file }
+            agent::From::CommandLine {
+                profile,
+                settings: Box::new(settings),
+                ca_file: options.ca_file,
+                metrics: options.metrics,
+            }
         }
     };
     Ok(agent::Wanted { from, check: options.check, verbose: options.verbose, json })

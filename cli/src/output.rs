@@ -156,6 +156,7 @@ impl Drop for Progress {
 }
 
 /// A cell of a table.
+#[derive(Clone)]
 pub(crate) struct Cell {
     text: String,
     style: Style,

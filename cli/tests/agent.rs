@@ -502,3 +502,56 @@ fn looking_makes_nothing_and_removing_removes_the_history() {
     let (code, line) = place.failure(&["agent", "--profile", "X", "--source", "pop3://x"]);
     assert_eq!((code, line.contains("pop3 is not known")), (2, true), "{line}");
 }
+
+/// Asks an HTTP server, and returns its answer.
+fn get(mut stream: impl std::io::Read + std::io::Write, path: &str) -> String {
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn status_and_metrics_say_what_the_agent_knows() {
+    let place = Place::new();
+    assert_eq!(place.failure(&["agent", "status"]).0, 1);
+    let server = Server::imap(0);
+    let source = format!("imap://127.0.0.1:{}", server.port);
+    let one = ["--profile", "Outlook", "--source", &source, "--metrics=127.0.0.1:0"];
+    let agent = Agent::start(&place, &[&one, &FAST[..]].concat());
+    let line = agent.says("metrics are on http://");
+    agent.says("is there");
+    place.text(&["set", "Outlook", "offline", "--reason", "on the train"]);
+    agent.says("the agent leaves it alone");
+    let shown = &place.objects(&["agent", "status"])[0];
+    assert_eq!(
+        (&shown["profile"], &shown["state"], &shown["by"]),
+        (&"Outlook".into(), &"offline".into(), &"person".into())
+    );
+    assert_eq!((&shown["held"], &shown["source"]["there"]), (&true.into(), &true.into()), "{shown}");
+    let text = place.text(&["agent", "status"]);
+    assert!(text.lines().nth(1).unwrap().starts_with("Outlook  offline  person, held  imap://"), "{text}");
+    let address = line.split("http://").nth(1).unwrap().trim_end_matches("/metrics");
+    let metrics = || get(TcpStream::connect(address).unwrap(), "/metrics");
+    let up = |value: u32| format!("mapioffline_source_up{{profile=\"Outlook\",source=\"{source}\"}} {value}\n");
+    assert!(metrics().contains(&up(1)) && metrics().contains("mapioffline_profile_online{profile=\"Outlook\"} 0\n"));
+    drop(server);
+    agent.says("is away");
+    eventually("the metrics follow", || metrics().contains(&up(0)));
+    // Who decided, and why, is for the user alone.
+    assert!(get(TcpStream::connect(address).unwrap(), "/status").starts_with("HTTP/1.1 404 "));
+    let socket = || std::os::unix::net::UnixStream::connect(place.path().join("history/socket")).unwrap();
+    assert!(get(socket(), "/status").contains("on the train"));
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(place.path().join("history")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    // Who connects and says nothing keeps no one from being answered.
+    let _silent = (0..20).map(|_| socket()).collect::<Vec<_>>();
+    assert_eq!(place.objects(&["agent", "status"]).len(), 1);
+    agent.end(Signal::KILL);
+    let (code, line) = place.failure(&["agent", "status"]);
+    assert_eq!((code, line.contains("no agent runs")), (1, true), "{line}");
+    let again = Agent::start(&place, &["--profile", "Outlook", "--source", &source]);
+    again.says("watching the sources");
+    assert_eq!(place.objects(&["agent", "status"]).len(), 1, "a killed agent's socket is no hindrance");
+}

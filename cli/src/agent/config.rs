@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::failure::{Code, Failure};
 pub(crate) struct Config {
     /// Certificates that are trusted besides the system's.
     pub(crate) ca_file: Option<PathBuf>,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) profiles: BTreeMap<String, Profile>,
 }
 
@@ -71,6 +74,7 @@ pub(crate) struct Settings {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Text {
     ca_file: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     #[serde(default)]
     defaults: Settings,
     #[serde(default)]
@@ -149,7 +153,7 @@ impl Config {
         }
         // As in the file's folder: the agent may be started anywhere.
         let ca_file = parsed.ca_file.map(|ca| file.parent().unwrap_or(Path::new("")).join(ca));
-        Ok(Self { ca_file, profiles })
+        Ok(Self { ca_file, metrics: parsed.metrics, profiles })
     }
 
     /// One profile, as the command line says.
@@ -157,7 +161,7 @@ impl Config {
         let wrong = |what| Failure::new(Code::Usage, what);
         check_name(profile).map_err(wrong)?;
         let settings = Profile::of(settings, &Settings::default()).map_err(wrong)?;
-        Ok(Self { ca_file, profiles: BTreeMap::from([(profile.to_owned(), settings)]) })
+        Ok(Self { ca_file, metrics: None, profiles: BTreeMap::from([(profile.to_owned(), settings)]) })
     }
 
     /// The file that is read if the command line names none.

@@ -3,6 +3,7 @@
 //! One thread does all I/O on the store: a store that hangs keeps no source from being asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use mapioffline::{OfflineObject, Phase, State, StateFolder, Subscription};
 use tracing::{debug, error, info, warn};
 
+use super::board::Board;
 use crate::failure::{self, Failure};
 use crate::history::{By, Entry, Histories, History, What};
 use crate::output::{shown, word};
@@ -57,14 +59,15 @@ pub(crate) struct Keeper {
     histories: Histories,
     kept: BTreeMap<String, Kept>,
     to_self: Sender<Event>,
+    board: Arc<Board>,
     /// When the histories were last changed.
     histories_changed: Option<SystemTime>,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: StateFolder, to_self: Sender<Event>) -> Self {
+    pub(crate) fn new(folder: StateFolder, to_self: Sender<Event>, board: Arc<Board>) -> Self {
         let histories = Histories::of(&folder);
-        Self { folder, histories, kept: BTreeMap::new(), to_self, histories_changed: None }
+        Self { folder, histories, kept: BTreeMap::new(), to_self, board, histories_changed: None }
     }
 
     /// Runs until [`Event::Stop`].
@@ -84,6 +87,7 @@ impl Keeper {
             Event::Keep { profile, hand_back_after } => {
                 if let Some(kept) = self.kept.get_mut(&profile) {
                     (kept.hand_back_after, kept.verdict) = (hand_back_after, None);
+                    self.settle(&profile);
                     return;
                 }
                 match self.open(&profile, hand_back_after) {
@@ -158,6 +162,7 @@ impl Keeper {
                 kept.look_at = Some(Instant::now() + RETRY);
             }
         }
+        self.board.change(profile, |status| status.failure.clone_from(&kept.failure));
         self.kept.insert(profile.to_owned(), kept);
     }
 
@@ -218,6 +223,12 @@ impl Keeper {
     /// Logs a decision that is new.
     fn report(&self, profile: &str, kept: &mut Kept, history: &History) {
         let last = history.last();
+        self.board.change(profile, |status| {
+            status.online = Some(history.state() != What::Offline);
+            status.decision = last.map(Entry::who_and_why);
+            status.by = last.map(|entry| entry.by.word().to_owned());
+            status.held = history.held().is_some();
+        });
         if kept.shown.as_ref() == last {
             return;
         }

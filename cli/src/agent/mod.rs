@@ -1,17 +1,21 @@
 //! `mapioffline agent`: sets profiles online and offline as servers and networks come and go.
 
+mod board;
 mod config;
 pub(crate) mod health;
 mod keeper;
+mod page;
 mod probe;
 mod progress;
 pub(crate) mod source;
+pub(crate) mod status;
 mod stream;
 mod tls;
 mod watcher;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,11 +25,12 @@ use std::thread;
 use mapioffline::StateFolder;
 use serde_json::json;
 use tokio::task::JoinHandle;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::failure::{Code, Failure};
 use crate::history::Histories;
 use crate::output::{Output, shown};
+use board::Board;
 pub(crate) use config::Settings;
 use config::{Config, Profile};
 use keeper::{Event, Keeper};
@@ -42,7 +47,7 @@ pub(crate) struct Wanted {
 /// Where the configuration comes from.
 pub(crate) enum From {
     File(PathBuf),
-    CommandLine { profile: String, settings: Box<Settings>, ca_file: Option<PathBuf> },
+    CommandLine { profile: String, settings: Box<Settings>, ca_file: Option<PathBuf>, metrics: Option<SocketAddr> },
 }
 
 impl From {
@@ -56,7 +61,9 @@ impl From {
     fn read(&self) -> Result<(Config, Arc<Trust>), Failure> {
         let config = match self {
             Self::File(file) => Config::read(file)?,
-            Self::CommandLine { profile, settings, ca_file } => Config::of(profile, settings, ca_file.clone())?,
+            Self::CommandLine { profile, settings, ca_file, metrics } => {
+                Config { metrics: *metrics, ..Config::of(profile, settings, ca_file.clone())? }
+            }
         };
         let trust = Trust::new(config.ca_file.as_deref()).map_err(|line| Failure::new(Code::Failed, line))?;
         Ok((config, Arc::new(trust)))
@@ -78,14 +85,21 @@ pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Re
     let histories = Histories::of(&folder);
     let _only = only_one(&folder, &histories)?;
     let (to_keeper, events) = channel();
-    let keeper = Keeper::new(folder, to_keeper.clone());
+    let board = Arc::new(Board::default());
+    let keeper = Keeper::new(folder, to_keeper.clone(), Arc::clone(&board));
     let keeper = thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run(&events));
     let keeper = keeper.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build();
     let runtime = runtime.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-    let mut agent = Agent { to_keeper: to_keeper.clone(), running: BTreeMap::new(), ca_file: None };
+    let mut agent =
+        Agent { to_keeper: to_keeper.clone(), board, running: BTreeMap::new(), ca_file: None, metrics: None };
     let result = runtime.block_on(async {
-        agent.follow(config, &trust);
+        match page::listen(histories.path()) {
+            Ok(socket) => drop(tokio::spawn(page::serve_local(socket, Arc::clone(&agent.board)))),
+            // As where the folder's path is too long for a socket.
+            Err(error) => warn!("`mapioffline agent status` will have no answer: {error}"),
+        }
+        agent.follow(config, &trust).await?;
         agent.run(&wanted.from).await
     });
     // What is being asked is not waited for.
@@ -123,13 +137,20 @@ fn log_lines(wanted: &Wanted) {
 
 struct Agent {
     to_keeper: Sender<Event>,
+    board: Arc<Board>,
     running: BTreeMap<String, (Profile, JoinHandle<()>)>,
     ca_file: Option<PathBuf>,
+    /// Where metrics are served, and what serves them.
+    metrics: Option<(SocketAddr, JoinHandle<()>)>,
 }
 
 impl Agent {
     /// Does what the configuration says. What did not change goes on as it is.
-    fn follow(&mut self, config: Config, trust: &Arc<Trust>) {
+    ///
+    /// # Errors
+    /// The address for the metrics cannot be used. Then everything stays as it was.
+    async fn follow(&mut self, config: Config, trust: &Arc<Trust>) -> Result<(), Failure> {
+        self.serve_metrics(config.metrics).await?;
         let all_changed = self.ca_file != config.ca_file;
         self.ca_file = config.ca_file;
         let is_gone = |name: &String, (profile, _): &(Profile, JoinHandle<()>)| {
@@ -146,6 +167,7 @@ impl Agent {
                 task.abort();
             }
             if !config.profiles.contains_key(&name) {
+                self.board.remove(&name);
                 drop(self.to_keeper.send(Event::Leave(name)));
             }
         }
@@ -154,12 +176,38 @@ impl Agent {
                 continue;
             }
             let hand_back_after = profile.hand_back_after;
+            self.board.insert(&name, profile.sources.iter().map(|source| source.text.clone()));
             drop(self.to_keeper.send(Event::Keep { profile: name.clone(), hand_back_after }));
-            let watching = watcher::watch(name.clone(), profile.clone(), Arc::clone(trust), self.to_keeper.clone());
+            let to = watcher::To { keeper: self.to_keeper.clone(), board: Arc::clone(&self.board) };
+            let watching = watcher::watch(name.clone(), profile.clone(), Arc::clone(trust), to);
             self.running.insert(name, (profile, tokio::spawn(watching)));
         }
         let count = self.running.len();
         info!("watching the sources of {count} profile{}", if count == 1 { "" } else { "s" });
+        Ok(())
+    }
+
+    async fn serve_metrics(&mut self, wanted: Option<SocketAddr>) -> Result<(), Failure> {
+        if self.metrics.as_ref().map(|(address, _)| *address) == wanted {
+            return Ok(());
+        }
+        let socket = match wanted {
+            Some(address) => Some((
+                address,
+                page::bind(address).await.map_err(|error| {
+                    Failure::new(Code::Failed, format!("metrics cannot be served on {address}: {error}"))
+                })?,
+            )),
+            None => None,
+        };
+        if let Some((_, task)) = self.metrics.take() {
+            task.abort();
+        }
+        self.metrics = socket.map(|(address, socket)| {
+            info!("metrics are on http://{}/metrics", socket.local_addr().unwrap_or(address));
+            (address, tokio::spawn(page::serve_metrics(socket, Arc::clone(&self.board))))
+        });
+        Ok(())
     }
 
     /// Runs until it is asked to stop.
@@ -174,10 +222,15 @@ impl Agent {
             tokio::select! {
                 _ = end.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                _ = reload.recv() => match from.read() {
-                    Ok((config, trust)) => self.follow(config, &trust),
-                    Err(failure) => error!("the configuration stays as it was: {failure}"),
-                },
+                _ = reload.recv() => {
+                    let followed = match from.read() {
+                        Ok((config, trust)) => self.follow(config, &trust).await,
+                        Err(failure) => Err(failure),
+                    };
+                    if let Err(failure) = followed {
+                        error!("the configuration stays as it was: {failure}");
+                    }
+                }
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mapioffline::State;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, info};
 
+use super::board::Board;
 use super::config::Profile;
 use super::health::{Answer, Health};
 use super::keeper::Event;
@@ -16,8 +17,14 @@ use super::probe::probe;
 use super::tls::Trust;
 use crate::output::shown;
 
+/// Where the results go.
+pub(crate) struct To {
+    pub(crate) keeper: Sender<Event>,
+    pub(crate) board: Arc<Board>,
+}
+
 /// Asks until it is dropped. Each source is asked once at a time.
-pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to_keeper: Sender<Event>) {
+pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to: To) {
     let profile = Arc::new(profile);
     let mut health: Vec<Health> = vec![Health::default(); profile.sources.len()];
     let mut verdict = None;
@@ -29,14 +36,20 @@ pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to_
         asked.spawn(ask(index, first, Arc::clone(&profile), Arc::clone(&trust)));
     }
     while let Some(done) = asked.join_next().await {
-        let Ok((index, answer)) = done else { continue };
+        let Ok((index, answer, took)) = done else { continue };
         let source = &profile.sources[index];
         match &answer {
             Ok(words) => debug!(profile = %shown(&name), source = %source, "there: {}", shown(words)),
             Err(words) => debug!(profile = %shown(&name), source = %source, "away: {}", shown(words)),
         }
+        let is_success = answer.is_ok();
         let has_changed = health[index].take(answer, profile.timing.thresholds);
         let is_away = health[index].is_there() == Some(false);
+        to.board.change(&name, |status| {
+            if let Some(source) = status.sources.get_mut(index) {
+                source.take(is_success, health[index].is_there(), health[index].words(), took);
+            }
+        });
         if has_changed {
             let what = if is_away { "away" } else { "there" };
             let words = health[index].words();
@@ -46,8 +59,9 @@ pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to_
                 verdict = now;
                 if let Some(state) = now {
                     let why = reason(&profile, &health, state);
+                    to.board.change(&name, |status| status.verdict = Some(state == State::Online));
                     // Fails only when the agent is ending.
-                    drop(to_keeper.send(Event::Verdict { profile: name.clone(), state, why }));
+                    drop(to.keeper.send(Event::Verdict { profile: name.clone(), state, why }));
                 }
             }
         }
@@ -56,9 +70,11 @@ pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to_
     }
 }
 
-async fn ask(index: usize, pause: Duration, profile: Arc<Profile>, trust: Arc<Trust>) -> (usize, Answer) {
+async fn ask(index: usize, pause: Duration, profile: Arc<Profile>, trust: Arc<Trust>) -> (usize, Answer, Duration) {
     sleep(pause).await;
-    (index, probe(&profile.sources[index], profile.timing.timeout, &trust).await)
+    let begun = Instant::now();
+    let answer = probe(&profile.sources[index], profile.timing.timeout, &trust).await;
+    (index, answer, begun.elapsed())
 }
 
 /// Says which sources decide, and what they answer.

@@ -1,0 +1,70 @@
+//! `mapioffline agent status`: what the agent knows at this moment.
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use mapioffline::{State, StateFolder};
+use serde_json::json;
+
+use super::page;
+use crate::failure::{Code, Failure};
+use crate::history::Histories;
+use crate::output::{Cell, Output, ago, bad, shown};
+
+pub(crate) fn status(folder: &StateFolder, output: &Output) -> Result<ExitCode, Failure> {
+    let histories = Histories::of(folder);
+    if !histories.has_agent() {
+        let line = format!("no agent runs for the state folder {}", folder.path().display());
+        return Err(Failure::new(Code::Failed, line));
+    }
+    let status = page::ask(histories.path())
+        .map_err(|error| Failure::new(Code::Failed, format!("the agent does not answer: {error}")))?;
+    let mut rows = Vec::new();
+    for (name, profile) in &status.profiles {
+        let state = match profile.online {
+            Some(true) => Cell::from(State::Online),
+            Some(false) => Cell::from(State::Offline),
+            None => Cell::from("?".to_owned()),
+        };
+        let by = match (&profile.failure, &profile.by) {
+            (Some(failure), _) => bad(shown(failure)),
+            (None, Some(by)) if profile.held => format!("{by}, held").into(),
+            (None, Some(by)) => by.clone().into(),
+            (None, None) => "-".to_owned().into(),
+        };
+        for source in &profile.sources {
+            let is = match source.there {
+                Some(true) => "there".to_owned().into(),
+                Some(false) => bad("away"),
+                None => Cell::from("?".to_owned()),
+            };
+            let since = source.since.map_or_else(String::new, since);
+            let row = vec![
+                shown(name).into(),
+                state.clone(),
+                by.clone(),
+                shown(&source.source).into(),
+                is,
+                since.into(),
+                shown(&source.answer).into(),
+            ];
+            let object = json!({
+                "profile": name,
+                "state": profile.online.map(|is_online| if is_online { "online" } else { "offline" }),
+                "decision": profile.decision,
+                "by": profile.by,
+                "held": profile.held,
+                "failure": profile.failure,
+                "source": source,
+            });
+            rows.push((row, object));
+        }
+    }
+    output.table(&["PROFILE", "STATE", "SET BY", "SOURCE", "IS", "SINCE", "LAST ANSWER"], rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn since(time: Timestamp) -> String {
+    ago(SystemTime::from(time))
+}
