@@ -3,6 +3,7 @@
 //! A command fetches the tools that it needs and the machine lacks, and prints what it fetches: see `tools`.
 
 mod abi;
+mod agent;
 mod bench;
 mod checkout;
 #[cfg(test)]

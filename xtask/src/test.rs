@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, bench, build_folder, consumers, defects, definitions, latency, platforms, root, store, suite_program,
-    target,
+    Result, abi, agent, bench, build_folder, consumers, defects, definitions, latency, platforms, root, store,
+    suite_program, target,
 };
 
 struct Part {
@@ -17,7 +17,7 @@ struct Part {
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     Part { name: "lint", what: "formatting and lints", in_test: true, run: |_| lint() },
     Part { name: "rust", what: "Rust tests, documentation examples, generated files", in_test: true, run: |_| rust() },
     Part { name: "build", what: "the library, the suite and the examples", in_test: true, run: build },
@@ -29,6 +29,12 @@ const PARTS: [Part; 12] = [
         what: "processes that share profiles, and are killed",
         in_test: false,
         run: |_| store::check(),
+    },
+    Part {
+        name: "agent",
+        what: "the agent with a real mail server and real interfaces",
+        in_test: false,
+        run: |_| agent::check(),
     },
     Part { name: "latency", what: "between processes, compared to D-Bus", in_test: false, run: |_| latency::check() },
     Part { name: "valgrind", what: "the suite under memcheck, and no leak", in_test: false, run: |_| valgrind() },

@@ -96,12 +96,14 @@ fn is_usable(address: &std::net::IpAddr) -> bool {
 }
 
 fn default_route() -> Answer {
-    let mut interfaces = netdev::get_interfaces().into_iter();
-    let found = interfaces.find(|found| found.gateway.is_some() && found.is_up() && found.is_running());
-    match found {
-        Some(interface) => Ok(format!("the default route leads through {}", interface.name)),
-        None => Err("there is no default route".to_owned()),
+    let mut why = "there is no default route".to_owned();
+    for interface in netdev::get_interfaces().into_iter().filter(|interface| interface.gateway.is_some()) {
+        if interface.is_up() && interface.is_running() {
+            return Ok(format!("the default route leads through {}", interface.name));
+        }
+        why = format!("interface {}, through which the default route leads, is down", interface.name);
     }
+    Err(why)
 }
 
 async fn server(
