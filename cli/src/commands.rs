@@ -131,7 +131,7 @@ fn sentence(profile: &StoredProfile, history: &History) -> String {
                 "{name} is {style}{state}{style:#}; can be set to {can}{hosted}; changed {} by {}{}",
                 ago(record.changed_at),
                 author(record),
-                decisions::sentence(history).replace("PROFILE", &name)
+                decisions::sentence(&profile.name, history)
             )
         }
         Err(error) => format!("{name}: {}", reason(error)),
@@ -167,14 +167,7 @@ pub(crate) fn set(
     let old = loop {
         let old = object.state();
         let set = || if waiting.until_free { object.set_state_and_wait(state) } else { object.set_state(state) };
-        let decided = match decided_by(&histories, folder, profile, &decision, set) {
-            Err(failure) if waiting.until_free && failure.code == Code::Busy => {
-                progress.step();
-                continue;
-            }
-            decided => decided?,
-        };
-        match decided {
+        match decided_by(&histories, folder, profile, &decision, set, output) {
             Ok(()) => break old,
             Err(error) if waiting.until_free && matches!(error.kind(), ErrorKind::Pending | ErrorKind::Timeout) => {
                 progress.step();
@@ -212,25 +205,32 @@ pub(crate) fn set(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sets a state, and writes down who decided that. If that cannot be written, the state is set all the same.
+/// Sets a state, and writes down who decided that. Where that cannot be written the state is set all the same, with a warning: only
+/// the agent does not know then that it was set by hand if it was in that state already.
 fn decided_by(
     histories: &Histories,
     folder: &StateFolder,
     profile: &str,
     decision: &Entry,
     set: impl FnOnce() -> Result<(), mapioffline::Error>,
-) -> Result<Result<(), mapioffline::Error>, Failure> {
-    let locked = histories.lock(folder).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    let history = locked.read(folder, profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    let mut done = Ok(());
-    let decided = locked.decide(folder, profile, history, decision.clone(), || {
-        done = set();
-        if done.is_ok() { Ok(()) } else { Err(io::Error::other("not set")) }
+    output: &Output,
+) -> Result<(), mapioffline::Error> {
+    let mut set = Some(set);
+    let mut done = None;
+    let written = histories.lock(folder).and_then(|locked| {
+        let history = locked.read(folder, profile)?;
+        locked.decide(folder, profile, history, decision.clone(), || {
+            let result = set.take().map_or(Ok(()), |set| set());
+            let is_set = result.is_ok();
+            done = Some(result);
+            if is_set { Ok(()) } else { Err(io::Error::other("not set")) }
+        })
     });
-    match decided {
-        Err(error) if done.is_ok() => Err(Failure::of_folder(folder.path(), &error)),
-        _ => Ok(done),
+    let done = done.unwrap_or_else(|| set.take().map_or(Ok(()), |set| set()));
+    if let (Ok(()), Err(error)) = (&done, written) {
+        output.warning(&format!("who set {profile}, and why, is not in its history: {error}"));
     }
+    done
 }
 
 pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Output) -> Result<ExitCode, Failure> {
@@ -267,10 +267,11 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
 
 pub(crate) fn remove(folder: &StateFolder, profile: &str, output: &Output) -> Result<ExitCode, Failure> {
     let failed = |error| Failure::of_folder(folder.path(), &error);
-    let was_stored = folder.remove(profile).map_err(failed)?;
     let histories = Histories::of(folder);
-    let had_history = histories.path().exists()
-        && histories.lock(folder).and_then(|locked| locked.remove(folder, profile)).map_err(failed)?;
+    // Both under the lock: what an agent decides between would lose its history.
+    let locked = histories.path().exists().then(|| histories.lock(folder)).transpose().map_err(failed)?;
+    let was_stored = folder.remove(profile).map_err(failed)?;
+    let had_history = locked.map_or(Ok(false), |locked| locked.remove(folder, profile)).map_err(failed)?;
     if !was_stored && !had_history {
         let line = format!("no state is stored for {profile}; `mapioffline profiles` lists all that are stored");
         return Err(Failure::new(Code::NoSuchProfile, line));

@@ -78,12 +78,15 @@ pub(crate) fn history(folder: &StateFolder, profile: &str, output: &Output) -> R
 }
 
 /// What of a decision goes behind the sentence about a profile's state. Empty if there is none.
-pub(crate) fn sentence(history: &History) -> String {
+pub(crate) fn sentence(profile: &str, history: &History) -> String {
     let Some(entry) = history.last() else { return String::new() };
     let who = shown(&entry.who_and_why());
     let until = match (history.held(), entry.until) {
         (None, _) => String::new(),
-        (Some(_), None) => "; an agent leaves it alone until `mapioffline set PROFILE auto`".to_owned(),
+        (Some(_), None) => {
+            let name = shlex::try_quote(profile).map_or_else(|_| profile.to_owned(), |name| name.into_owned());
+            format!("; an agent leaves it alone until `mapioffline set {} auto`", shown(&name))
+        }
         (Some(_), Some(until)) => format!("; an agent takes it back at {}", local(until)),
     };
     format!("; {who}{until}")

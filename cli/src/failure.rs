@@ -111,7 +111,8 @@ struct WarningLogger;
 
 impl log::Log for WarningLogger {
     fn enabled(&self, metadata: &log::Metadata) -> bool {
-        metadata.level() <= log::Level::Warn
+        // Other crates log, too, and would displace what the library says.
+        metadata.level() <= log::Level::Warn && metadata.target().starts_with("mapioffline")
     }
 
     fn log(&self, record: &log::Record) {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 const FOLDER: &str = "history";
 const FORMAT: u32 = 1;
+const UNFINISHED: &str = "new-";
 /// How many entries a profile keeps.
 const MAX: usize = 100;
 /// How long to wait for another program that writes an entry, which takes it milliseconds.
@@ -80,6 +81,18 @@ impl Entry {
     /// A decision of this process, made now.
     pub(crate) fn new(what: impl Into<What>, by: By, why: Option<String>) -> Self {
         Self { at: Timestamp::now(), what: what.into(), by, why, until: None, pid: std::process::id() }
+    }
+
+    /// The decision of the program that wrote the record.
+    fn of_program(record: &ProfileRecord) -> Self {
+        Self {
+            at: Timestamp::try_from(record.changed_at).unwrap_or_default(),
+            what: record.state.into(),
+            by: By::Program(record.changed_by_program.clone()),
+            why: None,
+            until: None,
+            pid: record.changed_by_pid,
+        }
     }
 
     /// The decision in a sentence's part: who, and why.
@@ -154,42 +167,66 @@ impl History {
         self.entries.drain(..self.entries.len().saturating_sub(MAX));
     }
 
-    /// Takes in what has been stored since these were written.
+    /// Takes in what has been stored since these were written. Returns whether that was anything.
     ///
-    /// A record that was written by others with another state is a decision of theirs. A profile that is first seen online is
-    /// as all profiles begin, and no decision; one that was removed is as new.
-    pub(crate) fn reconcile(&mut self, record: Option<&ProfileRecord>) {
+    /// A record that was written by others is a decision of theirs if its state is another, or if it was written more than once:
+    /// once, with the same state, is how a program makes a profile hosted. A profile that is first seen online is as all profiles
+    /// begin, and no decision; one that was removed is as new.
+    pub(crate) fn reconcile(&mut self, record: Option<&ProfileRecord>) -> bool {
         let found = record.map(Seen::from);
         let pending = self.pending.take();
         if found == self.seen {
-            return;
+            return pending.is_some();
         }
         let (Some(record), Some(seen)) = (record, found) else {
             *self = Self::default();
-            return;
+            return true;
         };
+        if self.seen.as_ref().is_some_and(|before| seen.revision <= before.revision) {
+            // Removed, and made anew.
+            *self = Self::default();
+        }
         let what = What::from(record.state);
-        let before = self.state.replace(what).unwrap_or(What::Online);
-        let (pid, at) = (seen.pid, seen.at);
+        let has_changed = self.state.replace(what).unwrap_or(What::Online) != what;
+        let writes = self.seen.as_ref().map(|before| seen.revision - before.revision);
+        let pid = seen.pid;
         self.seen = Some(seen);
         if let Some(entry) = pending
             && (entry.pid, entry.what) == (pid, what)
         {
             self.add(entry);
-        } else if before != what {
-            let by = By::Program(record.changed_by_program.clone());
-            self.add(Entry { at, what, by, why: None, until: None, pid });
+        } else if has_changed || writes.is_some_and(|writes| writes > 1) {
+            self.add(Entry::of_program(record));
         }
+        true
     }
 
-    /// Takes in that a decision was carried out, after which others may have set another state.
+    /// Takes in that a decision was carried out, before or after which others may have written.
     fn carried_out(&mut self, entry: Entry, record: Option<&ProfileRecord>) {
         self.pending = None;
-        self.state = Some(entry.what);
+        let found = record.map(Seen::from);
+        let before = self.seen.as_ref().map_or(0, |seen| seen.revision);
+        // The agent decides by what it stores, a person also by a word that changes nothing.
+        let is_others = found.as_ref().is_none_or(|now| now.revision == before + 1 && now.pid != entry.pid);
+        if entry.by == By::Agent && (found == self.seen || is_others) {
+            self.reconcile(record);
+            return;
+        }
+        let what = entry.what;
         self.add(entry);
-        self.reconcile(record);
+        self.state = Some(what);
+        self.seen = found;
+        if let Some(record) = record
+            && What::from(record.state) != what
+        {
+            self.state = Some(record.state.into());
+            self.add(Entry::of_program(record));
+        }
     }
 }
+
+/// Inode, length and time of a file.
+pub(crate) type Stamp = (u64, u64, Option<std::time::SystemTime>);
 
 /// The histories of a state folder.
 #[derive(Clone, Debug)]
@@ -206,9 +243,24 @@ impl Histories {
 
     /// Reads a profile's history, and takes in what is stored now. Creates and changes nothing.
     pub(crate) fn read(&self, folder: &StateFolder, profile: &str) -> io::Result<History> {
+        self.look(folder, profile).map(|(history, _)| history)
+    }
+
+    /// The same, and whether the file does not have it yet.
+    pub(crate) fn look(&self, folder: &StateFolder, profile: &str) -> io::Result<(History, bool)> {
         let mut history = self.read_file(&folder.file_name(profile)?)?;
-        history.reconcile(record(folder, profile)?.as_ref());
-        Ok(history)
+        let is_new = history.reconcile(record(folder, profile)?.as_ref());
+        Ok((history, is_new))
+    }
+
+    /// What changes when a profile's history is written: each one is a new file.
+    pub(crate) fn stamp(&self, folder: &StateFolder, profile: &str) -> Option<Stamp> {
+        let metadata = fs::metadata(self.0.join(folder.file_name(profile).ok()?)).ok()?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Some((inode, metadata.len(), metadata.modified().ok()))
     }
 
     /// The file that an agent locks while it runs.
@@ -254,6 +306,11 @@ impl Histories {
 
     /// Locks the histories, so that a decision and what is done for it are one.
     pub(crate) fn lock(&self, folder: &StateFolder) -> io::Result<Locked<'_>> {
+        self.lock_within(folder, PATIENCE)
+    }
+
+    /// The same, with another patience.
+    pub(crate) fn lock_within(&self, folder: &StateFolder, patience: Duration) -> io::Result<Locked<'_>> {
         folder.create()?;
         if let Err(error) = create_private(&self.0)
             && error.kind() != ErrorKind::AlreadyExists
@@ -266,7 +323,7 @@ impl Histories {
             match file.try_lock() {
                 Ok(()) => return Ok(Locked { histories: self, _lock: file }),
                 Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => sleep(Duration::from_millis(5)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => sleep(Duration::from_millis(5)),
                 Err(TryLockError::WouldBlock) => {
                     let line = format!("another program holds the lock {}", self.0.join("lock").display());
                     return Err(io::Error::new(ErrorKind::TimedOut, line));
@@ -301,7 +358,7 @@ impl Locked<'_> {
     pub(crate) fn write(&self, folder: &StateFolder, profile: &str, history: &History) -> io::Result<()> {
         let name = folder.file_name(profile)?;
         let text = Text { format: FORMAT, profile: profile.to_owned(), history: history.clone() };
-        let mut file = tempfile::Builder::new().prefix("new-").tempfile_in(&self.histories.0)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.histories.0)?;
         serde_json::to_writer(&mut file, &text)?;
         file.write_all(b"\n")?;
         file.persist(self.histories.0.join(name)).map_err(|error| error.error)?;
@@ -331,6 +388,15 @@ impl Locked<'_> {
         }
         self.write(folder, profile, &history)?;
         Ok((done?, history))
+    }
+
+    /// Removes what writers that were killed have left.
+    pub(crate) fn clean(&self) {
+        let entries = fs::read_dir(&self.histories.0).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            // Then it stays.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 
     /// Removes a profile's history. Returns whether there was one.
@@ -436,14 +502,29 @@ mod tests {
         })
         .unwrap();
         assert_eq!(read()[1..], [(What::Online, By::Agent), (What::Offline, program())]);
-        // A program makes the profile hosted: the state is not its decision.
+        // A program sets it twice, and no one looked between.
+        store(&folder, "online", 4, 7);
+        store(&folder, "offline", 5, 7);
+        assert_eq!(read().last(), Some(&(What::Offline, program())));
+        // The agent finds it done by a program.
+        let before = read();
         decide(State::Online, &|| {
-            store(&folder, "online", 4, id());
+            store(&folder, "online", 6, 7);
             Ok(())
         })
         .unwrap();
-        store(&folder, "online", 5, 7);
-        assert_eq!(read()[3..], [(What::Online, By::Agent)]);
+        assert_eq!(read()[before.len()..], [(What::Online, program())]);
+        // Removed, and made anew by a program.
+        store(&folder, "offline", 1, 7);
+        assert_eq!(read(), [(What::Offline, program())]);
+        // A program makes the profile hosted: the state is not its decision.
+        decide(State::Online, &|| {
+            store(&folder, "online", 2, id());
+            Ok(())
+        })
+        .unwrap();
+        store(&folder, "online", 3, 7);
+        assert_eq!(read(), [(What::Offline, program()), (What::Online, By::Agent)]);
     }
 
     #[test]
