@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mapioffline::StateFolder;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
@@ -15,6 +16,9 @@ use super::health::{Rule, Thresholds};
 use super::source::Source;
 use crate::duration;
 use crate::failure::{Code, Failure};
+
+/// A shorter interval would do nothing but ask.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What the agent does.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,6 +186,9 @@ impl Profile {
             return Err(format!("{rule} of {} sources cannot be there", sources.len()));
         }
         let interval = own.interval.or(all.interval).unwrap_or(Duration::from_secs(30));
+        if interval < SHORTEST {
+            return Err(format!("an interval of {SHORTEST:?} is the shortest"));
+        }
         let thresholds = Thresholds {
             failures: own.failures.or(all.failures).map_or(3, Into::into),
             successes: own.successes.or(all.successes).map_or(2, Into::into),
@@ -207,9 +214,11 @@ impl Timing {
     }
 }
 
-/// Whether these are spellings of one profile, as far as can be said without the library: it folds each character by itself.
+/// Whether these are spellings of one profile.
 fn is_same(a: &str, b: &str) -> bool {
-    a.to_uppercase() == b.to_uppercase()
+    // The folder does not matter.
+    let folder = StateFolder::at("");
+    folder.file_name(a).ok() == folder.file_name(b).ok()
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -268,6 +277,7 @@ mod tests {
             ("[profile.A]\nrule = \"most\"\n", "2: \"most\" is no rule"),
             ("[profile.A]\nrule = 3\nsources = [\"interface\"]\n", "3: 3 of 1 sources cannot be there"),
             ("\n[profile.A]\n", "2: there are no sources"),
+            ("[profile.A]\ninterval = \"1ms\"\nsources=[\"interface\"]\n", "3: an interval of 10ms is the shortest"),
             ("# nothing\n", "2: there is no profile"),
             ("[profile.A\n", "1: "),
             (

@@ -57,10 +57,13 @@ impl FromStr for Source {
             None => return Err(format!("{text:?} is no source: {FORMS}")),
             Some(("interface", "")) => return Err("interface: needs a name, such as interface:eth0".to_owned()),
             Some(("interface", name)) => Kind::Interface(Some(name.to_owned())),
-            Some(("command", line)) => match shlex::split(line) {
-                Some(words) if !words.is_empty() => Kind::Command(words),
-                _ => return Err(format!("{text:?}: a program and its arguments are needed, quoted as in a shell")),
-            },
+            // Windows' paths have backslashes, which are no quotes there.
+            Some(("command", line)) => {
+                match shlex::split(&line.replace('\\', if cfg!(windows) { "\\\\" } else { "\\" })) {
+                    Some(words) if !words.is_empty() => Kind::Command(words),
+                    _ => return Err(format!("{text:?}: a program and its arguments are needed, quoted as in a shell")),
+                }
+            }
             Some(_) => server(text)?,
         };
         Ok(Self { text: text.to_owned(), kind })
@@ -86,14 +89,23 @@ fn server(text: &str) -> Result<Kind, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(format!("{text:?}: the agent never logs in; leave out the user and the password"));
     }
-    // Of schemes that the URL standard does not know, a host stays text.
-    let host = match url.host() {
+    // The standard reads hosts of schemes that it knows only.
+    let known = format!("http{}", &text[scheme.len()..]);
+    let known = Url::parse(&known).map_err(|error| format!("{text:?}: {error}"))?;
+    let host = match known.host() {
         Some(Host::Ipv6(address)) => address.to_string(),
         Some(Host::Ipv4(address)) => address.to_string(),
         Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
         _ => return Err(format!("{text:?}: a host is missing")),
     };
-    let port = url.port().or(usual).ok_or_else(|| format!("{text:?}: a port is missing, such as :143"))?;
+    if url.fragment().is_some() {
+        return Err(format!("{text:?}: nothing may follow a #"));
+    }
+    let port = url
+        .port()
+        .or(usual)
+        .filter(|port| *port > 0)
+        .ok_or_else(|| format!("{text:?}: a port is missing, such as :143"))?;
     Ok(match protocol {
         Some(_) if !matches!(url.path(), "" | "/") || url.query().is_some() => {
             return Err(format!("{text:?}: nothing may follow the host and the port"));
@@ -101,7 +113,7 @@ fn server(text: &str) -> Result<Kind, String> {
         Some(protocol) => Kind::Server { protocol, tls, host, port },
         None => {
             let path = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-            let name = url.host_str().unwrap_or_default();
+            let name = known.host_str().unwrap_or_default();
             let authority = url.port().map_or(name.to_owned(), |port| format!("{name}:{port}"));
             Kind::Web { tls, host, port, authority, path }
         }
@@ -142,6 +154,8 @@ mod tests {
         ] {
             assert_eq!(kind(text), expected, "{text}");
         }
+        let Kind::Server { host: name, port: 80, .. } = kind("tcp://müller.example:80") else { panic!("no server") };
+        assert_eq!(name, "xn--mller-kva.example");
         let Kind::Web { tls, host, port, authority, path } = kind("https://[::1]:8443/EWS/Exchange.asmx?a=b") else {
             panic!("no web server");
         };
@@ -157,6 +171,9 @@ mod tests {
             ("pop3://mail.example.com", "pop3 is not known"),
             ("tcp://mail.example.com", "a port is missing"),
             ("imap://:143", "imap://:143"),
+            ("tcp://mail.example.com:0", "a port is missing"),
+            ("tcp://256.1.1.1:3", "invalid IPv4 address"),
+            ("imap://mail.example.com#a", "nothing may follow"),
             ("imap://me@mail.example.com", "never logs in"),
             ("imap://mail.example.com/INBOX", "nothing may follow"),
             ("imap://mail.example.com:99999", "invalid port"),
