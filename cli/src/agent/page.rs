@@ -16,6 +16,7 @@ use interprocess::local_socket::tokio::prelude::*;
 use interprocess::local_socket::{ListenerOptions, Name};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -23,6 +24,8 @@ use super::board::{Board, Status};
 
 /// A request has to arrive in this time.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many are served at a time. The others wait.
+const MOST_CONNECTIONS: usize = 32;
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The name of the socket of the agent whose histories are in this folder: a file in it; on Windows a pipe.
@@ -52,9 +55,11 @@ pub(crate) fn listen(folder: &Path) -> io::Result<LocalSocketListener> {
 
 /// Serves status and metrics on the local socket.
 pub(crate) async fn serve_local(socket: LocalSocketListener, board: Arc<Board>) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         match socket.accept().await {
-            Ok(stream) => drop(tokio::spawn(serve(stream, Arc::clone(&board), true))),
+            Ok(stream) => drop(tokio::spawn(serve(stream, Arc::clone(&board), true, permit))),
             Err(error) => refused(&error).await,
         }
     }
@@ -62,9 +67,11 @@ pub(crate) async fn serve_local(socket: LocalSocketListener, board: Arc<Board>) 
 
 /// Serves metrics on a port.
 pub(crate) async fn serve_metrics(socket: TcpListener, board: Arc<Board>) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         match socket.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&board), false))),
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&board), false, permit))),
             Err(error) => refused(&error).await,
         }
     }
@@ -80,15 +87,22 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, board: Arc<Board>, is_local: bool) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    board: Arc<Board>,
+    is_local: bool,
+    _permit: OwnedSemaphorePermit,
+) {
     let service = service_fn(|request: Request<Incoming>| {
         let answer = answer(&request, &board, is_local);
         async { Ok::<_, Infallible>(answer) }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     server.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
-        debug!("a request for the page failed: {error}");
+    match timeout(2 * PATIENCE, server.serve_connection(TokioIo::new(stream), service)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!("a request for the page failed: {error}"),
+        Err(_) => debug!("an answer was not read in time"),
     }
 }
 

@@ -97,13 +97,39 @@ fn is_usable(address: &std::net::IpAddr) -> bool {
 
 fn default_route() -> Answer {
     let mut why = "there is no default route".to_owned();
-    for interface in netdev::get_interfaces().into_iter().filter(|interface| interface.gateway.is_some()) {
+    let routed = default_interfaces();
+    for interface in netdev::get_interfaces() {
+        let leads = routed.as_ref().map_or(interface.gateway.is_some(), |routed| routed.contains(&interface.name));
+        if !leads {
+            continue;
+        }
         if interface.is_up() && interface.is_running() {
             return Ok(format!("the default route leads through {}", interface.name));
         }
         why = format!("interface {}, through which the default route leads, is down", interface.name);
     }
     Err(why)
+}
+
+/// The interfaces of default routes, also of those without a gateway, as tunnels have them. `None`: this system does not list them.
+fn default_interfaces() -> Option<Vec<String>> {
+    const IS_REJECT: u32 = 0x200;
+    let accepts = |flags: &str| u32::from_str_radix(flags, 16).is_ok_and(|flags| flags & IS_REJECT == 0);
+    // Interface, destination, gateway, flags, three numbers, mask.
+    let v4 = std::fs::read_to_string("/proc/self/net/route").ok()?;
+    let v4 = v4.lines().filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [name, "00000000", _, flags, _, _, _, "00000000", ..] if accepts(flags) => Some(name.to_owned()),
+        _ => None,
+    });
+    // Destination, its length, source, its length, next hop, three numbers, flags, interface.
+    let v6 = std::fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();
+    let v6 = v6.lines().filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [to, "00", _, _, _, _, _, _, flags, name] if to.bytes().all(|byte| byte == b'0') && accepts(flags) => {
+            Some(name.to_owned())
+        }
+        _ => None,
+    });
+    Some(v4.chain(v6).filter(|name| name != "lo").collect())
 }
 
 async fn server(

@@ -1,14 +1,16 @@
 //! Connections to servers: names, addresses and TLS, and what can go wrong with each.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 
@@ -30,8 +32,9 @@ pub(crate) async fn connect(host: &str, port: u16, progress: &Progress) -> Resul
     let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
         Ok(address) => vec![(address, port).into()],
         Err(_) => {
-            let found = lookup_host((host, port)).await;
-            found.map_err(|error| format!("the name {host} cannot be resolved: {}", words(&error)))?.collect()
+            let found = resolve(host).await;
+            let found = found.map_err(|error| format!("the name {host} cannot be resolved: {error}"))?;
+            found.into_iter().map(|address| (address, port).into()).collect()
         }
     };
     progress.begins(format!("no connection to {}", list(&addresses)));
@@ -60,6 +63,34 @@ pub(crate) async fn connect(host: &str, port: u16, progress: &Progress) -> Resul
         return Err(format!("the name {host} has no address"));
     }
     Err(errors.join("; "))
+}
+
+type Found = Result<Vec<IpAddr>, String>;
+
+/// The names that are being resolved.
+static RESOLVING: Mutex<BTreeMap<String, watch::Receiver<Option<Found>>>> = Mutex::new(BTreeMap::new());
+
+/// Asks the system for the addresses of a name. A question that takes long stays the only one about its name: it occupies a thread,
+/// which nothing can take from it.
+async fn resolve(host: &str) -> Found {
+    let mut answer = {
+        let mut resolving = RESOLVING.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = || {
+            let (sender, receiver) = watch::channel(None);
+            let name = host.to_owned();
+            tokio::spawn(async move {
+                let found = lookup_host((name.as_str(), 0)).await;
+                let found = found.map(|found| found.map(|address| address.ip()).collect());
+                RESOLVING.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+                // Fails if it took longer than all who asked waited.
+                drop(sender.send(Some(found.map_err(|error| words(&error)))));
+            });
+            receiver
+        };
+        resolving.entry(host.to_owned()).or_insert_with(begin).clone()
+    };
+    let found = answer.wait_for(Option::is_some).await.map(|found| found.clone());
+    found.ok().flatten().unwrap_or_else(|| Err("no answer".to_owned()))
 }
 
 /// Begins TLS.
