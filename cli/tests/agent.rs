@@ -202,10 +202,12 @@ fn what_a_program_set_is_left_alone_too() {
     let server = Server::imap(0);
     let source = format!("imap://127.0.0.1:{}", server.port);
     // Through the library alone, as any client does.
-    let scenario = place.path().join("offline.scenario");
-    fs::write(&scenario, "profiles Outlook\nset offline\n").unwrap();
-    let play = || place.text(&["scenario", scenario.to_str().unwrap()]);
-    play();
+    let play = |steps: &str| {
+        let scenario = place.path().join("scenario");
+        fs::write(&scenario, format!("profiles Outlook\n{steps}\n")).unwrap();
+        place.text(&["scenario", scenario.to_str().unwrap()]);
+    };
+    play("set offline");
     let agent = Agent::start(&place, &[&["--profile", "Outlook", "--source", &source], &FAST[..]].concat());
     agent.says("set by the program mapioffline");
     agent.says("is there");
@@ -213,10 +215,25 @@ fn what_a_program_set_is_left_alone_too() {
     place.text(&["set", "Outlook", "auto"]);
     wait(&place, "Outlook", "online");
     eventually("the agent's decision is known", || status(&place, "Outlook")["decision"]["by"] == "agent");
-    play();
+    play("set offline");
     agent.says("set by the program mapioffline");
     assert_eq!(status(&place, "Outlook")["decision"]["by"], "program");
     assert_eq!(status(&place, "Outlook")["state"], "offline");
+    // Twice, the second time to what the agent had set; and twice at once.
+    for steps in ["set online", "set offline\nset online"] {
+        play(steps);
+        eventually("the program's decision is known", || {
+            let shown = status(&place, "Outlook");
+            (&shown["decision"]["by"], &shown["decision"]["what"]) == (&"program".into(), &"online".into())
+        });
+    }
+    let port = server.port;
+    drop(server);
+    agent.says("is away");
+    let _server = Server::imap(port);
+    agent.says("is there");
+    let shown = status(&place, "Outlook");
+    assert_eq!((&shown["state"], &shown["decision"]["by"]), (&"online".into(), &"program".into()), "{shown}");
 }
 
 #[test]
@@ -454,12 +471,32 @@ fn a_reload_keeps_what_did_not_change_and_a_wrong_file_changes_nothing() {
 }
 
 #[test]
+fn a_reload_reads_the_certificates_again() {
+    let place = Place::new();
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let server = Server::start(0, encrypted(&new.sign("127.0.0.1", 2090), &[], "* OK secret\r\n"));
+    fs::write(place.path().join("ca.pem"), &old.1).unwrap();
+    let config = place.path().join("agent.toml");
+    let source = format!("imaps://127.0.0.1:{}", server.port);
+    let text = format!(
+        "ca-file = \"ca.pem\"\n[profile.Outlook]\nsources = [\"{source}\"]\ninterval = \"50ms\"\nback-off = \"50ms\"\n"
+    );
+    fs::write(&config, text).unwrap();
+    let agent = Agent::start(&place, &["--config", config.to_str().unwrap()]);
+    agent.says("an authority that this machine does not trust");
+    wait(&place, "Outlook", "offline");
+    fs::write(place.path().join("ca.pem"), &new.1).unwrap();
+    agent.signal(Signal::HUP);
+    wait(&place, "Outlook", "online");
+}
+
+#[test]
 fn an_agent_that_is_killed_leaves_no_state_that_no_one_chose() {
     let place = Place::new();
     let flag = place.path().join("flag");
     let source = format!("command:test -e {}", flag.display());
     let arguments =
-        ["--profile", "Outlook", "--source", &source, "--interval", "1ms", "--failures", "1", "--successes", "1"];
+        ["--profile", "Outlook", "--source", &source, "--interval", "10ms", "--failures", "1", "--successes", "1"];
     let mut random = 0x2545_F491_4F6C_DD1D_u64;
     for round in 0..30 {
         let agent = Agent::start(&place, &arguments);
@@ -486,6 +523,71 @@ fn an_agent_that_is_killed_leaves_no_state_that_no_one_chose() {
     fs::remove_file(&flag).unwrap();
     wait(&place, "Outlook", "offline");
     drop(agent);
+}
+
+#[test]
+fn an_agent_without_a_reader_of_its_log_goes_on() {
+    let place = Place::new();
+    let server = Server::imap(0);
+    let source = format!("imap://127.0.0.1:{}", server.port);
+    let mut command = place.command(&[&["agent", "--profile", "Outlook", "--source", &source], &FAST[..]].concat());
+    let mut agent = Agent { child: command.stderr(Stdio::piped()).spawn().unwrap(), lines: channel().1 };
+    drop(agent.child.stderr.take());
+    drop(server);
+    wait(&place, "Outlook", "offline");
+    assert!(agent.end(Signal::TERM).success());
+}
+
+#[test]
+fn an_agent_ends_at_once_although_the_histories_are_locked() {
+    let place = Place::new();
+    let flag = place.path().join("flag");
+    fs::write(&flag, "").unwrap();
+    let source = format!("command:test -e {}", flag.display());
+    let profiles: String = (0..20).map(|index| format!("[profile.P{index}]\nsources = [{source:?}]\n")).collect();
+    let config = place.path().join("agent.toml");
+    let defaults = "[defaults]\ninterval = \"50ms\"\nfailures = 1\nsuccesses = 1\n";
+    fs::write(&config, format!("{defaults}{profiles}")).unwrap();
+    let agent = Agent::start(&place, &["--config", config.to_str().unwrap()]);
+    (0..20).for_each(|_| drop(agent.says("is there")));
+    let lock = fs::File::create(place.path().join("history/lock")).unwrap();
+    lock.lock().unwrap();
+    fs::remove_file(&flag).unwrap();
+    agent.says("another program holds the lock");
+    let begun = Instant::now();
+    assert!(agent.end(Signal::TERM).success());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_state_is_set_although_its_history_cannot_be_written() {
+    let place = Place::new();
+    fs::write(place.path().join("history"), "").unwrap();
+    let set = place.run(&["set", "Outlook", "offline"]);
+    let warning = String::from_utf8_lossy(&set.stderr).into_owned();
+    assert!(set.status.success() && warning.contains("is not in its history"), "{warning}");
+    assert_eq!(status(&place, "Outlook")["state"], "offline");
+    fs::remove_file(place.path().join("history")).unwrap();
+    place.text(&["set", "Work mail", "offline", "--reason", "PROFILE is broken"]);
+    let text = place.text(&["status", "Work mail"]);
+    assert!(
+        text.ends_with(": PROFILE is broken; an agent leaves it alone until `mapioffline set 'Work mail' auto`\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_profile_that_cannot_be_set_is_left_in_peace() {
+    let place = Place::new();
+    place.text(&["add", "Outlook", "--can", "online"]);
+    let agent = Agent::start(&place, &[&["--profile", "Outlook", "--source", "command:false"], &FAST[..]].concat());
+    agent.says("the profile cannot be set offline");
+    assert!(place.objects(&["agent", "status"])[0]["failure"].as_str().unwrap().contains("cannot be set offline"));
+    let written = || fs::metadata(place.path().join("history/OUTLOOK.json")).unwrap().modified().unwrap();
+    let before = written();
+    // Longer than it takes the agent to try again.
+    sleep(Duration::from_millis(2500));
+    assert_eq!(written(), before);
 }
 
 #[test]

@@ -322,6 +322,11 @@ fn interfaces(work: &Path) -> Result<()> {
     because(folder.path(), "there is no default route")?;
     route()?;
     monitor.becomes("online", "it is there again", Instant::now(), back)?;
+    // As a tunnel has it: without a gateway.
+    namespace.ip(&["route", "delete", "default"])?;
+    monitor.becomes("offline", "the default route is gone", Instant::now(), gone)?;
+    namespace.ip(&["route", "add", "default", "dev", "near"])?;
+    monitor.becomes("online", "there is one without a gateway", Instant::now(), back)?;
     namespace.ip(&["link", "delete", "near"])?;
     monitor.becomes("offline", "the interface is gone", Instant::now(), gone)
 }

@@ -3,55 +3,58 @@
 //! One thread does all I/O on the store: a store that hangs keeps no source from being asked.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use mapioffline::{OfflineObject, Phase, State, StateFolder, Subscription};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::board::Board;
 use crate::failure::{self, Failure};
-use crate::history::{By, Entry, Histories, History, What};
+use crate::history::{By, Entry, Histories, History, Stamp, What};
 use crate::output::{shown, word};
 
 /// How often it looks for what people hand back, and for times that have passed.
 const LOOK: Duration = Duration::from_millis(500);
 /// How soon it tries again what failed.
 const RETRY: Duration = Duration::from_secs(2);
+/// How long another program may hold the histories' lock before that is a failure.
+const LOCK: Duration = Duration::from_millis(100);
+/// A folder that was changed so recently may have been changed again in the same tick of its file system's clock.
+const TICK: Duration = Duration::from_secs(3);
 
 /// What the keeper acts upon.
 pub(crate) enum Event {
     /// The agent decides about this profile from now on. Or the settings have changed.
-    Keep {
-        profile: String,
-        hand_back_after: Option<Duration>,
-    },
+    Keep { profile: String, hand_back_after: Option<Duration> },
     /// It does not any more. The state stays as it is.
     Leave(String),
     /// What follows from the sources.
-    Verdict {
-        profile: String,
-        state: State,
-        why: String,
-    },
+    Verdict { profile: String, state: State, why: String },
     /// The profile's state has changed.
     Changed(String),
-    Stop,
+    /// Ends the wait for events. [`Keeper::run`] returns if it is to stop.
+    Wake,
 }
 
+#[derive(Default)]
 struct Kept {
-    object: OfflineObject,
-    _subscription: Subscription,
+    /// `None`: it could not be opened yet.
+    object: Option<(OfflineObject, Subscription)>,
     hand_back_after: Option<Duration>,
     verdict: Option<(State, String)>,
     /// What is in force and was logged.
     shown: Option<Entry>,
-    /// When to look again whatever happens.
-    look_at: Option<Instant>,
-    /// The failure that was logged.
-    failure: Option<String>,
+    /// The history's file when it was read.
+    stamp: Option<Stamp>,
+    /// When what was set by hand is to be taken back.
+    until: Option<Timestamp>,
+    /// What does not work, and when to try again.
+    failure: Option<(String, Instant)>,
 }
 
 pub(crate) struct Keeper {
@@ -60,43 +63,43 @@ pub(crate) struct Keeper {
     kept: BTreeMap<String, Kept>,
     to_self: Sender<Event>,
     board: Arc<Board>,
-    /// When the histories were last changed.
-    histories_changed: Option<SystemTime>,
+    stop: Arc<AtomicBool>,
+    /// When the folder of the histories was last changed.
+    changed: Option<SystemTime>,
 }
 
 impl Keeper {
-    pub(crate) fn new(folder: StateFolder, to_self: Sender<Event>, board: Arc<Board>) -> Self {
+    pub(crate) fn new(folder: StateFolder, to_self: Sender<Event>, board: Arc<Board>, stop: Arc<AtomicBool>) -> Self {
         let histories = Histories::of(&folder);
-        Self { folder, histories, kept: BTreeMap::new(), to_self, board, histories_changed: None }
+        Self { folder, histories, kept: BTreeMap::new(), to_self, board, stop, changed: None }
     }
 
-    /// Runs until [`Event::Stop`].
+    /// Runs until it is to stop, which it notices before the next profile.
     pub(crate) fn run(mut self, events: &Receiver<Event>) {
-        loop {
-            match events.recv_timeout(LOOK) {
-                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+        let mut looked = Instant::now();
+        while !self.stops() {
+            match events.recv_timeout(LOOK.saturating_sub(looked.elapsed())) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.look();
+            if looked.elapsed() >= LOOK {
+                self.look();
+                looked = Instant::now();
+            }
         }
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 
     fn take(&mut self, event: Event) {
         match event {
             Event::Keep { profile, hand_back_after } => {
-                if let Some(kept) = self.kept.get_mut(&profile) {
-                    (kept.hand_back_after, kept.verdict) = (hand_back_after, None);
-                    self.settle(&profile);
-                    return;
-                }
-                match self.open(&profile, hand_back_after) {
-                    Ok(kept) => {
-                        self.kept.insert(profile.clone(), kept);
-                        self.settle(&profile);
-                    }
-                    Err(failure) => error!(profile = %shown(&profile), "{failure}"),
-                }
+                let kept = self.kept.entry(profile.clone()).or_default();
+                (kept.hand_back_after, kept.verdict) = (hand_back_after, None);
+                self.settle(&profile);
             }
             Event::Leave(profile) => drop(self.kept.remove(&profile)),
             Event::Verdict { profile, state, why } => {
@@ -106,11 +109,11 @@ impl Keeper {
                 }
             }
             Event::Changed(profile) => self.settle(&profile),
-            Event::Stop => {}
+            Event::Wake => {}
         }
     }
 
-    fn open(&self, profile: &str, hand_back_after: Option<Duration>) -> Result<Kept, Failure> {
+    fn open(&self, profile: &str) -> Result<(OfflineObject, Subscription), Failure> {
         let object = crate::folder::open(&self.folder, profile)?;
         let (to_self, name) = (self.to_self.clone(), profile.to_owned());
         let subscription = object.subscribe(move |change| {
@@ -120,58 +123,61 @@ impl Keeper {
             }
         });
         let subscription = subscription.map_err(|error| Failure::of_profile(profile, &error))?;
-        Ok(Kept {
-            object,
-            _subscription: subscription,
-            hand_back_after,
-            verdict: None,
-            shown: None,
-            look_at: None,
-            failure: None,
-        })
+        Ok((object, subscription))
     }
 
     /// Looks for what no event tells: a history that was written, a time that has passed, a failure that may have.
     fn look(&mut self) {
         if let Some(warning) = failure::warning() {
-            warn!("{warning}");
+            warn!("{}", shown(&warning));
         }
         let changed = self.histories.path().metadata().and_then(|folder| folder.modified()).ok();
-        let have_changed = changed.is_some() && changed != self.histories_changed;
-        self.histories_changed = changed;
-        let now = Instant::now();
-        let is_due = |kept: &Kept| have_changed || kept.look_at.is_some_and(|at| at <= now);
+        let is_recent = changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age < TICK));
+        let may_have_changed = changed != self.changed || is_recent;
+        self.changed = changed;
+        let now = Timestamp::now();
+        let is_due = |profile: &str, kept: &Kept| match &kept.failure {
+            Some((_, retry_at)) => *retry_at <= Instant::now(),
+            None => {
+                kept.until.is_some_and(|until| until <= now)
+                    || may_have_changed && self.histories.stamp(&self.folder, profile) != kept.stamp
+            }
+        };
         let due: Vec<String> =
-            self.kept.iter().filter(|(_, kept)| is_due(kept)).map(|(profile, _)| profile.clone()).collect();
+            self.kept.iter().filter(|(profile, kept)| is_due(profile, kept)).map(|(name, _)| name.clone()).collect();
         due.iter().for_each(|profile| self.settle(profile));
     }
 
     /// Does for the profile what is to be done now.
     fn settle(&mut self, profile: &str) {
-        let Some(mut kept) = self.kept.remove(profile) else { return };
-        kept.look_at = None;
-        match self.decide(profile, &mut kept) {
-            Ok(()) => kept.failure = None,
-            Err(error) => {
-                let error = error.to_string();
-                // Once, and not each time that it is tried again.
-                if kept.failure.as_ref() != Some(&error) {
-                    warn!(profile = %shown(profile), "{}", shown(&error));
-                }
-                kept.failure = Some(error);
-                kept.look_at = Some(Instant::now() + RETRY);
-            }
+        if self.stops() {
+            return;
         }
-        self.board.change(profile, |status| status.failure.clone_from(&kept.failure));
+        let Some(mut kept) = self.kept.remove(profile) else { return };
+        let failure = self.decide(profile, &mut kept).err();
+        if let Some(failure) = &failure
+            // Once, and not each time that it is tried again.
+            && kept.failure.as_ref().is_none_or(|(before, _)| before != failure)
+        {
+            warn!(profile = %shown(profile), "{}", shown(failure));
+        }
+        self.board.change(profile, |status| status.failure.clone_from(&failure));
+        kept.failure = failure.map(|failure| (failure, Instant::now() + RETRY));
         self.kept.insert(profile.to_owned(), kept);
     }
 
-    fn decide(&mut self, profile: &str, kept: &mut Kept) -> std::io::Result<()> {
-        let history = self.histories.read(&self.folder, profile);
-        let needs_lock = match &history {
-            Ok(history) => {
+    fn decide(&mut self, profile: &str, kept: &mut Kept) -> Result<(), String> {
+        let in_words = |error: io::Error| error.to_string();
+        if kept.object.is_none() {
+            kept.object = Some(self.open(profile).map_err(|failure| failure.to_string())?);
+        }
+        kept.stamp = self.histories.stamp(&self.folder, profile);
+        let looked = self.histories.look(&self.folder, profile);
+        let needs_lock = match &looked {
+            Ok((history, is_new)) => {
                 self.report(profile, kept, history);
-                Self::wanted(kept, history).is_some() || Self::time_is_up(kept, history)
+                // What programs have set is written down, before they set something else.
+                *is_new || Self::wanted(kept, history)?.is_some() || Self::is_time_up(kept, history)
             }
             // A damaged one is set aside under the lock.
             Err(_) => true,
@@ -179,45 +185,55 @@ impl Keeper {
         if !needs_lock {
             return Ok(());
         }
-        let locked = self.histories.lock(&self.folder)?;
-        let mut history = locked.read(&self.folder, profile)?;
-        if Self::time_is_up(kept, &history) {
+        let locked = self.histories.lock_within(&self.folder, LOCK).map_err(in_words)?;
+        let mut history = locked.read(&self.folder, profile).map_err(in_words)?;
+        if Self::is_time_up(kept, &history) {
             let why = "the time for which it was set by hand has passed".to_owned();
             history.add(Entry::new(What::Auto, By::Agent, Some(why)));
-            locked.write(&self.folder, profile, &history)?;
         }
-        if let Some((state, why)) = Self::wanted(kept, &history) {
+        if let (Some((state, why)), Some((object, _))) = (Self::wanted(kept, &history)?, &kept.object) {
             let entry = Entry::new(state, By::Agent, Some(why));
-            let set = || {
-                kept.object
-                    .set_state(state)
-                    .map_err(|error| std::io::Error::other(Failure::of_profile(profile, &error).to_string()))
-            };
-            (_, history) = locked.decide(&self.folder, profile, history, entry, set)?;
+            let set = || object.set_state(state).map_err(|error| Failure::of_profile(profile, &error).to_string());
+            let set = || set().map_err(io::Error::other);
+            (_, history) = locked.decide(&self.folder, profile, history, entry, set).map_err(in_words)?;
+        } else {
+            locked.write(&self.folder, profile, &history).map_err(in_words)?;
         }
+        kept.stamp = self.histories.stamp(&self.folder, profile);
         drop(locked);
         self.report(profile, kept, &history);
         Ok(())
     }
 
     /// The state to set, if the sources are for another one than is stored, and the agent decides.
-    fn wanted(kept: &Kept, history: &History) -> Option<(State, String)> {
-        let (state, why) = kept.verdict.as_ref()?;
-        (history.held().is_none() && history.state() != What::from(*state)).then(|| (*state, why.clone()))
+    ///
+    /// # Errors
+    /// The profile cannot be set to it.
+    fn wanted(kept: &Kept, history: &History) -> Result<Option<(State, String)>, String> {
+        let Some((state, why)) = &kept.verdict else { return Ok(None) };
+        if history.held().is_some() || history.state() == What::from(*state) {
+            return Ok(None);
+        }
+        let can = kept.object.as_ref().map_or(0, |(object, _)| object.capabilities().bits());
+        let needed = match state {
+            State::Online => mapioffline::Capabilities::ONLINE,
+            State::Offline => mapioffline::Capabilities::OFFLINE,
+        };
+        if can & needed.bits() == 0 {
+            return Err(format!("the sources are for {0}, and the profile cannot be set {0}", word(*state)));
+        }
+        Ok(Some((*state, why.clone())))
     }
 
-    /// Whether what was set by hand is to be taken back. Says when to look again otherwise.
-    fn time_is_up(kept: &mut Kept, history: &History) -> bool {
+    /// Whether what was set by hand is to be taken back. Notes when otherwise.
+    fn is_time_up(kept: &mut Kept, history: &History) -> bool {
+        kept.until = None;
         let Some(held) = history.held() else { return false };
         let configured = kept.hand_back_after.and_then(|after| held.at.checked_add(after).ok());
         let Some(until) = held.until.or(configured) else { return false };
-        match Duration::try_from(until.duration_since(Timestamp::now())) {
-            Ok(left) if !left.is_zero() => {
-                kept.look_at = Some(Instant::now() + left);
-                false
-            }
-            _ => true,
-        }
+        // The time of day: a machine may sleep meanwhile.
+        kept.until = Some(until);
+        until <= Timestamp::now()
     }
 
     /// Logs a decision that is new.

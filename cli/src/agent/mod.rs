@@ -14,13 +14,16 @@ mod tls;
 mod watcher;
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::time::{Duration, Instant};
+use std::{panic, thread};
 
 use mapioffline::StateFolder;
 use serde_json::json;
@@ -58,7 +61,7 @@ impl From {
         file.map(Self::File).ok_or_else(none)
     }
 
-    fn read(&self) -> Result<(Config, Arc<Trust>), Failure> {
+    fn read(&self) -> Result<(Config, Trust), Failure> {
         let config = match self {
             Self::File(file) => Config::read(file)?,
             Self::CommandLine { profile, settings, ca_file, metrics } => {
@@ -66,12 +69,13 @@ impl From {
             }
         };
         let trust = Trust::new(config.ca_file.as_deref()).map_err(|line| Failure::new(Code::Failed, line))?;
-        Ok((config, Arc::new(trust)))
+        Ok((config, trust))
     }
 }
 
 pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Result<ExitCode, Failure> {
     let (config, trust) = wanted.from.read()?;
+    let trust = Arc::new(trust);
     if wanted.check {
         for (name, profile) in &config.profiles {
             let Profile { sources, rule, .. } = profile;
@@ -82,51 +86,84 @@ pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Re
         return Ok(ExitCode::SUCCESS);
     }
     log_lines(wanted);
+    // A part that has ended by a panic would leave an agent that looks alive.
+    panic::set_hook(Box::new(|panic| {
+        error!("the agent ends, by a fault of its own: {panic}");
+        process::exit(Code::Failed as i32);
+    }));
+    #[cfg(unix)]
+    allow_many_files();
+    let failed = |error: io::Error| Failure::new(Code::Failed, error.to_string());
+    // The threads ask for names, which may take as long as the system likes.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_stack_size(512 * 1024).build();
+    let runtime = runtime.map_err(failed)?;
+    let signals = {
+        let _in_runtime = runtime.enter();
+        Signals::catch().map_err(failed)?
+    };
     let histories = Histories::of(&folder);
     let _only = only_one(&folder, &histories)?;
     let (to_keeper, events) = channel();
-    let board = Arc::new(Board::default());
-    let keeper = Keeper::new(folder, to_keeper.clone(), Arc::clone(&board));
+    let (board, stop) = (Arc::new(Board::default()), Arc::new(AtomicBool::new(false)));
+    let keeper = Keeper::new(folder, to_keeper.clone(), Arc::clone(&board), Arc::clone(&stop));
     let keeper = thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run(&events));
-    let keeper = keeper.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
-    let mut agent =
-        Agent { to_keeper: to_keeper.clone(), board, running: BTreeMap::new(), ca_file: None, metrics: None };
+    let keeper = keeper.map_err(failed)?;
+    let mut agent = Agent { to_keeper, board, trust, running: BTreeMap::new(), metrics: None };
     let result = runtime.block_on(async {
         match page::listen(histories.path()) {
             Ok(socket) => drop(tokio::spawn(page::serve_local(socket, Arc::clone(&agent.board)))),
             // As where the folder's path is too long for a socket.
             Err(error) => warn!("`mapioffline agent status` will have no answer: {error}"),
         }
-        agent.follow(config, &trust).await?;
-        agent.run(&wanted.from).await
+        agent.follow(config).await?;
+        agent.run(&wanted.from, signals).await
     });
     // What is being asked is not waited for.
     runtime.shutdown_background();
-    drop(to_keeper.send(Event::Stop));
-    if keeper.join().is_err() {
-        return Err(Failure::new(Code::Failed, "the agent's thread for the store has ended: a panic"));
-    }
+    stop.store(true, Ordering::SeqCst);
+    drop(agent.to_keeper.send(Event::Wake));
+    // A panic there has ended the process.
+    drop(keeper.join());
     info!("stopped; states stay as they are");
     result.map(|()| ExitCode::SUCCESS)
 }
 
 /// Holds the agent's lock of the state folder: two would undo what the other does.
 fn only_one(folder: &StateFolder, histories: &Histories) -> Result<File, Failure> {
-    let cannot = |error: std::io::Error| Failure::of_folder(folder.path(), &error);
-    drop(histories.lock(folder).map_err(cannot)?);
+    let cannot = |error: io::Error| Failure::of_folder(folder.path(), &error);
+    histories.lock(folder).map_err(cannot)?.clean();
     let file = histories.agent_lock().map_err(cannot)?;
-    file.try_lock().map_err(|_| {
-        let line = format!("an agent runs already for the state folder {}", folder.path().display());
-        Failure::new(Code::Busy, line)
-    })?;
-    Ok(file)
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+            // Who asks whether an agent runs has the lock for a moment.
+            Err(TryLockError::WouldBlock) if begun.elapsed() < Duration::from_millis(300) => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let line = format!("an agent runs already for the state folder {}", folder.path().display());
+                return Err(Failure::new(Code::Busy, line));
+            }
+        }
+    }
+}
+
+/// Each question may need a descriptor. Where that is refused, the usual limit stays.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn log_lines(wanted: &Wanted) {
     let level = if wanted.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // Who reads the log may have ended.
+    let lines = lines.log_internal_errors(false);
     if wanted.json {
         lines.json().flatten_event(true).init();
     } else {
@@ -138,8 +175,8 @@ fn log_lines(wanted: &Wanted) {
 struct Agent {
     to_keeper: Sender<Event>,
     board: Arc<Board>,
+    trust: Arc<Trust>,
     running: BTreeMap<String, (Profile, JoinHandle<()>)>,
-    ca_file: Option<PathBuf>,
     /// Where metrics are served, and what serves them.
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
 }
@@ -149,13 +186,10 @@ impl Agent {
     ///
     /// # Errors
     /// The address for the metrics cannot be used. Then everything stays as it was.
-    async fn follow(&mut self, config: Config, trust: &Arc<Trust>) -> Result<(), Failure> {
+    async fn follow(&mut self, config: Config) -> Result<(), Failure> {
         self.serve_metrics(config.metrics).await?;
-        let all_changed = self.ca_file != config.ca_file;
-        self.ca_file = config.ca_file;
-        let is_gone = |name: &String, (profile, _): &(Profile, JoinHandle<()>)| {
-            all_changed || config.profiles.get(name) != Some(profile)
-        };
+        let is_gone =
+            |name: &String, (profile, _): &(Profile, JoinHandle<()>)| config.profiles.get(name) != Some(profile);
         let gone: Vec<String> = self
             .running
             .iter()
@@ -179,7 +213,7 @@ impl Agent {
             self.board.insert(&name, profile.sources.iter().map(|source| source.text.clone()));
             drop(self.to_keeper.send(Event::Keep { profile: name.clone(), hand_back_after }));
             let to = watcher::To { keeper: self.to_keeper.clone(), board: Arc::clone(&self.board) };
-            let watching = watcher::watch(name.clone(), profile.clone(), Arc::clone(trust), to);
+            let watching = watcher::watch(name.clone(), profile.clone(), Arc::clone(&self.trust), to);
             self.running.insert(name, (profile, tokio::spawn(watching)));
         }
         let count = self.running.len();
@@ -211,33 +245,66 @@ impl Agent {
     }
 
     /// Runs until it is asked to stop.
-    #[cfg(unix)]
-    async fn run(&mut self, from: &From) -> Result<(), Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let cannot = |error: std::io::Error| Failure::new(Code::Failed, format!("signals cannot be caught: {error}"));
-        let mut end = signal(SignalKind::terminate()).map_err(cannot)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-        let mut reload = signal(SignalKind::hangup()).map_err(cannot)?;
-        loop {
-            tokio::select! {
-                _ = end.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                _ = reload.recv() => {
-                    let followed = match from.read() {
-                        Ok((config, trust)) => self.follow(config, &trust).await,
-                        Err(failure) => Err(failure),
-                    };
-                    if let Err(failure) = followed {
-                        error!("the configuration stays as it was: {failure}");
+    async fn run(&mut self, from: &From, mut signals: Signals) -> Result<(), Failure> {
+        while signals.next().await == Signal::Reload {
+            let followed = match from.read() {
+                Ok((config, trust)) => {
+                    let followed = self.follow(config).await;
+                    if followed.is_ok() {
+                        // Also a file of certificates that has the same name as before.
+                        self.trust.replace(trust);
                     }
+                    followed
                 }
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = followed {
+                error!("the configuration stays as it was: {failure}");
             }
         }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    End,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "this system has no signal for it"))]
+    Reload,
+}
+
+/// What the agent is asked from outside. It is caught from the beginning.
+#[cfg(unix)]
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?]))
     }
 
-    /// Runs until it is asked to stop. This system has no signal for reading the configuration again.
-    #[cfg(not(unix))]
-    async fn run(&mut self, _: &From) -> Result<(), Failure> {
-        tokio::signal::ctrl_c().await.map_err(|error| Failure::new(Code::Failed, error.to_string()))
+    async fn next(&mut self) -> Signal {
+        let [end, interrupt, reload] = &mut self.0;
+        tokio::select! {
+            _ = end.recv() => Signal::End,
+            _ = interrupt.recv() => Signal::End,
+            _ = reload.recv() => Signal::Reload,
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        self.0.recv().await;
+        Signal::End
     }
 }

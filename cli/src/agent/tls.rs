@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsConnector;
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error};
 
 /// What a server's certificate is checked against.
-pub(crate) struct Trust(Arc<ClientConfig>);
+pub(crate) struct Trust(RwLock<Arc<ClientConfig>>);
 
 impl Trust {
     /// The system's certificates, and those of the file, in PEM.
@@ -47,11 +47,20 @@ impl Trust {
                 builder.with_root_certificates(tokio_rustls::rustls::RootCertStore::empty()).with_no_client_auth()
             }
         };
-        Ok(Self(Arc::new(config)))
+        Ok(Self(RwLock::new(Arc::new(config))))
     }
 
     pub(crate) fn connector(&self) -> TlsConnector {
-        TlsConnector::from(Arc::clone(&self.0))
+        TlsConnector::from(self.config())
+    }
+
+    /// Takes over another's, for all that is asked from now on.
+    pub(crate) fn replace(&self, other: Self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = other.config();
+    }
+
+    fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -72,6 +81,9 @@ pub(crate) fn words(host: &str, error: &io::Error) -> String {
                 certificate("is for another name")
             }
             CertificateError::Revoked => certificate("was revoked"),
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                certificate("is an authority's, and cannot be a server's")
+            }
             other => certificate(&format!("is not valid: {other}")),
         },
         Error::InvalidMessage(_) => "the server does not speak TLS on this port".to_owned(),

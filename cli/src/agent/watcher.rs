@@ -36,6 +36,7 @@ pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to:
         asked.spawn(ask(index, first, Arc::clone(&profile), Arc::clone(&trust)));
     }
     while let Some(done) = asked.join_next().await {
+        // A panic has ended the process.
         let Ok((index, answer, took)) = done else { continue };
         let source = &profile.sources[index];
         match &answer {
