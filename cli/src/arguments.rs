@@ -159,6 +159,7 @@ pub(crate) enum Command {
     ///   tcp://HOST:PORT, tls://HOST:PORT                    accepts connections
     ///   interface, interface:NAME                           is up, and has an address
     ///   default-route                                       there is one
+    ///   networkmanager                                      says so (Linux)
     ///   command:PROGRAM ARGUMENTS                           ends with exit code 0
     #[command(verbatim_doc_comment)]
     Agent(AgentOptions),

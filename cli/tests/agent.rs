@@ -657,3 +657,74 @@ fn status_and_metrics_say_what_the_agent_knows() {
     again.says("watching the sources");
     assert_eq!(place.objects(&["agent", "status"]).len(), 1, "a killed agent's socket is no hindrance");
 }
+
+/// NetworkManager, as far as the agent asks it.
+#[cfg(target_os = "linux")]
+struct NetworkManager {
+    connectivity: u32,
+    state: u32,
+}
+
+#[cfg(target_os = "linux")]
+#[zbus::interface(name = "org.freedesktop.NetworkManager")]
+impl NetworkManager {
+    #[zbus(property)]
+    fn connectivity(&self) -> u32 {
+        self.connectivity
+    }
+
+    #[zbus(property)]
+    fn state(&self) -> u32 {
+        self.state
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn networkmanager_is_asked_over_the_bus() {
+    let place = Place::new();
+    let address = format!("unix:path={}", place.path().join("bus").display());
+    let config = format!(
+        "<busconfig><listen>{address}</listen><auth>EXTERNAL</auth><policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
+         <allow own=\"*\"/></policy></busconfig>"
+    );
+    fs::write(place.path().join("bus.conf"), config).unwrap();
+    let mut bus = std::process::Command::new("dbus-daemon");
+    bus.arg("--nofork").arg(format!("--config-file={}", place.path().join("bus.conf").display()));
+    let Ok(child) = bus.spawn() else {
+        assert!(std::env::var_os("CI").is_none(), "dbus-daemon is missing");
+        println!("SKIPPED: dbus-daemon is not installed");
+        return;
+    };
+    // Ends it.
+    let _bus = Agent { child, lines: channel().1 };
+    eventually("the bus is there", || place.path().join("bus").exists());
+    let one = ["agent", "--profile", "Outlook", "--source", "networkmanager"];
+    let mut command = place.command(&[&one, &FAST[..]].concat());
+    let mut child = command.env("DBUS_SYSTEM_BUS_ADDRESS", &address).stderr(Stdio::piped()).spawn().unwrap();
+    let (sender, lines) = channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
+    let agent = Agent { child, lines };
+    agent.says("is away: NetworkManager does not answer");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let path = "/org/freedesktop/NetworkManager";
+    let connection = runtime.block_on(async {
+        let builder = zbus::connection::Builder::address(address.as_str()).unwrap();
+        let builder = builder.serve_at(path, NetworkManager { connectivity: 4, state: 70 }).unwrap();
+        builder.name("org.freedesktop.NetworkManager").unwrap().build().await.unwrap()
+    });
+    agent.says("is there: NetworkManager says: full connectivity");
+    for (connectivity, state, words) in [
+        (2, 70, "is away: NetworkManager says: a captive portal"),
+        (0, 70, "is there: NetworkManager says: connected; it does not check"),
+        (0, 20, "is away: NetworkManager says: disconnected"),
+    ] {
+        runtime.block_on(async {
+            let interface = connection.object_server().interface::<_, NetworkManager>(path).await.unwrap();
+            *interface.get_mut().await = NetworkManager { connectivity, state };
+        });
+        agent.says(words);
+    }
+    wait(&place, "Outlook", "offline");
+}

@@ -4,6 +4,8 @@ mod board;
 mod config;
 pub(crate) mod health;
 mod keeper;
+#[cfg(target_os = "linux")]
+mod network_manager;
 mod page;
 mod probe;
 mod progress;

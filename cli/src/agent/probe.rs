@@ -40,6 +40,8 @@ async fn ask(source: &Source, trust: &Arc<Trust>, progress: &Progress) -> Answer
             .await
         }
         Kind::DefaultRoute => blocking(default_route).await,
+        #[cfg(target_os = "linux")]
+        Kind::NetworkManager => super::network_manager::connectivity().await,
         Kind::Server { protocol, tls, host, port } => {
             let connection = stream::connect(host, *port, progress).await?;
             server(connection, *protocol, *tls, host, trust, progress).await

@@ -19,6 +19,9 @@ pub(crate) enum Kind {
     Interface(Option<String>),
     /// Whether there is a way to other networks.
     DefaultRoute,
+    /// Whether NetworkManager says that the network is there.
+    #[cfg(target_os = "linux")]
+    NetworkManager,
     /// Whether a server accepts a connection, and speaks its protocol.
     Server { protocol: Protocol, tls: Tls, host: String, port: u16 },
     /// Whether a web server answers.
@@ -44,7 +47,7 @@ pub(crate) enum Tls {
     Upgrade,
 }
 
-const FORMS: &str = "a source is interface, interface:NAME, default-route, command:PROGRAM ARGUMENTS, or a URL with \
+const FORMS: &str = "a source is interface, interface:NAME, default-route, networkmanager, command:PROGRAM ARGUMENTS, or a URL with \
                      tcp, tls, imap, imaps, imap+starttls, smtp, smtps, smtp+starttls, http or https";
 
 impl FromStr for Source {
@@ -54,6 +57,10 @@ impl FromStr for Source {
         let kind = match text.split_once(':') {
             None if text == "interface" => Kind::Interface(None),
             None if text == "default-route" => Kind::DefaultRoute,
+            #[cfg(target_os = "linux")]
+            None if text == "networkmanager" => Kind::NetworkManager,
+            #[cfg(not(target_os = "linux"))]
+            None if text == "networkmanager" => return Err("networkmanager is for Linux only".to_owned()),
             None => return Err(format!("{text:?} is no source: {FORMS}")),
             Some(("interface", "")) => return Err("interface: needs a name, such as interface:eth0".to_owned()),
             Some(("interface", name)) => Kind::Interface(Some(name.to_owned())),
