@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, sleep};
@@ -32,8 +32,11 @@ struct Agent {
 impl Agent {
     fn start(place: &Place, arguments: &[&str]) -> Self {
         let mut command = place.command(&[&["agent"], arguments].concat());
-        command.env("LOGNAME", "ann").stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        Self::of(command.env("LOGNAME", "ann"))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
@@ -577,6 +580,32 @@ fn a_state_is_set_although_its_history_cannot_be_written() {
 }
 
 #[test]
+fn a_machine_that_is_short_of_descriptors_says_nothing_of_a_source() {
+    let place = Place::new();
+    let (good, silent) = (Server::imap(0), Server::start(0, |mut stream| drop(read_to_end(&mut stream))));
+    let mut text = format!(
+        "[defaults]\ninterval = \"50ms\"\nfailures = 2\ntimeout = \"15s\"\n[profile.Good]\nsources = [\"imap://127.0.0.1:{}\"]\n",
+        good.port
+    );
+    for index in 0..60 {
+        text += &format!("[profile.P{index}]\nsources = [\"imap://127.0.0.1:{}\"]\n", silent.port);
+    }
+    let config = place.path().join("agent.toml");
+    fs::write(&config, text).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 50 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_mapioffline"), "agent", "--config"]);
+    command.arg(&config).env("MAPIOFFLINE_STATE_DIR", place.path()).env_remove("MAPIOFFLINE_STORE");
+    let agent = Agent::of(&mut command);
+    let mut refused = 0;
+    while refused < 5 {
+        let line = agent.says("cannot be asked now");
+        assert!(line.contains("Too many open files"), "{line}");
+        refused += u32::from(line.contains("profile=Good"));
+    }
+    assert_eq!(status(&place, "Good")["stored"], false, "it was not set offline");
+}
+
+#[test]
 fn a_profile_that_cannot_be_set_is_left_in_peace() {
     let place = Place::new();
     place.text(&["add", "Outlook", "--can", "online"]);
@@ -689,7 +718,7 @@ fn networkmanager_is_asked_over_the_bus() {
          <allow own=\"*\"/></policy></busconfig>"
     );
     fs::write(place.path().join("bus.conf"), config).unwrap();
-    let mut bus = std::process::Command::new("dbus-daemon");
+    let mut bus = Command::new("dbus-daemon");
     bus.arg("--nofork").arg(format!("--config-file={}", place.path().join("bus.conf").display()));
     let Ok(child) = bus.spawn() else {
         assert!(std::env::var_os("CI").is_none(), "dbus-daemon is missing");
@@ -701,11 +730,7 @@ fn networkmanager_is_asked_over_the_bus() {
     eventually("the bus is there", || place.path().join("bus").exists());
     let one = ["agent", "--profile", "Outlook", "--source", "networkmanager"];
     let mut command = place.command(&[&one, &FAST[..]].concat());
-    let mut child = command.env("DBUS_SYSTEM_BUS_ADDRESS", &address).stderr(Stdio::piped()).spawn().unwrap();
-    let (sender, lines) = channel();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
-    let agent = Agent { child, lines };
+    let agent = Agent::of(command.env("DBUS_SYSTEM_BUS_ADDRESS", &address));
     agent.says("is away: NetworkManager does not answer");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let path = "/org/freedesktop/NetworkManager";

@@ -22,12 +22,15 @@ use super::tls::Trust;
 /// A server's line may have so many bytes. IMAP and SMTP lines are much shorter.
 const LONGEST_LINE: u64 = 8192;
 
-/// Asks the source. Takes `patience` at most.
-pub(crate) async fn probe(source: &Source, patience: Duration, trust: &Arc<Trust>) -> Answer {
+/// Asks the source. Takes `patience` at most. `Err`: it could not be asked, as this machine is short of something.
+pub(crate) async fn probe(source: &Source, patience: Duration, trust: &Arc<Trust>) -> Result<Answer, String> {
     // What is being done says where the time went.
     let progress = Progress::default();
     let asked = timeout(patience, ask(source, trust, &progress)).await;
-    asked.unwrap_or_else(|_| Err(format!("{} within {patience:?}", progress.missing())))
+    match asked.unwrap_or_else(|_| Err(format!("{} within {patience:?}", progress.missing()))) {
+        Err(words) if progress.is_short() => Err(words),
+        answer => Ok(answer),
+    }
 }
 
 async fn ask(source: &Source, trust: &Arc<Trust>, progress: &Progress) -> Answer {
@@ -290,6 +293,9 @@ async fn command(line: &[String], progress: &Progress) -> Answer {
     match command.status().await {
         Ok(status) if status.success() => Ok("the command succeeds".to_owned()),
         Ok(status) => Err(format!("the command fails: {status}")),
-        Err(error) => Err(format!("{program} cannot be started: {}", words(&error))),
+        Err(error) => {
+            progress.note(&error);
+            Err(format!("{program} cannot be started: {}", words(&error)))
+        }
     }
 }

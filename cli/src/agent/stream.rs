@@ -53,9 +53,13 @@ pub(crate) async fn connect(host: &str, port: u16, progress: &Progress) -> Resul
             }
             // Which address of a name, and of which family, is half of the cause.
             Ok(Err((address, error))) if is_name => {
+                progress.note(&error);
                 errors.push(format!("{address} ({}): {}", family(address), words(&error)));
             }
-            Ok(Err((_, error))) => errors.push(words(&error)),
+            Ok(Err((_, error))) => {
+                progress.note(&error);
+                errors.push(words(&error));
+            }
             Err(error) => errors.push(error.to_string()),
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mapioffline::State;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::board::Board;
 use super::config::Profile;
@@ -39,6 +39,15 @@ pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to:
         // A panic has ended the process.
         let Ok((index, answer, took)) = done else { continue };
         let source = &profile.sources[index];
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(words) => {
+                warn!(profile = %shown(&name), source = %source, "{source} cannot be asked now: {}", shown(&words));
+                let pause = profile.timing.pause(false, 0, fastrand::f64());
+                asked.spawn(ask(index, pause, Arc::clone(&profile), Arc::clone(&trust)));
+                continue;
+            }
+        };
         match &answer {
             Ok(words) => debug!(profile = %shown(&name), source = %source, "there: {}", shown(words)),
             Err(words) => debug!(profile = %shown(&name), source = %source, "away: {}", shown(words)),
@@ -71,7 +80,12 @@ pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to:
     }
 }
 
-async fn ask(index: usize, pause: Duration, profile: Arc<Profile>, trust: Arc<Trust>) -> (usize, Answer, Duration) {
+async fn ask(
+    index: usize,
+    pause: Duration,
+    profile: Arc<Profile>,
+    trust: Arc<Trust>,
+) -> (usize, Result<Answer, String>, Duration) {
     sleep(pause).await;
     let begun = Instant::now();
     let answer = probe(&profile.sources[index], profile.timing.timeout, &trust).await;
