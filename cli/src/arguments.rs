@@ -1,7 +1,5 @@
 //! The definition of the command line, and the help, completions and manual pages generated from it.
 
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,10 +7,9 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::{ArgValueCompleter, Shell};
 
-use crate::agent::health::Rule as AgentRule;
-use crate::agent::source::Source;
+use crate::agent::options::AgentOptions;
 use crate::completions;
-use crate::duration::{duration, positive};
+use crate::duration::duration;
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::rule::Rule;
@@ -312,62 +309,6 @@ pub(crate) enum FaultCommand {
         /// The number of the one fault
         number: Option<u32>,
     },
-}
-
-/// What `agent` is asked for.
-#[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct AgentOptions {
-    #[command(subcommand)]
-    pub(crate) command: Option<AgentCommand>,
-    /// The configuration, in TOML; agent.toml in the folder mapioffline of the user's configuration if not given
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "profile")]
-    pub(crate) config: Option<PathBuf>,
-    /// Check the configuration, and say what it means
-    #[arg(long)]
-    pub(crate) check: bool,
-    /// Log each answer
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
-    /// The one profile, instead of a configuration
-    #[arg(long, value_name = "NAME", requires = "source", add = ArgValueCompleter::new(completions::profiles))]
-    pub(crate) profile: Option<String>,
-    /// What decides about the profile; may be given several times
-    #[arg(long, value_name = "SOURCE", requires = "profile")]
-    pub(crate) source: Vec<Source>,
-    /// How many of the sources have to be there: all, any, or a number
-    #[arg(long, value_name = "RULE", requires = "profile")]
-    pub(crate) rule: Option<AgentRule>,
-    /// How long to wait between an answer and the next question; 30 seconds if not given
-    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
-    pub(crate) interval: Option<Duration>,
-    /// How long an answer may take; 10 seconds if not given
-    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
-    pub(crate) timeout: Option<Duration>,
-    /// The longest interval while a source is away; a minute if not given
-    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
-    pub(crate) back_off: Option<Duration>,
-    /// How many failures in a row make a source away; 3 if not given
-    #[arg(long, value_name = "NUMBER", requires = "profile")]
-    pub(crate) failures: Option<NonZeroU32>,
-    /// How many successes in a row bring it back; 2 if not given
-    #[arg(long, value_name = "NUMBER", requires = "profile")]
-    pub(crate) successes: Option<NonZeroU32>,
-    /// After which time the agent takes back what was set by hand; never if not given
-    #[arg(long, value_name = "DURATION", value_parser = positive, requires = "profile")]
-    pub(crate) hand_back_after: Option<Duration>,
-    /// Serve metrics in Prometheus's text format on this address, under /metrics; 127.0.0.1:9464 if none is given
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:9464", requires = "profile")]
-    pub(crate) metrics: Option<SocketAddr>,
-    /// Certificates in PEM that are trusted besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "profile")]
-    pub(crate) ca_file: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum AgentCommand {
-    /// Show what the agent that runs knows: each source, whether it is there, since when, and its last answer
-    Status,
 }
 
 /// What `run` is asked for.

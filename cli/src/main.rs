@@ -30,7 +30,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{AgentCommand, AgentOptions, Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT, Setting};
+use agent::options::{AgentCommand, AgentOptions};
+use arguments::{Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT, Setting};
 use check::Limits;
 use commands::Waiting;
 use failure::{Code, Failure};
@@ -90,7 +91,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             agent::status::status(&folder::folder(folder)?, output)
         }
         Command::Agent(options) => {
-            let wanted = wanted_agent(options, output.is_json())?;
+            let wanted = options.wanted(output.is_json())?;
             agent::agent(&wanted, folder::folder(folder)?, output)
         }
         Command::Clients { profile } => clients::clients(&folder::folder(folder)?, profile.as_deref(), output),
@@ -143,30 +144,4 @@ fn wanted(options: RunOptions) -> Result<Wanted, Failure> {
         return Err(Failure::new(Code::Usage, "`stop` is for Unix only").at(&scenario.file, line));
     }
     Ok(Wanted { command, set, faults, scenario, report, trace: None })
-}
-
-fn wanted_agent(options: AgentOptions, json: bool) -> Result<agent::Wanted, Failure> {
-    let from = match options.profile {
-        None => agent::From::file(options.config)?,
-        Some(profile) => {
-            let settings = agent::Settings {
-                sources: Some(toml::Spanned::new(0..0, options.source)),
-                rule: options.rule,
-                interval: options.interval,
-                jitter: None,
-                timeout: options.timeout,
-                back_off: options.back_off,
-                failures: options.failures,
-                successes: options.successes,
-                hand_back_after: options.hand_back_after,
-            };
-            agent::From::CommandLine {
-                profile,
-                settings: Box::new(settings),
-                ca_file: options.ca_file,
-                metrics: options.metrics,
-            }
-        }
-    };
-    Ok(agent::Wanted { from, check: options.check, verbose: options.verbose, json })
 }

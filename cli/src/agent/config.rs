@@ -112,8 +112,11 @@ fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
 }
 
 fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let share = f64::deserialize(deserializer)?;
-    if (0.0..=1.0).contains(&share) { Ok(Some(share)) } else { Err(D::Error::custom("a number from 0 to 1 is needed")) }
+    checked_share(f64::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
+}
+
+pub(crate) fn checked_share(share: f64) -> Result<f64, String> {
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a number from 0 to 1 is needed".to_owned()) }
 }
 
 impl Config {

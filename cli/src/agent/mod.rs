@@ -2,14 +2,15 @@
 
 mod board;
 mod config;
-pub(crate) mod health;
+mod health;
 mod keeper;
 #[cfg(target_os = "linux")]
 mod network_manager;
+pub(crate) mod options;
 mod page;
 mod probe;
 mod progress;
-pub(crate) mod source;
+mod source;
 pub(crate) mod status;
 mod stream;
 mod tls;
@@ -36,8 +37,7 @@ use crate::failure::{Code, Failure};
 use crate::history::Histories;
 use crate::output::{Output, shown};
 use board::Board;
-pub(crate) use config::Settings;
-use config::{Config, Profile};
+use config::{Config, Profile, Settings};
 use keeper::{Event, Keeper};
 use tls::Trust;
 
