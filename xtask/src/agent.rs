@@ -31,7 +31,8 @@ pub(crate) fn check() -> Result<()> {
     fs::create_dir_all(&work)?;
     mail_server(&work)?;
     interfaces(&work)?;
-    println!("agent: 2 passed, 0 failed");
+    cost(&work)?;
+    println!("agent: 3 passed, 0 failed");
     Ok(())
 }
 
@@ -329,4 +330,66 @@ fn interfaces(work: &Path) -> Result<()> {
     monitor.becomes("online", "there is one without a gateway", Instant::now(), back)?;
     namespace.ip(&["link", "delete", "near"])?;
     monitor.becomes("offline", "the interface is gone", Instant::now(), gone)
+}
+
+const PROFILES: usize = 1000;
+/// The most that an agent with so many profiles may cost.
+const MOST_MEGABYTES: f64 = 50.0;
+const MOST_OF_A_PROCESSOR: f64 = 0.02;
+/// As long as the interval: each source is asked once.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Other load may make one window dearer.
+const WINDOWS: u32 = 3;
+
+/// What 1,000 profiles with one source each cost.
+fn cost(work: &Path) -> Result<()> {
+    let folder = Folder::new(work, "cost")?;
+    let server = TcpListener::bind("127.0.0.1:0")?;
+    let port = server.local_addr()?.port();
+    // It accepts as long as this program runs.
+    thread::spawn(move || server.incoming().for_each(drop));
+    let mut text = format!("[defaults]\ninterval = \"{}s\"\nsuccesses = 1\n", WINDOW.as_secs());
+    for index in 0..PROFILES {
+        text += &format!("[profile.P{index}]\nsources = [\"tcp://127.0.0.1:{port}\"]\n");
+    }
+    let config = work.join("cost.toml");
+    fs::write(&config, text)?;
+    let mut agent = mapioffline(folder.path(), &["agent", "--config"]);
+    let agent = Process::start(agent.arg(config).stderr(Stdio::from(fs::File::create(work.join("cost.log"))?)))?;
+    let begun = Instant::now();
+    while fs::read_to_string(work.join("cost.log"))?.matches(" is there: ").count() < PROFILES {
+        if begun.elapsed() > 2 * PATIENCE {
+            return Err("not every source was asked".into());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    let process = PathBuf::from(format!("/proc/{}", agent.0.id()));
+    for _ in 0..WINDOWS {
+        let before = seconds_used(&process)?;
+        thread::sleep(WINDOW);
+        let share = (seconds_used(&process)? - before) / WINDOW.as_secs_f64();
+        let megabytes = resident(&process)?;
+        println!("{PROFILES} profiles: {megabytes:.1} MB resident, {:.1}% of a processor", share * 100.0);
+        if megabytes < MOST_MEGABYTES && share < MOST_OF_A_PROCESSOR {
+            return Ok(());
+        }
+    }
+    Err(format!("more than {MOST_MEGABYTES} MB or {}% of a processor", MOST_OF_A_PROCESSOR * 100.0).into())
+}
+
+/// The processor time of a process, in user mode and in the kernel.
+fn seconds_used(process: &Path) -> Result<f64> {
+    // On every Linux that there is: `getconf CLK_TCK`.
+    const TICKS_A_SECOND: f64 = 100.0;
+    let text = fs::read_to_string(process.join("stat"))?;
+    let (_, behind_name) = text.rsplit_once(") ").ok_or("no stat")?;
+    let times = behind_name.split(' ').skip(11).take(2).map(str::parse::<f64>);
+    Ok(times.sum::<std::result::Result<f64, _>>()? / TICKS_A_SECOND)
+}
+
+fn resident(process: &Path) -> Result<f64> {
+    let status = fs::read_to_string(process.join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes / 1024.0)
 }

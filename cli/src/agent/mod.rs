@@ -18,7 +18,7 @@ mod watcher;
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
@@ -248,7 +248,12 @@ impl Agent {
 
     /// Runs until it is asked to stop.
     async fn run(&mut self, from: &From, mut signals: Signals) -> Result<(), Failure> {
+        let had_terminal = io::stderr().is_terminal();
         while signals.next().await == Signal::Reload {
+            if had_terminal && !io::stderr().is_terminal() {
+                // The same signal says that the terminal has been closed.
+                return Ok(());
+            }
             let followed = match from.read() {
                 Ok((config, trust)) => {
                     let followed = self.follow(config).await;
