@@ -263,17 +263,27 @@ impl Histories {
         Some((inode, metadata.len(), metadata.modified().ok()))
     }
 
-    /// The file that an agent locks while it runs.
-    pub(crate) fn agent_lock(&self) -> io::Result<File> {
-        self.own_file("agent")
+    /// Locks what an agent has locked while it runs, until the file is dropped. `None`: another one runs.
+    pub(crate) fn lock_for_agent(&self) -> io::Result<Option<File>> {
+        // Who asks whether an agent runs has the lock for a moment.
+        self.lock_file("agent", Duration::from_millis(300))
     }
 
-    /// Opens a file for its lock. It is empty.
-    fn own_file(&self, name: &str) -> io::Result<File> {
+    /// Opens a file, which is empty, and locks it. `None`: another program has it locked all the time.
+    fn lock_file(&self, name: &str, patience: Duration) -> io::Result<Option<File>> {
         let mut options = File::options();
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.write(true).create(true).truncate(false).open(self.0.join(name))
+        let file = options.write(true).create(true).truncate(false).open(self.0.join(name))?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => sleep(Duration::from_millis(5)),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+            }
+        }
     }
 
     /// Whether an agent runs. Creates nothing.
@@ -317,19 +327,11 @@ impl Histories {
         {
             return Err(error);
         }
-        let file = self.own_file("lock")?;
-        let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Locked { histories: self, _lock: file }),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => sleep(Duration::from_millis(5)),
-                Err(TryLockError::WouldBlock) => {
-                    let line = format!("another program holds the lock {}", self.0.join("lock").display());
-                    return Err(io::Error::new(ErrorKind::TimedOut, line));
-                }
-            }
-        }
+        let file = self.lock_file("lock", patience)?.ok_or_else(|| {
+            let line = format!("another program holds the lock {}", self.0.join("lock").display());
+            io::Error::new(ErrorKind::TimedOut, line)
+        })?;
+        Ok(Locked { histories: self, _lock: file })
     }
 }
 
@@ -367,27 +369,27 @@ impl Locked<'_> {
 
     /// Carries out a decision: writes it as pending, has `set` store the state, and adds it when that succeeded. Whoever is
     /// killed between leaves what the next reader can tell apart.
-    pub(crate) fn decide<T, E: From<io::Error>>(
+    pub(crate) fn decide(
         &self,
         folder: &StateFolder,
         profile: &str,
         mut history: History,
         entry: Entry,
-        set: impl FnOnce() -> Result<T, E>,
-    ) -> Result<(T, History), E> {
+        set: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<History> {
         history.pending = Some(entry.clone());
         self.write(folder, profile, &history)?;
         let done = set();
         let record = record(folder, profile)?;
         match &done {
-            Ok(_) => history.carried_out(entry, record.as_ref()),
+            Ok(()) => history.carried_out(entry, record.as_ref()),
             Err(_) => {
                 history.pending = None;
                 history.reconcile(record.as_ref());
             }
         }
         self.write(folder, profile, &history)?;
-        Ok((done?, history))
+        done.map(|()| history)
     }
 
     /// Removes what writers that were killed have left.
@@ -479,9 +481,7 @@ mod tests {
         let locked = histories.lock(&folder).unwrap();
         let decide = |what, set: &dyn Fn() -> io::Result<()>| {
             let history = locked.read(&folder, "Outlook").unwrap();
-            locked
-                .decide(&folder, "Outlook", history, Entry::new(what, By::Agent, None), set)
-                .map(|(_, history)| history)
+            locked.decide(&folder, "Outlook", history, Entry::new(what, By::Agent, None), set)
         };
         let read = || who(&locked.read(&folder, "Outlook").unwrap());
         // Refused: nothing is decided.

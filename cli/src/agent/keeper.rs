@@ -193,9 +193,9 @@ impl Keeper {
         }
         if let (Some((state, why)), Some((object, _))) = (Self::wanted(kept, &history)?, &kept.object) {
             let entry = Entry::new(state, By::Agent, Some(why));
-            let set = || object.set_state(state).map_err(|error| Failure::of_profile(profile, &error).to_string());
-            let set = || set().map_err(io::Error::other);
-            (_, history) = locked.decide(&self.folder, profile, history, entry, set).map_err(in_words)?;
+            let failed = |error: mapioffline::Error| io::Error::other(Failure::of_profile(profile, &error).to_string());
+            let set = || object.set_state(state).map_err(failed);
+            history = locked.decide(&self.folder, profile, history, entry, set).map_err(in_words)?;
         } else {
             locked.write(&self.folder, profile, &history).map_err(in_words)?;
         }

@@ -17,7 +17,7 @@ mod tls;
 mod watcher;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,11 +25,11 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use mapioffline::StateFolder;
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
@@ -134,22 +134,10 @@ pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Re
 fn only_one(folder: &StateFolder, histories: &Histories) -> Result<File, Failure> {
     let cannot = |error: io::Error| Failure::of_folder(folder.path(), &error);
     histories.lock(folder).map_err(cannot)?.clean();
-    let file = histories.agent_lock().map_err(cannot)?;
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-            // Who asks whether an agent runs has the lock for a moment.
-            Err(TryLockError::WouldBlock) if begun.elapsed() < Duration::from_millis(300) => {
-                thread::sleep(Duration::from_millis(10));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let line = format!("an agent runs already for the state folder {}", folder.path().display());
-                return Err(Failure::new(Code::Busy, line));
-            }
-        }
-    }
+    histories.lock_for_agent().map_err(cannot)?.ok_or_else(|| {
+        let line = format!("an agent runs already for the state folder {}", folder.path().display());
+        Failure::new(Code::Busy, line)
+    })
 }
 
 /// Each question may need a descriptor. Where that is refused, the usual limit stays.
@@ -230,7 +218,7 @@ impl Agent {
         let socket = match wanted {
             Some(address) => Some((
                 address,
-                page::bind(address).await.map_err(|error| {
+                TcpListener::bind(address).await.map_err(|error| {
                     Failure::new(Code::Failed, format!("metrics cannot be served on {address}: {error}"))
                 })?,
             )),
