@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,10 +80,6 @@ pub(crate) async fn serve_metrics(socket: TcpListener, board: Arc<Board>) {
 async fn refused(error: &io::Error) {
     warn!("a connection cannot be accepted: {error}");
     tokio::time::sleep(Duration::from_secs(1)).await;
-}
-
-pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
 
 async fn serve(

@@ -28,15 +28,12 @@ pub(crate) enum Stream {
 /// Connects to the first address of the host that answers.
 pub(crate) async fn connect(host: &str, port: u16, progress: &Progress) -> Result<TcpStream, String> {
     progress.begins(format!("the name {host} was not resolved"));
-    let is_name = host.parse::<IpAddr>().is_err();
-    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
-        Ok(address) => vec![(address, port).into()],
-        Err(_) => {
-            let found = resolve(host).await;
-            let found = found.map_err(|error| format!("the name {host} cannot be resolved: {error}"))?;
-            found.into_iter().map(|address| (address, port).into()).collect()
-        }
+    let literal = host.parse::<IpAddr>().ok();
+    let found = match literal {
+        Some(address) => vec![address],
+        None => resolve(host).await.map_err(|error| format!("the name {host} cannot be resolved: {error}"))?,
     };
+    let addresses: Vec<SocketAddr> = found.into_iter().map(|address| (address, port).into()).collect();
     progress.begins(format!("no connection to {}", list(&addresses)));
     let mut attempts = JoinSet::new();
     for (index, address) in addresses.iter().copied().enumerate() {
@@ -48,17 +45,13 @@ pub(crate) async fn connect(host: &str, port: u16, progress: &Progress) -> Resul
     let mut errors = Vec::new();
     while let Some(attempt) = attempts.join_next().await {
         match attempt {
-            Ok(Ok(stream)) => {
-                return Ok(stream);
-            }
-            // Which address of a name, and of which family, is half of the cause.
-            Ok(Err((address, error))) if is_name => {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err((address, error))) => {
                 progress.note(&error);
-                errors.push(format!("{address} ({}): {}", family(address), words(&error)));
-            }
-            Ok(Err((_, error))) => {
-                progress.note(&error);
-                errors.push(words(&error));
+                // Which address of a name, and of which family, is half of the cause.
+                let of_name =
+                    if literal.is_none() { format!("{address} ({}): ", family(address)) } else { String::new() };
+                errors.push(of_name + &words(&error));
             }
             Err(error) => errors.push(error.to_string()),
         }
