@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::failure::{Code, Failure};
 use crate::folder::spelled;
 use crate::history::{By, Entry, Histories, History, What};
-use crate::output::{Output, shown, style_of};
+use crate::output::{Output, shown, style_of, word};
 
 /// The decision of who runs this program.
 pub(crate) fn by_hand(state: State, reason: Option<String>, how_long: Option<Duration>) -> Result<Entry, Failure> {
@@ -57,9 +57,9 @@ pub(crate) fn hand_back(
     output.say(
         || {
             let waits = if has_agent { "until the agent decides otherwise" } else { "until an agent runs and decides" };
-            format!("{} is handed back to the agent; it stays {} {waits}", shown(&name), words(state))
+            format!("{} is handed back to the agent; it stays {} {waits}", shown(&name), word(state))
         },
-        || json!({ "profile": name, "state": words(state), "auto": true, "agent_runs": has_agent }),
+        || json!({ "profile": name, "state": word(state), "auto": true, "agent_runs": has_agent }),
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -69,7 +69,7 @@ pub(crate) fn history(folder: &StateFolder, profile: &str, output: &Output) -> R
     let history =
         Histories::of(folder).read(folder, profile).map_err(|error| Failure::of_folder(folder.path(), &error))?;
     if history.entries.is_empty() {
-        output.remark(&format!("no one was seen to set {}: it is {}", shown(profile), words(history.state())));
+        output.remark(&format!("no one was seen to set {}: it is {}", shown(profile), word(history.state())));
     }
     for entry in &history.entries {
         output.say(|| line(entry), || object(entry));
@@ -125,8 +125,8 @@ fn local(time: Timestamp) -> String {
 
 fn words(what: What) -> &'static str {
     match what {
-        What::Online => "online",
-        What::Offline => "offline",
+        What::Online => word(State::Online),
+        What::Offline => word(State::Offline),
         What::Auto => "auto",
     }
 }

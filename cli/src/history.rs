@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mapioffline::{ProfileRecord, StateFolder};
+use mapioffline::{ProfileRecord, State, StateFolder};
 use serde::{Deserialize, Serialize};
 
 const FOLDER: &str = "history";
@@ -53,11 +53,11 @@ pub(crate) enum What {
     Auto,
 }
 
-impl From<mapioffline::State> for What {
-    fn from(state: mapioffline::State) -> Self {
+impl From<State> for What {
+    fn from(state: State) -> Self {
         match state {
-            mapioffline::State::Online => Self::Online,
-            mapioffline::State::Offline => Self::Offline,
+            State::Online => Self::Online,
+            State::Offline => Self::Offline,
         }
     }
 }
@@ -152,8 +152,8 @@ impl History {
     }
 
     /// The state that is stored.
-    pub(crate) fn state(&self) -> What {
-        self.state.unwrap_or(What::Online)
+    pub(crate) fn state(&self) -> State {
+        if self.state == Some(What::Offline) { State::Offline } else { State::Online }
     }
 
     /// The decision of a person or a program, which the agent leaves alone.
@@ -430,8 +430,6 @@ fn record(folder: &StateFolder, profile: &str) -> io::Result<Option<ProfileRecor
 #[cfg(test)]
 mod tests {
     use std::process::id;
-
-    use mapioffline::State;
 
     use super::*;
 

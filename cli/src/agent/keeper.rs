@@ -211,7 +211,7 @@ impl Keeper {
     /// The profile cannot be set to it.
     fn wanted(kept: &Kept, history: &History) -> Result<Option<(State, String)>, String> {
         let Some((state, why)) = &kept.verdict else { return Ok(None) };
-        if history.held().is_some() || history.state() == What::from(*state) {
+        if history.held().is_some() || history.state() == *state {
             return Ok(None);
         }
         let can = kept.object.as_ref().map_or(0, |(object, _)| object.capabilities().bits());
@@ -240,7 +240,7 @@ impl Keeper {
     fn report(&self, profile: &str, kept: &mut Kept, history: &History) {
         let last = history.last();
         self.board.change(profile, |status| {
-            status.online = Some(history.state() != What::Offline);
+            status.online = Some(history.state() == State::Online);
             status.decision = last.map(Entry::who_and_why);
             status.by = last.map(|entry| entry.by.word().to_owned());
             status.held = history.held().is_some();
@@ -249,10 +249,7 @@ impl Keeper {
             return;
         }
         if let Some(entry) = last {
-            let state = word(match history.state() {
-                What::Offline => State::Offline,
-                _ => State::Online,
-            });
+            let state = word(history.state());
             let waits = if history.held().is_some() { "; the agent leaves it alone" } else { "" };
             info!(profile = %shown(profile), state, "{state}, {}{waits}", shown(&entry.who_and_why()));
         } else {
