@@ -11,6 +11,8 @@ use crate::agent::options::AgentOptions;
 use crate::completions;
 use crate::duration::duration;
 use crate::failure::{Code, Failure};
+use crate::fleet::options::FleetOptions;
+use crate::history::What;
 use crate::output::Output;
 use crate::rule::Rule;
 
@@ -74,7 +76,7 @@ pub(crate) enum Command {
         #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profile: String,
         /// The state; `auto` hands the profile back to the agent, which leaves alone what people and programs set
-        state: Setting,
+        state: What,
         /// Why, for `status` and `history`
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -160,6 +162,8 @@ pub(crate) enum Command {
     ///   command:PROGRAM ARGUMENTS                           ends with exit code 0
     #[command(verbatim_doc_comment)]
     Agent(AgentOptions),
+    /// Set the profiles of many machines, whose agents follow (`mapioffline agent --fleet`)
+    Fleet(FleetOptions),
     /// Create a profile; programs with strict hosting (MAPIOFFLINE_STRICT) open created profiles only
     Add {
         /// The profile
@@ -346,15 +350,6 @@ pub(crate) struct RunOptions {
 pub(crate) enum Word {
     Online,
     Offline,
-}
-
-/// What `set` sets.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Setting {
-    Online,
-    Offline,
-    /// as the agent decides
-    Auto,
 }
 
 /// What `wait` waits for.

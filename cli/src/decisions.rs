@@ -24,8 +24,13 @@ pub(crate) fn by_hand(state: State, reason: Option<String>, how_long: Option<Dur
 }
 
 fn person() -> By {
+    By::Person(user())
+}
+
+/// The name of the user.
+pub(crate) fn user() -> String {
     let name = ["LOGNAME", "USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    By::Person(name.filter(|name| !name.is_empty()).unwrap_or_else(unnamed))
+    name.filter(|name| !name.is_empty()).unwrap_or_else(unnamed)
 }
 
 /// Who has no name in the environment, as in a container.
@@ -94,7 +99,7 @@ pub(crate) fn sentence(profile: &str, history: &History) -> String {
 
 pub(crate) fn object(entry: &Entry) -> Value {
     let name = match &entry.by {
-        By::Person(name) | By::Program(name) => Some(name),
+        By::Person(name) | By::Program(name) | By::Fleet(name) => Some(name),
         By::Agent => None,
     };
     json!({
@@ -119,11 +124,11 @@ fn line(entry: &Entry) -> String {
 }
 
 /// The local date and time.
-fn local(time: Timestamp) -> String {
+pub(crate) fn local(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-fn words(what: What) -> &'static str {
+pub(crate) fn words(what: What) -> &'static str {
     match what {
         What::Online => word(State::Online),
         What::Offline => word(State::Offline),

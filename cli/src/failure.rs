@@ -46,6 +46,11 @@ impl Failure {
         Self { code, line: line.into() }
     }
 
+    /// Something failed for which there is no other code.
+    pub(crate) fn failed(line: impl Into<String>) -> Self {
+        Self::new(Code::Failed, line)
+    }
+
     /// The same in a line of a file.
     pub(crate) fn at(self, file: &str, line: usize) -> Self {
         Self { line: format!("{file}:{line}: {}", self.line), ..self }

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use mapioffline::{ProfileRecord, State, StateFolder};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const FOLDER: &str = "history";
@@ -29,6 +31,8 @@ pub(crate) enum By {
     Person(String),
     /// A program, by SetCurrentState.
     Program(String),
+    /// The operator of the machine's fleet, whom the agent follows.
+    Fleet(String),
     /// The agent, as its sources said.
     Agent,
 }
@@ -38,18 +42,25 @@ impl By {
         match self {
             Self::Person(_) => "person",
             Self::Program(_) => "program",
+            Self::Fleet(_) => "fleet",
             Self::Agent => "agent",
         }
+    }
+
+    /// Whether the agent carries that out, and may take it back.
+    fn is_the_agents(&self) -> bool {
+        matches!(self, Self::Agent | Self::Fleet(_))
     }
 }
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
     Online,
     Offline,
-    /// The agent decides from now on; the state stays until it does.
+    // The agent decides from now on; the state stays until it does.
+    /// as the agent decides
     Auto,
 }
 
@@ -102,6 +113,7 @@ impl Entry {
             (By::Person(name), _) => format!("set by hand by {name}"),
             (By::Program(name), What::Auto) => format!("handed back to the agent by the program {name}"),
             (By::Program(name), _) => format!("set by the program {name} ({})", self.pid),
+            (By::Fleet(name), _) => format!("set by {name} for the fleet"),
             (By::Agent, What::Auto) => "taken back by the agent".to_owned(),
             (By::Agent, _) => "set by the agent".to_owned(),
         };
@@ -158,7 +170,7 @@ impl History {
 
     /// The decision of a person or a program, which the agent leaves alone.
     pub(crate) fn held(&self) -> Option<&Entry> {
-        self.last().filter(|entry| entry.what != What::Auto && entry.by != By::Agent)
+        self.last().filter(|entry| entry.what != What::Auto && !entry.by.is_the_agents())
     }
 
     /// Adds a decision. The oldest ones give way.
@@ -208,7 +220,7 @@ impl History {
         let before = self.seen.as_ref().map_or(0, |seen| seen.revision);
         // The agent decides by what it stores, a person also by a word that changes nothing.
         let is_others = found.as_ref().is_none_or(|now| now.revision == before + 1 && now.pid != entry.pid);
-        if entry.by == By::Agent && (found == self.seen || is_others) {
+        if entry.by.is_the_agents() && (found == self.seen || is_others) {
             self.reconcile(record);
             return;
         }
@@ -286,6 +298,16 @@ impl Histories {
         }
     }
 
+    /// What the agent keeps beside the histories. `None`: nothing that can be read.
+    pub(crate) fn kept<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&fs::read(self.0.join(name)).ok()?).ok()
+    }
+
+    /// Keeps something. Only one agent runs.
+    pub(crate) fn keep(&self, name: &str, what: &impl Serialize) -> io::Result<()> {
+        replace(&self.0, name, what)
+    }
+
     /// Whether an agent runs. Creates nothing.
     pub(crate) fn has_agent(&self) -> bool {
         let file = File::open(self.0.join("agent"));
@@ -360,11 +382,7 @@ impl Locked<'_> {
     pub(crate) fn write(&self, folder: &StateFolder, profile: &str, history: &History) -> io::Result<()> {
         let name = folder.file_name(profile)?;
         let text = Text { format: FORMAT, profile: profile.to_owned(), history: history.clone() };
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.histories.0)?;
-        serde_json::to_writer(&mut file, &text)?;
-        file.write_all(b"\n")?;
-        file.persist(self.histories.0.join(name)).map_err(|error| error.error)?;
-        Ok(())
+        replace(&self.histories.0, &name, &text)
     }
 
     /// Carries out a decision: writes it as pending, has `set` store the state, and adds it when that succeeded. Whoever is
@@ -408,6 +426,15 @@ impl Locked<'_> {
             other => other.map(|()| true),
         }
     }
+}
+
+/// Replaces a file of the folder at once.
+fn replace(folder: &Path, name: &str, what: &impl Serialize) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    serde_json::to_writer(&mut file, what)?;
+    file.write_all(b"\n")?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Creates a folder for the user alone.

@@ -12,6 +12,7 @@ mod doctor;
 mod duration;
 mod failure;
 mod faults;
+mod fleet;
 mod folder;
 mod history;
 mod output;
@@ -31,10 +32,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use agent::options::{AgentCommand, AgentOptions};
-use arguments::{Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT, Setting};
+use arguments::{Arguments, Command, FaultCommand, RunOptions, SETTLE_TIMEOUT};
 use check::Limits;
 use commands::Waiting;
 use failure::{Code, Failure};
+use history::What;
 use mapioffline::State;
 use output::Output;
 use run::Wanted;
@@ -73,9 +75,9 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             let folder = folder::folder(folder)?;
             let settle = settle.then(|| timeout.unwrap_or(SETTLE_TIMEOUT));
             let state = match state {
-                Setting::Online => State::Online,
-                Setting::Offline => State::Offline,
-                Setting::Auto => {
+                What::Online => State::Online,
+                What::Offline => State::Offline,
+                What::Auto => {
                     if settle.is_some() || how_long.is_some() {
                         let line = "`auto` sets no state: leave out --settle and --for";
                         return Err(Failure::new(Code::Usage, line));
@@ -94,6 +96,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
             let wanted = options.wanted(output.is_json())?;
             agent::agent(&wanted, folder::folder(folder)?, output)
         }
+        Command::Fleet(options) => fleet::fleet(options, output),
         Command::Clients { profile } => clients::clients(&folder::folder(folder)?, profile.as_deref(), output),
         Command::Wait { profiles, condition, timeout } => {
             clients::wait(&folder::folder(folder)?, &profiles, condition, timeout, output)

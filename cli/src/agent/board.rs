@@ -12,22 +12,44 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::fleet::instruction::InForce;
 
 /// What is known of all profiles that the agent decides about.
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<Status>);
+pub(crate) struct Board {
+    status: Mutex<Status>,
+    decided: Notify,
+}
 
 /// What is known, as the status page says it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Status {
     pub(crate) pid: u32,
     pub(crate) since: Timestamp,
+    /// The fleet that the machine belongs to.
+    #[serde(default)]
+    pub(crate) fleet: Option<FleetStatus>,
     pub(crate) profiles: BTreeMap<String, ProfileStatus>,
+}
+
+/// What is known of the fleet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FleetStatus {
+    pub(crate) server: String,
+    /// This machine's name there.
+    pub(crate) machine: String,
+    pub(crate) groups: Vec<String>,
+    /// Since when the server has been out of reach.
+    pub(crate) silent: Option<Timestamp>,
+    pub(crate) why: Option<String>,
+    pub(crate) in_force: Vec<InForce>,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { pid: std::process::id(), since: Timestamp::now(), profiles: BTreeMap::new() }
+        Self { pid: std::process::id(), since: Timestamp::now(), fleet: None, profiles: BTreeMap::new() }
     }
 }
 
@@ -86,21 +108,44 @@ impl Board {
     /// Begins anew with a profile.
     pub(crate) fn insert(&self, profile: &str, sources: impl Iterator<Item = String>) {
         let sources = sources.map(SourceStatus::new).collect();
-        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.profiles.insert(profile.to_owned(), ProfileStatus { sources, ..ProfileStatus::default() });
     }
 
     /// Changes what is known of a profile, unless that was removed.
     pub(crate) fn change(&self, profile: &str, change: impl FnOnce(&mut ProfileStatus)) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).profiles.get_mut(profile).map(change);
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).profiles.get_mut(profile).map(change);
+    }
+
+    /// Returns when a profile's state or decision has changed.
+    pub(crate) async fn decided(&self) {
+        self.decided.notified().await;
+    }
+
+    /// The same of what decides about it, and has those know who wait for that.
+    pub(crate) fn decide(&self, profile: &str, change: impl FnOnce(&mut ProfileStatus)) {
+        let mut has_changed = false;
+        self.change(profile, |status| {
+            let outcome = |status: &ProfileStatus| (status.online, status.decision.clone(), status.failure.clone());
+            let before = outcome(status);
+            change(status);
+            has_changed = outcome(status) != before;
+        });
+        if has_changed {
+            self.decided.notify_one();
+        }
+    }
+
+    pub(crate) fn set_fleet(&self, fleet: Option<FleetStatus>) {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).fleet = fleet;
     }
 
     pub(crate) fn remove(&self, profile: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).profiles.remove(profile);
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).profiles.remove(profile);
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The metrics, in the text format of Prometheus (OpenMetrics 1.0).
@@ -113,7 +158,8 @@ impl Board {
         );
         let duration = Family::<Labels, Gauge<f64, AtomicU64>>::default();
         let answers = Family::<Labels, Counter>::default();
-        for (name, profile) in &self.status().profiles {
+        let status = self.status();
+        for (name, profile) in &status.profiles {
             let labels = vec![("profile".to_owned(), name.clone())];
             if let Some(is_online) = profile.online {
                 online.get_or_create(&labels).set(is_online.into());
@@ -143,6 +189,11 @@ impl Board {
         registry.register("source_up", "Whether the source is there", there);
         registry.register_with_unit("answer_duration", "How long the last answer took", Unit::Seconds, duration);
         registry.register("answers", "How often the source was asked", answers);
+        if let Some(fleet) = &status.fleet {
+            let connected = Gauge::<i64>::default();
+            connected.set(fleet.silent.is_none().into());
+            registry.register("fleet_connected", "Whether the fleet's server is within reach", connected);
+        }
         let mut text = String::new();
         // A String takes all that is written.
         let _ = encode(&mut text, &registry);

@@ -13,6 +13,7 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::health::{Rule, Thresholds};
+use super::member::{Fleet, FleetSettings};
 use super::source::Source;
 use crate::duration;
 use crate::failure::{Code, Failure};
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) ca_file: Option<PathBuf>,
     /// Where metrics are served.
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) fleet: Option<Fleet>,
     pub(crate) profiles: BTreeMap<String, Profile>,
 }
 
@@ -60,17 +62,17 @@ pub(crate) struct Timing {
 pub(crate) struct Settings {
     pub(crate) sources: Option<Spanned<Vec<Source>>>,
     pub(crate) rule: Option<Rule>,
-    #[serde(default, deserialize_with = "positive")]
+    #[serde(default, deserialize_with = "duration::setting")]
     pub(crate) interval: Option<Duration>,
     #[serde(default, deserialize_with = "share")]
     pub(crate) jitter: Option<f64>,
-    #[serde(default, deserialize_with = "positive")]
+    #[serde(default, deserialize_with = "duration::setting")]
     pub(crate) timeout: Option<Duration>,
-    #[serde(default, deserialize_with = "positive")]
+    #[serde(default, deserialize_with = "duration::setting")]
     pub(crate) back_off: Option<Duration>,
     pub(crate) failures: Option<std::num::NonZeroU32>,
     pub(crate) successes: Option<std::num::NonZeroU32>,
-    #[serde(default, deserialize_with = "positive")]
+    #[serde(default, deserialize_with = "duration::setting")]
     pub(crate) hand_back_after: Option<Duration>,
 }
 
@@ -79,6 +81,7 @@ pub(crate) struct Settings {
 struct Text {
     ca_file: Option<PathBuf>,
     metrics: Option<SocketAddr>,
+    fleet: Option<Spanned<FleetSettings>>,
     #[serde(default)]
     defaults: Settings,
     #[serde(default)]
@@ -107,10 +110,6 @@ impl<'de> Deserialize<'de> for Rule {
     }
 }
 
-fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    duration::positive(&String::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
-}
-
 fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     checked_share(f64::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
 }
@@ -120,8 +119,8 @@ pub(crate) fn checked_share(share: f64) -> Result<f64, String> {
 }
 
 impl Config {
-    /// Reads the file.
-    pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
+    /// Reads the file. The command line may name a fleet, or say something else about the one that is there.
+    pub(crate) fn read(file: &Path, fleet: Option<&FleetSettings>) -> Result<Self, Failure> {
         let shown = file.display().to_string();
         let text = fs::read_to_string(file).map_err(|error| {
             let line = if error.kind() == io::ErrorKind::NotFound {
@@ -141,12 +140,23 @@ impl Config {
         };
         let parsed: Text =
             toml::from_str(&text).map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?;
+        // As in the file's folder: the agent may be started anywhere.
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let ca_file = parsed.ca_file.map(|ca| folder.join(ca));
+        let begin = parsed.fleet.as_ref().map_or(0, |fleet| fleet.span().start);
+        let written = parsed.fleet.map(|fleet| fleet.into_inner().in_folder(folder));
+        let settings = match (written, fleet) {
+            (Some(written), Some(other)) => Some(written.overridden(other)),
+            (written, other) => written.or(other.cloned()),
+        };
+        let fleet = settings.map(|settings| settings.fleet(ca_file.as_deref())).transpose();
+        let fleet = fleet.map_err(|what| at(begin, &what))?;
         let mut profiles: BTreeMap<String, Profile> = BTreeMap::new();
         for (name, settings) in parsed.profile {
             let sources = settings.sources.as_ref().or(parsed.defaults.sources.as_ref()).map(|sources| sources.span());
             let wrong = |place: usize, what: String| at(place, &what);
             let begin = name.span().start;
-            let profile = Profile::of(&settings, &parsed.defaults)
+            let profile = Profile::of(&settings, &parsed.defaults, fleet.is_some())
                 .map_err(|what| wrong(sources.map_or(begin, |span| span.start), what))?;
             let name = name.into_inner();
             check_name(&name).map_err(|what| wrong(begin, what))?;
@@ -158,17 +168,22 @@ impl Config {
         if profiles.is_empty() {
             return Err(at(text.len(), "there is no profile: write [profile.NAME] and its sources"));
         }
-        // As in the file's folder: the agent may be started anywhere.
-        let ca_file = parsed.ca_file.map(|ca| file.parent().unwrap_or(Path::new("")).join(ca));
-        Ok(Self { ca_file, metrics: parsed.metrics, profiles })
+        Ok(Self { ca_file, metrics: parsed.metrics, fleet, profiles })
     }
 
     /// One profile, as the command line says.
-    pub(crate) fn of(profile: &str, settings: &Settings, ca_file: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        profile: &str,
+        settings: &Settings,
+        fleet: Option<&FleetSettings>,
+        ca_file: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         let wrong = |what| Failure::new(Code::Usage, what);
         check_name(profile).map_err(wrong)?;
-        let settings = Profile::of(settings, &Settings::default()).map_err(wrong)?;
-        Ok(Self { ca_file, metrics: None, profiles: BTreeMap::from([(profile.to_owned(), settings)]) })
+        let settings = Profile::of(settings, &Settings::default(), fleet.is_some()).map_err(wrong)?;
+        let profiles = BTreeMap::from([(profile.to_owned(), settings)]);
+        let fleet = fleet.map(|fleet| fleet.clone().fleet(ca_file.as_deref())).transpose().map_err(wrong)?;
+        Ok(Self { ca_file, metrics: None, fleet, profiles })
     }
 
     /// The file that is read if the command line names none.
@@ -178,10 +193,10 @@ impl Config {
 }
 
 impl Profile {
-    fn of(own: &Settings, all: &Settings) -> Result<Self, String> {
+    fn of(own: &Settings, all: &Settings, has_fleet: bool) -> Result<Self, String> {
         let sources = own.sources.as_ref().or(all.sources.as_ref());
         let sources = sources.map(|sources| sources.get_ref().clone()).unwrap_or_default();
-        if sources.is_empty() {
+        if sources.is_empty() && !has_fleet {
             return Err("there are no sources, such as sources = [\"imaps://mail.example.com\"]".to_owned());
         }
         let rule = own.rule.or(all.rule).unwrap_or_default();
@@ -243,7 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("agent.toml");
         fs::write(&file, text).unwrap();
-        Config::read(&file).map_err(|failure| {
+        Config::read(&file, None).map_err(|failure| {
             let line = failure.to_string();
             assert_eq!(line.lines().count(), 1, "{line}");
             line.replace(&format!("{}:", file.display()), "")
@@ -302,7 +317,7 @@ mod tests {
             jitter: Some(0.5),
             ..Settings::default()
         };
-        let timing = Profile::of(&settings, &Settings::default()).unwrap().timing;
+        let timing = Profile::of(&settings, &Settings::default(), false).unwrap().timing;
         let seconds = |is_away, failures, random| timing.pause(is_away, failures, random).as_secs_f64();
         assert_eq!([0.0, 0.5, 1.0].map(|random| seconds(false, 0, random)), [5.0, 10.0, 15.0]);
         assert_eq!([1, 2].map(|failures| seconds(false, failures, 0.5)), [10.0, 10.0]);

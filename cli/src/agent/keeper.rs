@@ -1,4 +1,4 @@
-//! Carries verdicts into the store, unless a person or a program has decided otherwise.
+//! Carries what the sources and the fleet decide into the store, unless a person or a program has decided otherwise.
 //!
 //! One thread does all I/O on the store: a store that hangs keeps no source from being asked.
 
@@ -14,7 +14,9 @@ use mapioffline::{OfflineObject, Phase, State, StateFolder, Subscription};
 use tracing::{debug, info, warn};
 
 use super::board::Board;
+use super::orders::{Order, Orders};
 use crate::failure::{self, Failure};
+use crate::fleet::instruction::{Received, for_profile};
 use crate::history::{By, Entry, Histories, History, Stamp, What};
 use crate::output::{shown, word};
 
@@ -27,6 +29,9 @@ const LOCK: Duration = Duration::from_millis(100);
 /// A folder that was changed so recently may have been changed again in the same tick of its file system's clock.
 const TICK: Duration = Duration::from_secs(3);
 
+/// Beside the histories: what was received of the fleet.
+pub(crate) const FLEET: &str = "fleet";
+
 /// What the keeper acts upon.
 pub(crate) enum Event {
     /// The agent decides about this profile from now on. Or the settings have changed.
@@ -35,6 +40,10 @@ pub(crate) enum Event {
     Leave(String),
     /// What follows from the sources.
     Verdict { profile: String, state: State, why: String },
+    /// What the fleet's operator says.
+    Fleet(Arc<Orders>),
+    /// What was received of it, for a later agent.
+    Remember(Box<Received>),
     /// The profile's state has changed.
     Changed(String),
     /// Ends the wait for events. [`Keeper::run`] returns if it is to stop.
@@ -61,6 +70,7 @@ pub(crate) struct Keeper {
     folder: StateFolder,
     histories: Histories,
     kept: BTreeMap<String, Kept>,
+    orders: Arc<Orders>,
     to_self: Sender<Event>,
     board: Arc<Board>,
     stop: Arc<AtomicBool>,
@@ -71,7 +81,8 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(folder: StateFolder, to_self: Sender<Event>, board: Arc<Board>, stop: Arc<AtomicBool>) -> Self {
         let histories = Histories::of(&folder);
-        Self { folder, histories, kept: BTreeMap::new(), to_self, board, stop, changed: None }
+        let orders = Arc::default();
+        Self { folder, histories, kept: BTreeMap::new(), orders, to_self, board, stop, changed: None }
     }
 
     /// Runs until it is to stop, which it notices before the next profile.
@@ -106,6 +117,20 @@ impl Keeper {
                 if let Some(kept) = self.kept.get_mut(&profile) {
                     kept.verdict = Some((state, why));
                     self.settle(&profile);
+                }
+            }
+            Event::Fleet(orders) => {
+                let before = std::mem::replace(&mut self.orders, orders);
+                let is_other = |profile: &str| {
+                    before.order != self.orders.order
+                        || for_profile(&before.in_force, profile) != for_profile(&self.orders.in_force, profile)
+                };
+                let concerned: Vec<String> = self.kept.keys().filter(|profile| is_other(profile)).cloned().collect();
+                concerned.iter().for_each(|profile| self.settle(profile));
+            }
+            Event::Remember(received) => {
+                if let Err(error) = self.histories.keep(FLEET, &*received) {
+                    warn!("what the fleet says cannot be kept: {error}");
                 }
             }
             Event::Changed(profile) => self.settle(&profile),
@@ -161,7 +186,7 @@ impl Keeper {
         {
             warn!(profile = %shown(profile), "{}", shown(failure));
         }
-        self.board.change(profile, |status| status.failure.clone_from(&failure));
+        self.board.decide(profile, |status| status.failure.clone_from(&failure));
         kept.failure = failure.map(|failure| (failure, Instant::now() + RETRY));
         self.kept.insert(profile.to_owned(), kept);
     }
@@ -177,7 +202,7 @@ impl Keeper {
             Ok((history, is_new)) => {
                 self.report(profile, kept, history);
                 // What programs have set is written down, before they set something else.
-                *is_new || Self::wanted(kept, history)?.is_some() || Self::is_time_up(kept, history)
+                *is_new || self.wanted(profile, kept, history)?.is_some() || Self::is_time_up(kept, history)
             }
             // A damaged one is set aside under the lock.
             Err(_) => true,
@@ -191,8 +216,16 @@ impl Keeper {
             let why = "the time for which it was set by hand has passed".to_owned();
             history.add(Entry::new(What::Auto, By::Agent, Some(why)));
         }
-        if let (Some((state, why)), Some((object, _))) = (Self::wanted(kept, &history)?, &kept.object) {
-            let entry = Entry::new(state, By::Agent, Some(why));
+        if let (Some(entry), Some((object, _))) = (self.wanted(profile, kept, &history)?, &kept.object) {
+            let state = if entry.what == What::Offline { State::Offline } else { State::Online };
+            if history.state() == state {
+                history.add(entry);
+                locked.write(&self.folder, profile, &history).map_err(in_words)?;
+                drop(locked);
+                kept.stamp = self.histories.stamp(&self.folder, profile);
+                self.report(profile, kept, &history);
+                return Ok(());
+            }
             let failed = |error: mapioffline::Error| io::Error::other(Failure::of_profile(profile, &error).to_string());
             let set = || object.set_state(state).map_err(failed);
             history = locked.decide(&self.folder, profile, history, entry, set).map_err(in_words)?;
@@ -205,14 +238,31 @@ impl Keeper {
         Ok(())
     }
 
-    /// The state to set, if the sources are for another one than is stored, and the agent decides.
+    /// The decision that is to be carried out, or written down, and is not yet.
     ///
     /// # Errors
-    /// The profile cannot be set to it.
-    fn wanted(kept: &Kept, history: &History) -> Result<Option<(State, String)>, String> {
-        let Some((state, why)) = &kept.verdict else { return Ok(None) };
-        if history.held().is_some() || history.state() == *state {
-            return Ok(None);
+    /// The profile cannot be set to that state.
+    fn wanted(&self, profile: &str, kept: &Kept, history: &History) -> Result<Option<Entry>, String> {
+        let said = for_profile(&self.orders.in_force, profile)
+            .map(|said| (said.state(), By::Fleet(said.by.clone()), said.why.clone()));
+        let verdict = kept.verdict.as_ref().map(|(state, why)| (*state, By::Agent, Some(why.clone())));
+        let is_held = history.held().is_some();
+        let decision = match self.orders.order {
+            Order::FleetFirst if said.is_some() => said,
+            _ if is_held => None,
+            Order::PersonFirst | Order::FleetFirst => said.or(verdict),
+            Order::FleetLast => verdict.or(said),
+        };
+        let Some((state, by, why)) = decision else { return Ok(None) };
+        if history.state() == state {
+            // The fleet's is one also if it changes nothing, and so is the sources' behind it.
+            let is_known = match (history.last(), &by) {
+                _ if is_held => true,
+                (Some(last), By::Fleet(_)) => (&last.by, &last.why, last.what) == (&by, &why, state.into()),
+                (Some(last), _) => !matches!(last.by, By::Fleet(_)),
+                (None, by) => *by == By::Agent,
+            };
+            return Ok((!is_known).then(|| Entry::new(state, by, why)));
         }
         let can = kept.object.as_ref().map_or(0, |(object, _)| object.capabilities().bits());
         let needed = match state {
@@ -220,9 +270,10 @@ impl Keeper {
             State::Offline => mapioffline::Capabilities::OFFLINE,
         };
         if can & needed.bits() == 0 {
-            return Err(format!("the sources are for {0}, and the profile cannot be set {0}", word(*state)));
+            let who = if by == By::Agent { "the sources are" } else { "the fleet is" };
+            return Err(format!("{who} for {0}, and the profile cannot be set {0}", word(state)));
         }
-        Ok(Some((*state, why.clone())))
+        Ok(Some(Entry::new(state, by, why)))
     }
 
     /// Whether what was set by hand is to be taken back. Notes when otherwise.
@@ -239,7 +290,7 @@ impl Keeper {
     /// Logs a decision that is new.
     fn report(&self, profile: &str, kept: &mut Kept, history: &History) {
         let last = history.last();
-        self.board.change(profile, |status| {
+        self.board.decide(profile, |status| {
             status.online = Some(history.state() == State::Online);
             status.decision = last.map(Entry::who_and_why);
             status.by = last.map(|entry| entry.by.word().to_owned());

@@ -2,18 +2,22 @@
 
 mod board;
 mod config;
+mod follower;
 mod health;
 mod keeper;
+mod link;
+pub(crate) mod member;
 #[cfg(target_os = "linux")]
 mod network_manager;
 pub(crate) mod options;
+mod orders;
 mod page;
 mod probe;
 mod progress;
 mod source;
 pub(crate) mod status;
 mod stream;
-mod tls;
+pub(crate) mod tls;
 mod watcher;
 
 use std::collections::BTreeMap;
@@ -22,9 +26,9 @@ use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{panic, thread};
 
 use mapioffline::StateFolder;
@@ -32,18 +36,26 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::{Code, Failure};
+use crate::fleet::instruction::{Member, Received};
 use crate::history::Histories;
 use crate::output::{Output, shown};
 use board::Board;
 use config::{Config, Profile, Settings};
 use keeper::{Event, Keeper};
-use tls::Trust;
+use member::{Fleet, FleetSettings};
+use tls::{Tls, Trust};
 
 /// What the agent is asked for.
 pub(crate) struct Wanted {
     pub(crate) from: From,
+    /// What the command line says of a fleet.
+    pub(crate) fleet: Option<FleetSettings>,
     pub(crate) check: bool,
     pub(crate) verbose: bool,
     pub(crate) json: bool,
@@ -63,27 +75,36 @@ impl From {
         file.map(Self::File).ok_or_else(none)
     }
 
-    fn read(&self) -> Result<(Config, Trust), Failure> {
+    fn read(&self, fleet: Option<&FleetSettings>) -> Result<(Config, Tls), Failure> {
         let config = match self {
-            Self::File(file) => Config::read(file)?,
+            Self::File(file) => Config::read(file, fleet)?,
             Self::CommandLine { profile, settings, ca_file, metrics } => {
-                Config { metrics: *metrics, ..Config::of(profile, settings, ca_file.clone())? }
+                Config { metrics: *metrics, ..Config::of(profile, settings, fleet, ca_file.clone())? }
             }
         };
-        let trust = Trust::new(config.ca_file.as_deref()).map_err(|line| Failure::new(Code::Failed, line))?;
-        Ok((config, trust))
+        let tls = Tls::new(config.ca_file.as_deref(), None).map_err(|line| Failure::new(Code::Failed, line))?;
+        Ok((config, tls))
     }
 }
 
 pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Result<ExitCode, Failure> {
-    let (config, trust) = wanted.from.read()?;
-    let trust = Arc::new(trust);
+    let (config, tls) = wanted.from.read(wanted.fleet.as_ref())?;
+    let trust = Arc::new(Trust::new(tls));
     if wanted.check {
         for (name, profile) in &config.profiles {
             let Profile { sources, rule, .. } = profile;
             let list: Vec<&str> = sources.iter().map(|source| source.text.as_str()).collect();
-            let person = || format!("{}: {rule} of {}", shown(name), shown(&list.join(", ")));
+            let person = || match list[..] {
+                [] => format!("{}: as the fleet says", shown(name)),
+                _ => format!("{}: {rule} of {}", shown(name), shown(&list.join(", "))),
+            };
             output.say(person, || json!({ "profile": name, "rule": rule.to_string(), "sources": list }));
+        }
+        if let Some(Fleet { access, member, order, .. }) = &config.fleet {
+            let (server, Member { name, groups }) = (access.shown(), member);
+            let person = || format!("fleet {server}: {name}, in the groups {}; {order}", groups.join(", "));
+            output
+                .say(person, || json!({ "fleet": server, "name": name, "groups": groups, "order": order.to_string() }));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -106,11 +127,13 @@ pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Re
     let histories = Histories::of(&folder);
     let _only = only_one(&folder, &histories)?;
     let (to_keeper, events) = channel();
+    let received: Received = histories.kept(keeper::FLEET).unwrap_or_default();
+    let received = Arc::new(Mutex::new(received.of_earlier_agent()));
     let (board, stop) = (Arc::new(Board::default()), Arc::new(AtomicBool::new(false)));
     let keeper = Keeper::new(folder, to_keeper.clone(), Arc::clone(&board), Arc::clone(&stop));
     let keeper = thread::Builder::new().name("keeper".to_owned()).spawn(move || keeper.run(&events));
     let keeper = keeper.map_err(failed)?;
-    let mut agent = Agent { to_keeper, board, trust, running: BTreeMap::new(), metrics: None };
+    let mut agent = Agent { to_keeper, board, trust, received, running: BTreeMap::new(), metrics: None, fleet: None };
     let result = runtime.block_on(async {
         match page::listen(histories.path()) {
             Ok(socket) => drop(tokio::spawn(page::serve_local(socket, Arc::clone(&agent.board)))),
@@ -118,7 +141,7 @@ pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Re
             Err(error) => warn!("`mapioffline agent status` will have no answer: {error}"),
         }
         agent.follow(config).await?;
-        agent.run(&wanted.from, signals).await
+        agent.run(wanted, signals).await
     });
     // What is being asked is not waited for.
     runtime.shutdown_background();
@@ -151,14 +174,17 @@ fn allow_many_files() {
 
 fn log_lines(wanted: &Wanted) {
     let level = if wanted.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // Not what crates say of themselves.
+    let own = Targets::new().with_target("mapioffline", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     // Who reads the log may have ended.
     let lines = lines.log_internal_errors(false);
+    let registry = tracing_subscriber::registry();
     if wanted.json {
-        lines.json().flatten_event(true).init();
+        registry.with(lines.json().flatten_event(true).with_filter(own)).init();
     } else {
         let has_colors = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        lines.with_ansi(has_colors).init();
+        registry.with(lines.with_ansi(has_colors).with_filter(own)).init();
     }
 }
 
@@ -167,8 +193,12 @@ struct Agent {
     board: Arc<Board>,
     trust: Arc<Trust>,
     running: BTreeMap<String, (Profile, JoinHandle<()>)>,
+    /// What was received of the fleet.
+    received: Arc<Mutex<Received>>,
     /// Where metrics are served, and what serves them.
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
+    /// The fleet, and what follows it.
+    fleet: Option<(Fleet, JoinHandle<()>)>,
 }
 
 impl Agent {
@@ -178,6 +208,8 @@ impl Agent {
     /// The address for the metrics cannot be used. Then everything stays as it was.
     async fn follow(&mut self, config: Config) -> Result<(), Failure> {
         self.serve_metrics(config.metrics).await?;
+        // Before the profiles: nothing decides without it.
+        self.follow_fleet(config.fleet);
         let is_gone =
             |name: &String, (profile, _): &(Profile, JoinHandle<()>)| config.profiles.get(name) != Some(profile);
         let gone: Vec<String> = self
@@ -211,6 +243,24 @@ impl Agent {
         Ok(())
     }
 
+    fn follow_fleet(&mut self, wanted: Option<Fleet>) {
+        if self.fleet.as_ref().map(|(fleet, _)| fleet) == wanted.as_ref() {
+            return;
+        }
+        if let Some((_, task)) = self.fleet.take() {
+            task.abort();
+        }
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let orders = wanted.as_ref().map(|fleet| follower::orders(fleet, &received)).unwrap_or_default();
+        drop(self.to_keeper.send(Event::Fleet(Arc::new(orders))));
+        self.board.set_fleet(None);
+        self.fleet = wanted.map(|fleet| {
+            let board = Arc::clone(&self.board);
+            let to = follower::To { keeper: self.to_keeper.clone(), board, received: Arc::clone(&self.received) };
+            (fleet.clone(), tokio::spawn(follower::follow(fleet, to)))
+        });
+    }
+
     async fn serve_metrics(&mut self, wanted: Option<SocketAddr>) -> Result<(), Failure> {
         if self.metrics.as_ref().map(|(address, _)| *address) == wanted {
             return Ok(());
@@ -235,19 +285,19 @@ impl Agent {
     }
 
     /// Runs until it is asked to stop.
-    async fn run(&mut self, from: &From, mut signals: Signals) -> Result<(), Failure> {
+    async fn run(&mut self, wanted: &Wanted, mut signals: Signals) -> Result<(), Failure> {
         let had_terminal = io::stderr().is_terminal();
         while signals.next().await == Signal::Reload {
             if had_terminal && !io::stderr().is_terminal() {
                 // The same signal says that the terminal has been closed.
                 return Ok(());
             }
-            let followed = match from.read() {
-                Ok((config, trust)) => {
+            let followed = match wanted.from.read(wanted.fleet.as_ref()) {
+                Ok((config, tls)) => {
                     let followed = self.follow(config).await;
                     if followed.is_ok() {
                         // Also a file of certificates that has the same name as before.
-                        self.trust.replace(trust);
+                        self.trust.replace(tls);
                     }
                     followed
                 }

@@ -10,6 +10,7 @@ use clap_complete::ArgValueCompleter;
 
 use super::config::{Settings, checked_share};
 use super::health::Rule;
+use super::member::FleetSettings;
 use super::source::Source;
 use super::{From, Wanted};
 use crate::completions;
@@ -31,8 +32,8 @@ pub(crate) struct AgentOptions {
     /// Log each answer
     #[arg(long, short)]
     pub(crate) verbose: bool,
-    /// The one profile, instead of a configuration
-    #[arg(long, value_name = "NAME", requires = "source", add = ArgValueCompleter::new(completions::profiles))]
+    /// The one profile, instead of a configuration; --source, --fleet or both decide about it
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(completions::profiles))]
     pub(crate) profile: Option<String>,
     /// What decides about the profile; may be given several times
     #[arg(long, value_name = "SOURCE", requires = "profile")]
@@ -67,6 +68,24 @@ pub(crate) struct AgentOptions {
     /// Certificates in PEM that are trusted besides the system's
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "profile")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Follow a fleet, whose server is NATS with JetStream, such as nats://fleet.example.com; several servers with commas between
+    #[arg(long, value_name = "URL", help_heading = "Fleet")]
+    pub(crate) fleet: Option<String>,
+    /// This machine's name in the fleet; the names of the host and the user if not given
+    #[arg(long, value_name = "NAME", requires = "fleet", help_heading = "Fleet")]
+    pub(crate) machine: Option<String>,
+    /// A group of machines that this one belongs to; may be given several times
+    #[arg(long, value_name = "GROUP", requires = "fleet", help_heading = "Fleet")]
+    pub(crate) label: Vec<String>,
+    /// The credentials for the fleet's server: a file that NATS's tools write
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "fleet", help_heading = "Fleet")]
+    pub(crate) creds: Option<PathBuf>,
+    /// The same, as the seed of a key
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "fleet", help_heading = "Fleet")]
+    pub(crate) nkey: Option<PathBuf>,
+    /// The bucket of the fleet's instructions; mapioffline if not given
+    #[arg(long, value_name = "NAME", requires = "fleet", help_heading = "Fleet")]
+    pub(crate) bucket: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -82,6 +101,15 @@ fn share_of(text: &str) -> Result<f64, String> {
 impl AgentOptions {
     /// What they ask for.
     pub(crate) fn wanted(self, json: bool) -> Result<Wanted, Failure> {
+        let fleet = self.fleet.map(|servers| FleetSettings {
+            servers: servers.split(',').map(|server| server.trim().to_owned()).collect(),
+            name: self.machine,
+            labels: self.label,
+            credentials: self.creds,
+            nkey: self.nkey,
+            bucket: self.bucket,
+            ..FleetSettings::default()
+        });
         let from = match self.profile {
             None => From::file(self.config)?,
             Some(profile) => {
@@ -104,6 +132,6 @@ impl AgentOptions {
                 }
             }
         };
-        Ok(Wanted { from, check: self.check, verbose: self.verbose, json })
+        Ok(Wanted { from, fleet, check: self.check, verbose: self.verbose, json })
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::page;
 use crate::failure::{Code, Failure};
 use crate::history::Histories;
-use crate::output::{Cell, Output, ago, bad, shown};
+use crate::output::{Cell, Output, ago, bad, shown, word};
 
 pub(crate) fn status(folder: &StateFolder, output: &Output) -> Result<ExitCode, Failure> {
     let histories = Histories::of(folder);
@@ -33,6 +33,21 @@ pub(crate) fn status(folder: &StateFolder, output: &Output) -> Result<ExitCode, 
             (None, Some(by)) => by.clone().into(),
             (None, None) => "-".to_owned().into(),
         };
+        let decided = json!({
+            "profile": name,
+            "state": profile.online.map(|is_online| if is_online { "online" } else { "offline" }),
+            "decision": profile.decision,
+            "by": profile.by,
+            "held": profile.held,
+            "failure": profile.failure,
+        });
+        if profile.sources.is_empty() {
+            let none = || Cell::from("-".to_owned());
+            rows.push((
+                vec![shown(name).into(), state.clone(), by.clone(), none(), none(), none(), none()],
+                decided.clone(),
+            ));
+        }
         for source in &profile.sources {
             let is = match source.there {
                 Some(true) => "there".to_owned().into(),
@@ -49,19 +64,36 @@ pub(crate) fn status(folder: &StateFolder, output: &Output) -> Result<ExitCode, 
                 since.into(),
                 shown(&source.answer).into(),
             ];
-            let object = json!({
-                "profile": name,
-                "state": profile.online.map(|is_online| if is_online { "online" } else { "offline" }),
-                "decision": profile.decision,
-                "by": profile.by,
-                "held": profile.held,
-                "failure": profile.failure,
-                "source": source,
-            });
+            let mut object = decided.clone();
+            object["source"] = json!(source);
             rows.push((row, object));
         }
     }
     output.table(&["PROFILE", "STATE", "SET BY", "SOURCE", "IS", "SINCE", "LAST ANSWER"], rows);
+    if let Some(fleet) = &status.fleet {
+        let reach = match (fleet.silent, &fleet.why) {
+            (None, _) => "within reach".to_owned(),
+            (Some(since), why) => {
+                let why = why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+                format!("out of reach, last seen {}{why}", ago(SystemTime::from(since)))
+            }
+        };
+        output.say(
+            || {
+                format!(
+                    "fleet {}: {reach}; this is {}, in the groups {}",
+                    fleet.server,
+                    fleet.machine,
+                    fleet.groups.join(", ")
+                )
+            },
+            || json!({ "fleet": fleet }),
+        );
+        for said in &fleet.in_force {
+            let why = said.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
+            output.remark(&format!("  {}: {}, set by {}{why}", said.key, word(said.state()), shown(&said.by)));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -26,6 +26,12 @@ pub(crate) struct To {
 /// Asks until it is dropped. Each source is asked once at a time.
 pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to: To) {
     let profile = Arc::new(profile);
+    if profile.sources.is_empty() {
+        // Only a fleet decides. Otherwise the profile is as every one begins.
+        let why = "no instruction of the fleet is in force".to_owned();
+        drop(to.keeper.send(Event::Verdict { profile: name, state: State::Online, why }));
+        return;
+    }
     let mut health: Vec<Health> = vec![Health::default(); profile.sources.len()];
     let mut verdict = None;
     let mut asked = JoinSet::new();
@@ -108,7 +114,7 @@ mod tests {
     #[test]
     fn the_reason_names_the_sources_that_decide() {
         let settings = toml::from_str("sources = [\"tcp://127.0.0.1:1\", \"interface\"]\ninterval = \"1s\"\n");
-        let config = super::super::config::Config::of("A", &settings.unwrap(), None).unwrap();
+        let config = super::super::config::Config::of("A", &settings.unwrap(), None, None).unwrap();
         let thresholds = Thresholds { failures: 1, successes: 1 };
         let mut health = [Health::default(), Health::default()];
         health[0].take(Err("the connection was refused".to_owned()), thresholds);

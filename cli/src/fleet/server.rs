@@ -1,0 +1,334 @@
+//! The fleet's server: NATS with JetStream. One bucket has the instructions, and another one what the machines report.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{Context, GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind};
+use async_nats::jetstream::kv::{Entry, Operation, Store};
+use async_nats::jetstream::stream::{self, DiscardPolicy};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+use futures_util::{Stream, StreamExt as _};
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::agent::tls::Tls;
+
+/// How long an answer of the server may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a silent connection is tried. Two without an answer end it.
+const PING: Duration = Duration::from_secs(10);
+/// How many revisions of a key the bucket keeps: the most that there can be.
+const REVISIONS: i64 = 64;
+/// After which time the report of a machine that is gone is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How to reach the server, and as whom.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Access {
+    pub(crate) servers: Vec<Address>,
+    /// The text of a file of credentials: a JWT and the seed of its key.
+    pub(crate) credentials: Option<String>,
+    /// The seed of a key.
+    pub(crate) nkey: Option<String>,
+    pub(crate) tls: Tls,
+    pub(crate) bucket: String,
+}
+
+/// The address of a server. It is shown without its password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Address(ServerAddr);
+
+impl std::str::FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |why: String| format!("{text:?}: {why}: an address such as nats://fleet.example.com is needed");
+        let address: ServerAddr = text.parse().map_err(|error: std::io::Error| wrong(error.to_string()))?;
+        if address.host().is_empty() {
+            return Err(wrong("there is no host".to_owned()));
+        }
+        match address.scheme() {
+            "nats" | "tls" => Ok(Self(address)),
+            other => Err(wrong(format!("{other} is not known"))),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.0.scheme(), self.0.host(), self.0.port())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Reads a list of addresses with commas between.
+pub(crate) fn addresses(text: &str) -> Result<Vec<Address>, String> {
+    text.split(',').map(|address| address.trim().parse()).collect()
+}
+
+impl Access {
+    pub(crate) fn reports(&self) -> String {
+        format!("{}-reports", self.bucket)
+    }
+
+    /// The addresses, for people.
+    pub(crate) fn shown(&self) -> String {
+        self.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// The options of a connection. `inbox` is the subject below which the server answers, which its permissions may name.
+    ///
+    /// # Errors
+    /// The credentials or the key are not valid.
+    pub(crate) fn options(&self, name: &str, inbox: &str) -> Result<ConnectOptions, String> {
+        let mut options = ConnectOptions::new()
+            .name(name)
+            .custom_inbox_prefix(inbox)
+            .connection_timeout(PATIENCE)
+            .request_timeout(Some(PATIENCE))
+            .ping_interval(PING)
+            .tls_client_config(self.tls.config().as_ref().clone());
+        if let Some(credentials) = &self.credentials {
+            options = options.credentials(credentials).map_err(|error| format!("the credentials: {error}"))?;
+        }
+        if let Some(nkey) = &self.nkey {
+            options = options.nkey(nkey.trim().to_owned());
+        }
+        Ok(options)
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<ServerAddr> {
+        self.servers.iter().map(|address| address.0.clone()).collect()
+    }
+
+    /// Connects once.
+    ///
+    /// # Errors
+    /// A line that says what is wrong.
+    pub(crate) async fn connect(&self, name: &str, inbox: &str) -> Result<Server, String> {
+        let refusal = Refusal::default();
+        let options = refusal.listen(self.options(name, inbox)?, |_| std::future::ready(()));
+        let client = options.connect(self.addresses()).await.map_err(|error| {
+            let what = match error.kind() {
+                ConnectErrorKind::AuthorizationViolation => {
+                    "the server does not let this program in: check the credentials".to_owned()
+                }
+                ConnectErrorKind::TimedOut => format!("no answer within {PATIENCE:?}"),
+                _ => words(&error),
+            };
+            format!("{}: {what}", self.shown())
+        })?;
+        Ok(Server::new(client, self.clone(), refusal))
+    }
+}
+
+/// What the server last said against this program: that permission is missing, in most cases. The request that it is about has no
+/// other answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusal(Arc<Mutex<Option<String>>>);
+
+impl Refusal {
+    /// Has the connection keep it, and pass each event on.
+    pub(crate) fn listen<F>(
+        &self,
+        options: ConnectOptions,
+        next: impl Fn(Event) -> F + Send + Sync + 'static,
+    ) -> ConnectOptions
+    where
+        F: Future<Output = ()> + Send + Sync + 'static,
+    {
+        let received = self.clone();
+        options.event_callback(move |event| {
+            if let Event::ServerError(ServerError::Other(words)) = &event {
+                *received.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.clone());
+            }
+            next(event)
+        })
+    }
+
+    pub(crate) fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    jetstream: Context,
+    bucket: String,
+    reports: String,
+    refusal: Refusal,
+}
+
+impl Server {
+    pub(crate) fn new(client: Client, access: Access, refusal: Refusal) -> Self {
+        let mut jetstream = async_nats::jetstream::new(client);
+        jetstream.set_timeout(PATIENCE);
+        Self { jetstream, reports: access.reports(), bucket: access.bucket, refusal }
+    }
+
+    /// The bucket of instructions.
+    pub(crate) async fn instructions(&self) -> Result<Store, String> {
+        self.bucket(&self.bucket).await
+    }
+
+    /// The bucket of reports.
+    pub(crate) async fn reports(&self) -> Result<Store, String> {
+        self.bucket(&self.reports).await
+    }
+
+    async fn bucket(&self, name: &str) -> Result<Store, String> {
+        self.jetstream.get_key_value(name).await.map_err(|error| {
+            if is_missing(&error) || error.kind() == KeyValueErrorKind::InvalidStoreName {
+                format!("the server has no bucket {name}: `mapioffline fleet init` creates it")
+            } else {
+                self.words(&error)
+            }
+        })
+    }
+
+    /// Creates both buckets, on so many servers of a cluster. Those that are there are left as they are. Returns what was created.
+    pub(crate) async fn init(&self, replicas: usize) -> Result<Vec<String>, String> {
+        // What makes a stream a bucket. The client's own call asks for more than version 2.9 of the server answers.
+        let config = |bucket: &str, description: &str, revisions: i64| stream::Config {
+            name: format!("KV_{bucket}"),
+            description: Some(description.to_owned()),
+            subjects: vec![format!("$KV.{bucket}.>")],
+            max_messages_per_subject: revisions,
+            num_replicas: replicas,
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            allow_direct: true,
+            deny_delete: true,
+            ..stream::Config::default()
+        };
+        let instructions = config(&self.bucket, "mapioffline: instructions", REVISIONS);
+        let reports = stream::Config { max_age: FORGOTTEN, ..config(&self.reports, "mapioffline: reports", 1) };
+        let mut created = Vec::new();
+        for (name, config) in [(&self.bucket, instructions), (&self.reports, reports)] {
+            match self.jetstream.get_key_value(name).await {
+                Ok(_) => continue,
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(self.words(&error)),
+            }
+            self.jetstream.create_stream(config).await.map_err(|error| self.words(&error))?;
+            created.push(name.clone());
+        }
+        Ok(created)
+    }
+
+    /// An error in words. Where a request has no answer, what the server said against it.
+    pub(crate) fn words(&self, error: &(dyn Error + 'static)) -> String {
+        match self.refusal.take() {
+            Some(refusal) => format!("the server refuses: {refusal}"),
+            None => words(error),
+        }
+    }
+}
+
+/// When a bucket was created: one that was made anew is another one.
+pub(crate) fn created(bucket: &Store) -> Timestamp {
+    time(bucket.stream.cached_info().created.unix_timestamp_nanos())
+}
+
+/// When an entry was stored, by the server's clock.
+pub(crate) fn stored(entry: &Entry) -> Timestamp {
+    time(entry.created.unix_timestamp_nanos())
+}
+
+fn time(nanoseconds: i128) -> Timestamp {
+    Timestamp::from_nanosecond(nanoseconds).unwrap_or_default()
+}
+
+/// By how much the server's clock is ahead of this machine's, from an entry that was stored between these two times.
+pub(crate) fn clock(entry: &Entry, before: Timestamp, after: Timestamp) -> i64 {
+    stored(entry).as_millisecond() - (before.as_millisecond() + after.as_millisecond()) / 2
+}
+
+/// The revisions of a key, the oldest first.
+pub(crate) async fn revisions(server: &Server, bucket: &Store, key: &str) -> Result<Vec<Entry>, String> {
+    let mut history = bucket.history(key).await.map_err(|error| server.words(&error))?;
+    let mut entries = Vec::new();
+    while let Some(entry) = next(server, &mut history).await? {
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// What is in a bucket now.
+pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<String, Entry>, String> {
+    let mut entries = BTreeMap::new();
+    // An empty one has nothing to wait for.
+    if bucket.stream.cached_info().state.messages == 0 {
+        return Ok(entries);
+    }
+    let mut watch = bucket.watch_with_history(">").await.map_err(|error| server.words(&error))?;
+    while let Some(entry) = next(server, &mut watch).await? {
+        let is_last = entry.seen_current;
+        if entry.operation == Operation::Put {
+            entries.insert(entry.key.clone(), entry);
+        } else {
+            entries.remove(&entry.key);
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+async fn next<E: Error + 'static>(
+    server: &Server,
+    entries: &mut (impl Stream<Item = Result<Entry, E>> + Unpin),
+) -> Result<Option<Entry>, String> {
+    match timeout(PATIENCE, entries.next()).await {
+        Ok(entry) => entry.transpose().map_err(|error| server.words(&error)),
+        Err(_) => Err(format!("the server does not answer within {PATIENCE:?}")),
+    }
+}
+
+/// Whether the server says that there is no such bucket.
+fn is_missing(error: &KeyValueError) -> bool {
+    let stream = error.source().and_then(|error| error.downcast_ref::<GetStreamError>());
+    stream.is_some_and(|error| match error.kind() {
+        GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,
+        _ => false,
+    })
+}
+
+/// An error in words.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    if text.contains("no responders") || text.contains("not found for the account") || text.contains("not enabled") {
+        return "the server has no JetStream: start it by `nats-server -js`".to_owned();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_and_shown_without_passwords() {
+        let list = addresses("nats://a:secret@one.example.com, tls://two.example.com:4443,three").unwrap();
+        let shown: Vec<String> = list.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.join(","), "nats://one.example.com:4222,tls://two.example.com:4443,nats://three:4222");
+        for (text, expected) in
+            [("http://a", "invalid scheme"), ("ws://a", "ws is not known"), ("", ""), ("nats://", "")]
+        {
+            let error = addresses(text).unwrap_err();
+            assert!(error.contains(expected) && error.contains("such as nats://"), "{text}: {error}");
+        }
+    }
+}
