@@ -21,12 +21,19 @@ pub(crate) fn fleet(options: FleetOptions, output: &Output) -> Result<ExitCode, 
     let runtime = runtime.map_err(|error| Failure::failed(error.to_string()))?;
     let done = runtime.block_on(async {
         let server = access.connect("mapioffline fleet", "_INBOX").await.map_err(Failure::failed)?;
-        match options.command {
-            FleetCommand::Init { replicas } => init(&server, replicas.into(), output).await,
-            FleetCommand::Set(wanted) => set::set(&server, wanted, output).await,
-            FleetCommand::Status { group, all } => status::status(&server, group.as_deref(), all, output).await,
-            FleetCommand::History { group, profile } => history(&server, &group, profile.as_deref(), output).await,
-            FleetCommand::Forget { machine } => forget(&server, &machine, output).await,
+        let done = async {
+            match options.command {
+                FleetCommand::Init { replicas } => init(&server, replicas.into(), output).await,
+                FleetCommand::Set(wanted) => set::set(&server, wanted, output).await,
+                FleetCommand::Status { group, all } => status::status(&server, group.as_deref(), all, output).await,
+                FleetCommand::History { group, profile } => history(&server, &group, profile.as_deref(), output).await,
+                FleetCommand::Forget { machine } => forget(&server, &machine, output).await,
+            }
+        };
+        tokio::select! {
+            done = done => done,
+            // The request has no other answer.
+            words = server.refused() => Err(Failure::failed(words)),
         }
     });
     runtime.shutdown_background();

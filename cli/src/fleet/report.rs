@@ -27,7 +27,7 @@ pub(crate) struct Report {
     /// It reports at least as often, in seconds.
     pub(crate) every: u64,
     pub(crate) profiles: BTreeMap<String, Profile>,
-    /// How many more profiles there are. All of them are as they should be.
+    /// How many more profiles there are: some of them do not follow only if all those named do not either.
     #[serde(default)]
     pub(crate) more: usize,
 }

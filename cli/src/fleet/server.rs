@@ -10,16 +10,20 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{Context, GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind};
 use async_nats::jetstream::kv::{Entry, Operation, Store};
-use async_nats::jetstream::stream::{self, DiscardPolicy};
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::agent::tls::Tls;
 
 /// How long an answer of the server may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How many keys are asked for at a time.
+const AT_ONCE: usize = 64;
 /// How often a silent connection is tried. Two without an answer end it.
 const PING: Duration = Duration::from_secs(10);
 /// How many revisions of a key the bucket keeps: the most that there can be.
@@ -98,6 +102,16 @@ impl Access {
             .request_timeout(Some(PATIENCE))
             .ping_interval(PING)
             .tls_client_config(self.tls.config().as_ref().clone());
+        let with_user = self.servers.iter().find(|address| address.0.has_user_pass());
+        if let Some(Address(address)) = with_user {
+            let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            let user = decoded(address.username().unwrap_or_default());
+            options = match address.password() {
+                Some(password) => options.user_and_password(user, decoded(password)),
+                // As NATS's own tools read it.
+                None => options.token(user),
+            };
+        }
         if let Some(credentials) = &self.credentials {
             options = options.credentials(credentials).map_err(|error| format!("the credentials: {error}"))?;
         }
@@ -135,7 +149,7 @@ impl Access {
 /// What the server last said against this program: that permission is missing, in most cases. The request that it is about has no
 /// other answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusal(Arc<Mutex<Option<String>>>);
+pub(crate) struct Refusal(Arc<(Mutex<Option<String>>, Notify)>);
 
 impl Refusal {
     /// Has the connection keep it, and pass each event on.
@@ -150,14 +164,15 @@ impl Refusal {
         let received = self.clone();
         options.event_callback(move |event| {
             if let Event::ServerError(ServerError::Other(words)) = &event {
-                *received.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.clone());
+                *received.0.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.clone());
+                received.0.1.notify_one();
             }
             next(event)
         })
     }
 
     pub(crate) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -200,7 +215,7 @@ impl Server {
     /// Creates both buckets, on so many servers of a cluster. Those that are there are left as they are. Returns what was created.
     pub(crate) async fn init(&self, replicas: usize) -> Result<Vec<String>, String> {
         // What makes a stream a bucket. The client's own call asks for more than version 2.9 of the server answers.
-        let config = |bucket: &str, description: &str, revisions: i64| stream::Config {
+        let config = |bucket: &str, description: &str, revisions: i64| Config {
             name: format!("KV_{bucket}"),
             description: Some(description.to_owned()),
             subjects: vec![format!("$KV.{bucket}.>")],
@@ -210,10 +225,10 @@ impl Server {
             allow_rollup: true,
             allow_direct: true,
             deny_delete: true,
-            ..stream::Config::default()
+            ..Config::default()
         };
         let instructions = config(&self.bucket, "mapioffline: instructions", REVISIONS);
-        let reports = stream::Config { max_age: FORGOTTEN, ..config(&self.reports, "mapioffline: reports", 1) };
+        let reports = Config { max_age: FORGOTTEN, ..config(&self.reports, "mapioffline: reports", 1) };
         let mut created = Vec::new();
         for (name, config) in [(&self.bucket, instructions), (&self.reports, reports)] {
             match self.jetstream.get_key_value(name).await {
@@ -225,6 +240,16 @@ impl Server {
             created.push(name.clone());
         }
         Ok(created)
+    }
+
+    /// Returns when the server refuses something, with its words.
+    pub(crate) async fn refused(&self) -> String {
+        loop {
+            self.refusal.0.1.notified().await;
+            if let Some(words) = self.refusal.take() {
+                return format!("the server refuses: {words}");
+            }
+        }
     }
 
     /// An error in words. Where a request has no answer, what the server said against it.
@@ -267,22 +292,17 @@ pub(crate) async fn revisions(server: &Server, bucket: &Store, key: &str) -> Res
 
 /// What is in a bucket now.
 pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<String, Entry>, String> {
-    let mut entries = BTreeMap::new();
-    // An empty one has nothing to wait for.
-    if bucket.stream.cached_info().state.messages == 0 {
-        return Ok(entries);
+    // A watch may miss what is replaced while it begins.
+    let mut subjects = bucket.stream.info_with_subjects(">").await.map_err(|error| server.words(&error))?;
+    let mut keys = Vec::new();
+    while let Some((subject, _)) = subjects.try_next().await.map_err(|error| server.words(&error))? {
+        keys.extend(subject.strip_prefix(bucket.prefix.as_str()).map(str::to_owned));
     }
-    let mut watch = bucket.watch_with_history(">").await.map_err(|error| server.words(&error))?;
-    while let Some(entry) = next(server, &mut watch).await? {
-        let is_last = entry.seen_current;
-        if entry.operation == Operation::Put {
-            entries.insert(entry.key.clone(), entry);
-        } else {
-            entries.remove(&entry.key);
-        }
-        if is_last {
-            break;
-        }
+    let mut found = stream::iter(keys).map(|key| bucket.entry(key)).buffer_unordered(AT_ONCE);
+    let mut entries = BTreeMap::new();
+    while let Some(entry) = found.next().await {
+        let entry = entry.map_err(|error| server.words(&error))?;
+        entries.extend(entry.filter(|entry| entry.operation == Operation::Put).map(|entry| (entry.key.clone(), entry)));
     }
     Ok(entries)
 }
@@ -309,7 +329,8 @@ fn is_missing(error: &KeyValueError) -> bool {
 /// An error in words.
 fn words(error: &(dyn Error + 'static)) -> String {
     let text = error.to_string();
-    if text.contains("no responders") || text.contains("not found for the account") || text.contains("not enabled") {
+    let is_unknown = ["no responders", "not found for the account", "not enabled", "JetStream resource does not exist"];
+    if is_unknown.iter().any(|words| text.contains(words)) {
         return "the server has no JetStream: start it by `nats-server -js`".to_owned();
     }
     text

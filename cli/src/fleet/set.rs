@@ -164,6 +164,17 @@ impl Asked {
         astray.next().map(|(name, profile)| why(name, profile))
     }
 
+    /// Takes a report of a machine that is waited for.
+    fn take(&self, machine: &str, report: &Report, behind: &mut BTreeMap<String, String>) {
+        if !behind.contains_key(machine) {
+            return;
+        }
+        match self.lacks(report) {
+            Some(why) => behind.insert(machine.to_owned(), why),
+            None => behind.remove(machine),
+        };
+    }
+
     /// Whether a profile is as was said, or as was said later.
     fn is_done(&self, profile: &Profile) -> bool {
         match &profile.follows {
@@ -194,18 +205,17 @@ async fn wait(
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut behind: BTreeMap<String, String> =
         machines.iter().map(|machine| (machine.clone(), "it has not answered".to_owned())).collect();
-    let mut watch = bucket.watch_with_history(">").await.map_err(|error| Failure::failed(server.words(&error)))?;
+    // Before what is there is read: nothing is missed between.
+    let mut watch = bucket.watch(">").await.map_err(|error| Failure::failed(server.words(&error)))?;
+    for (machine, (report, _)) in reports(server, bucket).await? {
+        asked.take(&machine, &report, &mut behind);
+    }
     while !behind.is_empty() {
         match timeout_at(limit, watch.next()).await {
             Err(_) => break,
             Ok(Some(Ok(entry))) => {
-                if let Some((machine, (report, _))) = read(&entry)
-                    && machines.contains(&machine)
-                {
-                    match asked.lacks(&report) {
-                        Some(why) => behind.insert(machine, why),
-                        None => behind.remove(&machine),
-                    };
+                if let Some((machine, (report, _))) = read(&entry) {
+                    asked.take(&machine, &report, &mut behind);
                 }
             }
             Ok(Some(Err(error))) => return Err(Failure::failed(server.words(&error))),

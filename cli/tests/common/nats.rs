@@ -1,0 +1,116 @@
+//! A server of NATS, and machines whose agents follow a fleet there.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::{Agent, Place, eventually};
+
+/// A server with JetStream. Dropping it kills it.
+pub(crate) struct Nats {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) port: u16,
+    process: Option<Agent>,
+}
+
+impl Nats {
+    /// `None`: nats-server is not installed, which is an error in CI.
+    pub(crate) fn start() -> Option<Self> {
+        Self::with("", |_| {})
+    }
+
+    /// With more in its configuration, and with what `prepare` puts into its folder.
+    pub(crate) fn with(more: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
+        if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            assert!(std::env::var_os("CI").is_none(), "nats-server is missing");
+            println!("SKIPPED: nats-server is not installed");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        prepare(folder.path());
+        let store = folder.path().join("store").display().to_string();
+        let more = more.replace("FOLDER", &folder.path().display().to_string());
+        let config = format!("listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\" }}\n{more}\n");
+        fs::write(folder.path().join("nats.conf"), config).unwrap();
+        let mut nats = Self { folder, port, process: None };
+        nats.again();
+        Some(nats)
+    }
+
+    /// Starts it again, as it was.
+    pub(crate) fn again(&mut self) {
+        let mut command = Command::new("nats-server");
+        let log = fs::File::create(self.path("log")).unwrap();
+        command.arg("-c").arg(self.path("nats.conf")).stdout(Stdio::null()).stderr(log);
+        let child = command.spawn().unwrap();
+        self.process = Some(Agent { child, lines: channel().1 });
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let log = || fs::read_to_string(self.path("log")).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(20), "nats-server does not start: {}", log());
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it.
+    pub(crate) fn end(&mut self) {
+        self.process = None;
+    }
+
+    /// Takes all that it has stored.
+    pub(crate) fn wipe(&self) {
+        fs::remove_dir_all(self.path("store")).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A machine with a state folder of its own.
+pub(crate) struct Machine {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) config: PathBuf,
+}
+
+impl Machine {
+    /// With Outlook, and with these lines for the fleet and behind the profile.
+    pub(crate) fn new(nats: &Nats, name: &str, fleet: &str, profile: &str) -> Self {
+        let place = Place::new();
+        let url = if fleet.contains("servers") { String::new() } else { format!("servers = [\"{}\"]\n", nats.url()) };
+        let text = format!(
+            "[fleet]\n{url}name = \"{name}\"\nlabels = [\"lab\"]\nreport-within = \"50ms\"\nreconnect-within = \"200ms\"\n{fleet}\n\
+             [profile.Outlook]\n{profile}\n"
+        );
+        let config = nats.path(&format!("{name}.toml"));
+        fs::write(&config, text).unwrap();
+        Self { place, name: name.to_owned(), config }
+    }
+
+    pub(crate) fn agent(&self) -> Agent {
+        Agent::start(&self.place, &["--config", self.config.to_str().unwrap()])
+    }
+
+    /// Whether the stored state is this.
+    pub(crate) fn is(&self, state: &str) -> bool {
+        self.place.objects(&["status", "Outlook"])[0]["state"] == state
+    }
+
+    pub(crate) fn becomes(&self, state: &str) {
+        eventually(&format!("{} becomes {state}: {}", self.name, self.history()), || self.is(state));
+    }
+
+    pub(crate) fn history(&self) -> String {
+        self.place.text(&["history", "Outlook"])
+    }
+}

@@ -1,0 +1,562 @@
+//! `fleet`, and agents that follow one, with a real server of NATS.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use common::nats::{Machine, Nats};
+use common::{Place, eventually};
+use data_encoding::BASE64URL_NOPAD;
+use nkeys::KeyPair as Key;
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// The operator of a fleet.
+struct Operator {
+    place: Place,
+    access: Vec<String>,
+}
+
+impl Operator {
+    fn of(nats: &Nats) -> Self {
+        Self::with(nats, &[])
+    }
+
+    fn with(nats: &Nats, access: &[&str]) -> Self {
+        let url = nats.url();
+        let access = [&["--server", &url], access].concat();
+        Self { place: Place::new(), access: access.into_iter().map(str::to_owned).collect() }
+    }
+
+    fn arguments<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        ["fleet"].into_iter().chain(words.iter().copied()).chain(self.access.iter().map(String::as_str)).collect()
+    }
+
+    fn text(&self, words: &[&str]) -> String {
+        self.place.text(&self.arguments(words))
+    }
+
+    fn objects(&self, words: &[&str]) -> Vec<Value> {
+        self.place.objects(&self.arguments(words))
+    }
+
+    fn failure(&self, words: &[&str]) -> (i32, String) {
+        self.place.failure(&self.arguments(words))
+    }
+
+    /// A failure behind what was printed.
+    fn late_failure(&self, words: &[&str]) -> (i32, String) {
+        let output = self.place.run(&self.arguments(words));
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    fn reported(&self) -> usize {
+        let rows = self.objects(&["status", "--all"]);
+        rows.iter().filter(|row| row.get("profile").is_some() && row.get("machine").is_some()).count()
+    }
+}
+
+/// A fleet whose machines have reported.
+fn fleet(machines: &[(&str, &str, &str)]) -> Option<(Nats, Operator, Vec<Machine>, Vec<common::Agent>)> {
+    let nats = Nats::start()?;
+    let operator = Operator::of(&nats);
+    operator.text(&["init"]);
+    let machines: Vec<Machine> =
+        machines.iter().map(|(name, fleet, profile)| Machine::new(&nats, name, fleet, profile)).collect();
+    let agents: Vec<_> = machines.iter().map(Machine::agent).collect();
+    eventually("all report", || operator.reported() == machines.len());
+    Some((nats, operator, machines, agents))
+}
+
+#[test]
+fn machines_follow_with_the_reason_and_report() {
+    let Some((_nats, operator, machines, agents)) = fleet(&[("pc-1", "", ""), ("pc-2", "", "")]) else { return };
+    assert_eq!(operator.text(&["init"]), "both buckets are there already\n");
+    let text = operator.text(&["set", "lab", "offline", "--reason", "mail1 is moved", "--wait"]);
+    assert_eq!(text, "lab: offline for 2 machines\nlab: 2 machines follow\n");
+    for machine in &machines {
+        assert!(machine.is("offline"));
+        assert!(machine.history().contains("for the fleet: mail1 is moved"), "{}", machine.history());
+    }
+    agents[0].says("offline, set by");
+    let status = operator.text(&["status"]);
+    assert!(status.contains("mail1 is moved") && status.contains("2 of 2"), "{status}");
+    assert!(status.contains("2 machines have reported, 0 of them silent; all is as said"), "{status}");
+    let local = machines[0].place.text(&["agent", "status"]);
+    assert!(local.contains("within reach") && local.contains("lab.profiles: offline, set by"), "{local}");
+    // Only one profile, of which no machine has another spelling or name.
+    operator.text(&["set", "pc-2", "online", "--profile", "OUTLOOK", "--wait"]);
+    assert!(machines[1].is("online") && machines[0].is("offline"));
+    operator.text(&["set", "pc-2", "auto", "--profile", "outlook", "--wait"]);
+    machines[1].becomes("offline");
+    operator.text(&["set", "lab", "auto", "--wait"]);
+    machines.iter().for_each(|machine| machine.becomes("online"));
+    let history = operator.objects(&["history", "lab"]);
+    assert_eq!([&history[0]["said"]["state"], &history[1]["said"]["state"]], ["offline", "auto"]);
+    assert_eq!(operator.text(&["history", "pc-2", "--profile", "Outlook"]).lines().count(), 2);
+    // A machine that is gone.
+    drop(agents);
+    assert_eq!(operator.text(&["forget", "pc-2"]), "pc-2 is forgotten\n");
+    assert_eq!(operator.reported(), 1);
+    assert_eq!(operator.failure(&["forget", "pc-2"]).1, "mapioffline: no machine pc-2 has reported");
+}
+
+#[test]
+fn what_is_set_at_the_machine_wins_unless_the_configuration_says_otherwise() {
+    let machines = [
+        ("person", "", ""),
+        ("fleet", "order = \"fleet, person, sources\"", ""),
+        ("last", "order = \"person, sources, fleet\"", "sources = [\"command:true\"]\nsuccesses = 1"),
+    ];
+    let Some((_nats, operator, machines, agents)) = fleet(&machines) else { return };
+    agents[2].says("is there");
+    for machine in &machines {
+        machine.place.text(&["set", "Outlook", "online", "--reason", "I travel"]);
+    }
+    let (code, line) = operator.late_failure(&["set", "lab", "offline", "--wait", "--timeout", "2s"]);
+    assert_eq!(code, 8);
+    assert!(
+        line.contains("1 of 3 machines follow") && line.contains("person: Outlook is online, set by hand"),
+        "{line}"
+    );
+    assert!(machines[0].is("online") && machines[1].is("offline") && machines[2].is("online"));
+    let rows = operator.objects(&["status"]);
+    let behind: Vec<_> = rows.iter().filter_map(|row| row["machine"].as_str()).collect();
+    assert_eq!(behind, ["last", "person"], "{rows:?}");
+    // Handed back: the fleet decides, and for the last machine its source.
+    for machine in [&machines[0], &machines[2]] {
+        machine.place.text(&["set", "Outlook", "auto"]);
+    }
+    machines[0].becomes("offline");
+    sleep(Duration::from_millis(600));
+    assert!(machines[2].is("online"));
+    // By hand where the fleet wins: it is undone.
+    machines[1].place.text(&["set", "Outlook", "online"]);
+    machines[1].becomes("offline");
+}
+
+#[test]
+fn the_sources_decide_behind_the_fleet() {
+    let source =
+        "sources = [\"command:test -e away\"]\nsuccesses = 1\nfailures = 1\ninterval = \"50ms\"\nback-off = \"50ms\"";
+    let there = "sources = [\"command:true\"]\nsuccesses = 1";
+    let Some((_nats, operator, machines, agents)) = fleet(&[("away", "", source), ("there", "", there)]) else {
+        return;
+    };
+    machines[0].becomes("offline");
+    agents[1].says("is there");
+    operator.text(&["set", "all", "online", "--wait", "--reason", "a test"]);
+    assert!(machines.iter().all(|machine| machine.is("online")));
+    operator.text(&["set", "all", "offline", "--wait"]);
+    assert!(machines.iter().all(|machine| machine.is("offline")));
+    operator.text(&["set", "all", "auto", "--wait"]);
+    machines[1].becomes("online");
+    eventually("the sources' decision is written down", || {
+        machines[0].history().lines().last().is_some_and(|last| last.contains("set by the agent"))
+    });
+    assert!(machines[0].is("offline"));
+    // The fleet's is written down where it changes nothing.
+    operator.text(&["set", "all", "offline", "--reason", "again", "--wait"]);
+    assert!(machines[0].history().contains("for the fleet: again"));
+}
+
+#[test]
+fn an_instruction_ends_by_itself() {
+    let Some((_nats, operator, machines, _agents)) = fleet(&[("pc-1", "", "")]) else { return };
+    operator.text(&["set", "lab", "offline", "--for", "1s", "--wait"]);
+    assert!(machines[0].is("offline"));
+    machines[0].becomes("online");
+    eventually("it is in force no more", || operator.text(&["status"]).contains("no instruction is in force"));
+    assert!(operator.text(&["history", "lab"]).contains(", until "));
+    for (words, expected) in [
+        (["set", "lab", "offline", "--until", "2020-01-01T00:00"], "2020-01-01T00:00 has passed"),
+        (["set", "lab", "offline", "--until", "soon"], "a time such as 18:30"),
+        (["set", "lab", "auto", "--for", "1h"], "leave out --until, --for and --canary"),
+        (["set", "l.b", "offline", "--for", "1h"], "a group has 1 to 64 letters"),
+        (["set", "lab", "offline", "--canary", "5"], "a share between 0% and 100%"),
+        (["set", "lab", "offline", "--profile", ""], "profile"),
+        (["set", "lab", "offline", "--server", "http://x"], "such as nats://"),
+    ] {
+        let (code, line) = operator.failure(&words);
+        assert!(code == 2 && line.contains(expected), "{words:?}: {line}");
+    }
+}
+
+#[test]
+fn without_the_server_the_last_instruction_holds_for_a_while() {
+    let Some((mut nats, operator, machines, mut agents)) =
+        fleet(&[("short", "keep = \"1500ms\"", ""), ("long", "", "")])
+    else {
+        return;
+    };
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    nats.end();
+    agents[0].says("out of reach");
+    assert!(machines.iter().all(|machine| machine.is("offline")));
+    // An agent that is killed, and starts without the server, knows what was said.
+    drop(agents.pop());
+    let agent = machines[1].agent();
+    agent.says("out of reach");
+    machines[0].becomes("online");
+    assert!(machines[1].is("offline"));
+    let local = machines[1].place.text(&["agent", "status"]);
+    assert!(local.contains("out of reach") && local.contains("lab.profiles: offline"), "{local}");
+    let (code, line) = operator.failure(&["status"]);
+    assert!(code == 1 && line.contains("Connection refused"), "{line}");
+    nats.again();
+    machines[0].becomes("offline");
+    agent.says("is there");
+    operator.text(&["set", "lab", "auto", "--wait"]);
+    machines.iter().for_each(|machine| machine.becomes("online"));
+}
+
+#[test]
+fn a_server_that_was_wiped_takes_nothing_back() {
+    let Some((mut nats, operator, machines, agents)) = fleet(&[("short", "keep = \"3s\"", ""), ("long", "", "")])
+    else {
+        return;
+    };
+    for _ in 0..3 {
+        operator.text(&["set", "lab", "offline", "--wait"]);
+    }
+    nats.end();
+    nats.wipe();
+    nats.again();
+    agents[0].says("has no bucket mapioffline: `mapioffline fleet init` creates it");
+    operator.text(&["init"]);
+    agents[1].says("does not know lab.profiles any more");
+    assert!(machines[1].is("offline"));
+    // One machine has kept it for as long as it should.
+    machines[0].becomes("online");
+    assert!(machines[1].is("offline"));
+    // The new server's word is new, although its first revision is less than the last one of the old.
+    operator.text(&["set", "lab", "online", "--wait"]);
+    assert!(machines[1].is("online"));
+    operator.text(&["set", "lab", "auto", "--wait"]);
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    assert!(machines.iter().all(|machine| machine.is("offline")));
+}
+
+#[test]
+fn a_canary_is_followed_by_its_share_and_the_others_stay() {
+    let names: Vec<String> = (0..10).map(|index| format!("pc-{index}")).collect();
+    let list: Vec<_> = names.iter().map(|name| (name.as_str(), "", "")).collect();
+    let Some((_nats, operator, machines, _agents)) = fleet(&list) else { return };
+    let online =
+        || machines.iter().filter(|machine| machine.is("online")).map(|machine| &machine.name).collect::<Vec<_>>();
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    let text = operator.text(&["set", "lab", "online", "--canary", "20%", "--wait"]);
+    assert!(text.contains("online first for 2 of 10 machines (20%)") && text.contains("2 machines follow"), "{text}");
+    let two = online();
+    assert_eq!(two.len(), 2);
+    let status = operator.text(&["status"]);
+    assert!(status.contains("2 of 2 (first 20%)"), "{status}");
+    operator.text(&["set", "lab", "online", "--canary", "50%", "--wait"]);
+    let five = online();
+    assert!(five.len() == 5 && two.iter().all(|machine| five.contains(machine)), "{two:?} {five:?}");
+    // A smaller one: three of them go back to what was said to all before.
+    operator.text(&["set", "lab", "online", "--canary", "20%", "--wait"]);
+    eventually("three go back", || online() == two);
+    operator.text(&["set", "lab", "online", "--wait"]);
+    assert_eq!(online().len(), 10);
+}
+
+#[test]
+fn a_flood_is_carried_out_once_and_the_last_one_wins() {
+    let Some((_nats, operator, machines, _agents)) = fleet(&[("pc-1", "", "")]) else { return };
+    const COUNT: usize = 60;
+    for index in 0..COUNT {
+        let state = if index % 2 == 0 { "online" } else { "offline" };
+        operator.text(&["set", "lab", state, "--reason", &format!("number {index}")]);
+    }
+    eventually("the last one wins", || machines[0].history().contains(&format!("number {}", COUNT - 1)));
+    assert!(machines[0].is("offline"));
+    let history = machines[0].history();
+    let carried_out = history.matches("number").count();
+    assert!(carried_out <= COUNT * 3 / 4, "{carried_out} of {COUNT}:\n{history}");
+}
+
+#[test]
+fn an_agent_that_is_killed_leaves_a_state_that_someone_chose() {
+    let Some((_nats, operator, machines, agents)) = fleet(&[("pc-1", "", "")]) else { return };
+    let machine = &machines[0];
+    drop(agents);
+    for round in 0..20 {
+        let agent = machine.agent();
+        let (state, other) = if round % 2 == 0 { ("offline", "online") } else { ("online", "offline") };
+        operator.text(&["set", "lab", other, "--reason", &format!("round {round}, first")]);
+        operator.text(&["set", "lab", state, "--reason", &format!("round {round}")]);
+        sleep(Duration::from_millis(spread(round)));
+        drop(agent);
+        let stored = machine.place.objects(&["status", "Outlook"])[0]["state"].as_str().unwrap().to_owned();
+        let last = machine.place.objects(&["history", "Outlook"]).pop();
+        let chosen = last.as_ref().map_or("online", |last| last["what"].as_str().unwrap());
+        assert_eq!(stored, chosen, "{last:?}");
+        assert!(last.is_none_or(|last| last["by"] == "fleet" || last["by"] == "agent"));
+    }
+    let _agent = machine.agent();
+    machine.becomes("online");
+}
+
+/// Moments that are spread over the time that an instruction takes.
+fn spread(round: u64) -> u64 {
+    round * 37 % 90
+}
+
+#[test]
+fn a_reload_joins_and_leaves_a_fleet() {
+    let Some(nats) = Nats::start() else { return };
+    let operator = Operator::of(&nats);
+    operator.text(&["init"]);
+    let machine = Machine::new(&nats, "pc-1", "", "");
+    let text = fs::read_to_string(&machine.config).unwrap();
+    let alone = "[profile.Outlook]\nsources = [\"command:true\"]\nsuccesses = 1\n";
+    fs::write(&machine.config, alone).unwrap();
+    let agent = machine.agent();
+    agent.says("is there");
+    operator.text(&["set", "lab", "offline"]);
+    fs::write(&machine.config, format!("{text}sources = [\"command:true\"]\nsuccesses = 1\n")).unwrap();
+    agent.signal(Signal::HUP);
+    machine.becomes("offline");
+    // A change of another part does not have it connect anew.
+    fs::write(&machine.config, format!("{text}sources = [\"command:true\"]\nsuccesses = 2\n")).unwrap();
+    agent.signal(Signal::HUP);
+    agent.says("watching");
+    fs::write(&machine.config, alone).unwrap();
+    agent.signal(Signal::HUP);
+    let line = agent.says("online, set by the agent");
+    assert!(line.contains("online"), "{line}");
+    for (fleet, expected) in [
+        ("servers = []", "there are no servers"),
+        ("servers = [\"http://x\"]", "such as nats://"),
+        ("order = \"sources\"", "is no order"),
+        ("labels = [\"a.b\"]", "a name or a label has"),
+        ("credentials = \"missing.creds\"", "missing.creds"),
+        ("certificate = \"a.pem\"", "belong together"),
+        ("keep = \"0s\"", "a time longer than 0"),
+        ("bucket = \"a.b\"", "a bucket has"),
+        ("severs = []", "unknown field"),
+    ] {
+        let servers =
+            if fleet.starts_with("servers") { String::new() } else { format!("servers = [\"{}\"]\n", nats.url()) };
+        fs::write(&machine.config, format!("# A fleet\n[fleet]\n{servers}{fleet}\n[profile.Outlook]\n")).unwrap();
+        let (code, line) = machine.place.failure(&["agent", "--check", "--config", machine.config.to_str().unwrap()]);
+        let has_line = line.contains(".toml:2: ") || line.contains(".toml:4: ") || line.contains(".toml:3: ");
+        assert!(code == 2 && line.contains(expected) && has_line, "{fleet}: {line}");
+    }
+    let place = Place::new();
+    let check = [
+        "agent",
+        "--check",
+        "--profile",
+        "Outlook",
+        "--fleet",
+        "nats://a,nats://b:1",
+        "--machine",
+        "pc-9",
+        "--label",
+        "lab",
+    ];
+    let text = place.text(&check);
+    assert!(
+        text.contains("Outlook: as the fleet says\nfleet nats://a:4222,nats://b:1: pc-9, in the groups all, pc-9, "),
+        "{text}"
+    );
+}
+
+/// What docs/fleet.md has an operator and the machines do.
+const PERMISSIONS: &str = r#"
+authorization {
+  operator = { publish: ">", subscribe: ">" }
+  machine = {
+    publish: [
+      "$KV.mapioffline-reports.NAME", "$JS.API.STREAM.INFO.KV_mapioffline", "$JS.API.STREAM.INFO.KV_mapioffline-reports",
+      "$JS.API.CONSUMER.CREATE.KV_mapioffline", "$JS.API.CONSUMER.CREATE.KV_mapioffline.>",
+      "$JS.API.CONSUMER.DELETE.KV_mapioffline.>",
+      "$JS.API.DIRECT.GET.KV_mapioffline.>", "$JS.API.DIRECT.GET.KV_mapioffline-reports.$KV.mapioffline-reports.NAME",
+      "$JS.FC.KV_mapioffline.>"
+    ]
+    subscribe: "_INBOX.NAME.>"
+  }
+  users = [ OPERATOR, MACHINE ]
+}
+"#;
+
+fn permissions(operator: &str, machine: &str) -> String {
+    let operator = format!("{{ {operator}, permissions: $operator }}");
+    let machine = format!("{{ {machine}, permissions: $machine }}");
+    PERMISSIONS.replace("OPERATOR", &operator).replace("MACHINE", &machine).replace("NAME", "pc-1")
+}
+
+/// A machine follows and reports, and can do nothing else.
+fn machine_may_only_follow(nats: &Nats, operator: &Operator, as_machine: &Operator, fleet: &str) {
+    operator.text(&["init"]);
+    let machine = Machine::new(nats, "pc-1", fleet, "");
+    let agent = machine.agent();
+    eventually("it reports", || operator.reported() == 1);
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    assert!(machine.is("offline"));
+    agent.says("offline, set by");
+    for words in [&["set", "lab", "online"][..], &["init", "--bucket", "other"], &["forget", "pc-1"], &["status"]] {
+        let (code, line) = as_machine.failure(words);
+        assert!(code == 1 && (line.contains("the server refuses: Permissions Violation")), "{words:?}: {line}");
+    }
+    assert!(machine.is("offline"));
+    // A machine with another's name follows, and cannot report.
+    let other = Machine::new(nats, "pc-2", fleet, "");
+    let agent = other.agent();
+    agent.says("Permissions Violation");
+}
+
+#[test]
+fn machines_may_follow_and_report_and_nothing_else() {
+    let users = permissions("user: op, password: secret", "user: m, password: other");
+    let Some(nats) = Nats::with(&users, |_| {}) else { return };
+    let url = |user: &str| format!("nats://{user}@127.0.0.1:{}", nats.port);
+    let (operator, machine) = (Operator::of(&nats), Operator::of(&nats));
+    let with = |operator: Operator, user: &str| Operator { access: vec!["--server".to_owned(), url(user)], ..operator };
+    let (operator, machine) = (with(operator, "op:secret"), with(machine, "m:other"));
+    machine_may_only_follow(&nats, &operator, &machine, &format!("servers = [\"{}\"]", url("m:other")));
+    let wrong = with(Operator::of(&nats), "m:wrong");
+    let (code, line) = wrong.failure(&["status"]);
+    assert!(code == 1 && line.contains("does not let this program in") && !line.contains("wrong"), "{line}");
+    let machine = Machine::new(&nats, "pc-3", &format!("servers = [\"{}\"]", url("m:wrong")), "");
+    machine.agent().says("it does not let this machine in: check the credentials");
+}
+
+#[test]
+fn a_key_is_taken_and_certificates_are_checked_both_ways() {
+    let (operator_key, machine_key) = (Key::new_user(), Key::new_user());
+    let users =
+        permissions(&format!("nkey: {}", operator_key.public_key()), &format!("nkey: {}", machine_key.public_key()));
+    let tls = "tls {\n cert_file: \"FOLDER/server.pem\"\n key_file: \"FOLDER/server.key\"\n ca_file: \"FOLDER/ca.pem\"\n verify: true\n}\n";
+    let prepare = |folder: &Path| {
+        let authority = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "The fleet's authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        fs::write(folder.join("ca.pem"), params.self_signed(&authority).unwrap().pem()).unwrap();
+        let issuer = Issuer::new(params, authority);
+        for (name, usage) in
+            [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)]
+        {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+            params.extended_key_usages.push(usage);
+            fs::write(folder.join(format!("{name}.pem")), params.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+            fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+        }
+        for (name, key) in [("operator.nk", &operator_key), ("machine.nk", &machine_key)] {
+            fs::write(folder.join(name), key.seed().unwrap()).unwrap();
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    };
+    let Some(nats) = Nats::with(&format!("{tls}{users}"), prepare) else { return };
+    let file = |name: &str| nats.path(name).display().to_string();
+    let (ca, certificate, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
+    let (own, others) = (file("operator.nk"), file("machine.nk"));
+    let tls = ["--ca-file", &ca, "--certificate", &certificate, "--key", &key];
+    let with = |nkey: &str| Operator::with(&nats, &[&["--nkey", nkey], &tls[..]].concat());
+    let (operator, machine) = (with(&own), with(&others));
+    let fleet = "nkey = \"machine.nk\"\ncertificate = \"client.pem\"\nkey = \"client.key\"\n";
+    // Before the tables.
+    let fleet_with_ca = |machine: &Machine| {
+        let text = fs::read_to_string(&machine.config).unwrap();
+        fs::write(&machine.config, format!("ca-file = \"ca.pem\"\n{text}")).unwrap();
+    };
+    operator.text(&["init"]);
+    let followed = Machine::new(&nats, "pc-1", fleet, "");
+    fleet_with_ca(&followed);
+    let _agent = followed.agent();
+    eventually("it reports", || operator.reported() == 1);
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    assert!(followed.is("offline"));
+    let (_, line) = machine.failure(&["set", "lab", "online"]);
+    assert!(line.contains("Permissions Violation"), "{line}");
+    // An authority that is not known, and no certificate of one's own.
+    let (code, line) =
+        Operator::with(&nats, &["--nkey", &own, "--certificate", &certificate, "--key", &key]).failure(&["status"]);
+    assert!(code == 1 && line.to_lowercase().contains("certificate"), "{line}");
+    let (code, _) = Operator::with(&nats, &["--nkey", &own, "--ca-file", &ca]).failure(&["status"]);
+    assert_eq!(code, 1);
+}
+
+/// A JSON web token as NATS has it.
+fn token(issuer: &Key, subject: &Key, nats: Value) -> String {
+    let encode = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let claims = json!({
+        "jti": "ID", "iat": 1, "iss": issuer.public_key(), "name": "test", "sub": subject.public_key(), "nats": nats,
+    });
+    let text = format!("{}.{}", encode(json!({ "typ": "JWT", "alg": "ed25519-nkey" })), encode(claims));
+    let signature = BASE64URL_NOPAD.encode(&issuer.sign(text.as_bytes()).unwrap());
+    format!("{text}.{signature}")
+}
+
+#[test]
+fn credentials_of_nats_own_tools_are_taken() {
+    let (root, account, user) = (Key::new_operator(), Key::new_account(), Key::new_user());
+    let system = Key::new_account();
+    let of_root = token(&root, &root, json!({ "type": "operator", "version": 2 }));
+    // JetStream is not for the system's own account.
+    let limits = |storage: i32| {
+        json!({
+            "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+            "mem_storage": storage, "disk_storage": storage, "streams": storage, "consumer": storage,
+        })
+    };
+    let limited = |storage| json!({ "type": "account", "version": 2, "limits": limits(storage) });
+    let (of_account, of_system) = (token(&root, &account, limited(-1)), token(&root, &system, limited(0)));
+    let of_user = token(
+        &account,
+        &user,
+        json!({ "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1, "pub": {}, "sub": {} }),
+    );
+    let more = format!(
+        "operator: {of_root}\nresolver: MEMORY\nsystem_account: {1}\nresolver_preload: {{ {0}: {of_account}, {1}: {of_system} }}\n",
+        account.public_key(),
+        system.public_key()
+    );
+    let Some(nats) = Nats::with(&more, |_| {}) else { return };
+    let seed = user.seed().unwrap();
+    let creds = format!(
+        "-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{seed}\n\
+         ------END USER NKEY SEED------\n"
+    );
+    fs::write(nats.path("user.creds"), creds).unwrap();
+    let file = nats.path("user.creds").display().to_string();
+    let operator = Operator::with(&nats, &["--creds", &file]);
+    operator.text(&["init"]);
+    let machine = Machine::new(&nats, "pc-1", "credentials = \"user.creds\"", "");
+    let _agent = machine.agent();
+    eventually("it reports", || operator.reported() == 1);
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    assert!(machine.is("offline"));
+    let (code, line) = Operator::of(&nats).failure(&["status"]);
+    assert!(code == 1 && line.contains("check the credentials"), "{line}");
+    fs::write(nats.path("user.creds"), "nothing").unwrap();
+    let (code, line) = operator.failure(&["status"]);
+    assert!(code == 1 && line.contains("the credentials"), "{line}");
+}
+
+#[test]
+fn a_server_without_jetstream_is_said_to_have_none() {
+    let Some(nats) = Nats::start() else { return };
+    let config = fs::read_to_string(nats.path("nats.conf")).unwrap();
+    let config: Vec<&str> = config.lines().filter(|line| !line.starts_with("jetstream")).collect();
+    fs::write(nats.path("nats.conf"), config.join("\n")).unwrap();
+    let mut nats = nats;
+    nats.end();
+    nats.again();
+    let begun = Instant::now();
+    for words in [&["init"][..], &["status"], &["set", "lab", "offline"]] {
+        let (code, line) = Operator::of(&nats).failure(words);
+        assert!(code == 1 && line.contains("the server has no JetStream: start it by `nats-server -js`"), "{line}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
