@@ -59,7 +59,7 @@ pub(crate) struct ProfileStatus {
     pub(crate) online: Option<bool>,
     /// Who decided that, and why.
     pub(crate) decision: Option<String>,
-    /// Who that is: a person, a program, or the agent.
+    /// Who that is: a person, a program, the fleet's operator, or the agent.
     pub(crate) by: Option<String>,
     /// Whether the agent leaves that alone.
     pub(crate) held: bool,
@@ -134,6 +134,12 @@ impl Board {
         if has_changed {
             self.decided.notify_one();
         }
+    }
+
+    /// Whether the fleet's server has answered, or is known to be out of reach.
+    pub(crate) fn is_fleet_known(&self) -> bool {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.fleet.as_ref().is_none_or(|fleet| fleet.silent.is_none() || fleet.why.is_some())
     }
 
     pub(crate) fn set_fleet(&self, fleet: Option<FleetStatus>) {

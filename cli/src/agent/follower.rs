@@ -127,9 +127,9 @@ impl Follower {
                 self.logged[0] = None;
                 info!("the fleet's server {} is there", self.fleet.access.shown());
             }
-            News::Said { key, value, revision, at } => match Value::read(&value, at) {
+            News::Said { key, value, revision, at, bucket } => match Value::read(&value, at) {
                 Ok(value) => {
-                    self.received.take(&key, value, revision, self.bucket.unwrap_or_default());
+                    self.received.take(&key, value, revision, at, bucket);
                 }
                 Err(why) => warn!("what the fleet says under {} cannot be read: {}", shown(&key), shown(&why)),
             },
@@ -156,7 +156,8 @@ impl Follower {
                     self.logged[0] = Some(why);
                 }
             }
-            News::NotReported(why) => {
+            News::Reported(Ok(())) => self.logged[1] = None,
+            News::Reported(Err(why)) => {
                 if self.logged[1].as_ref() != Some(&why) {
                     warn!("the fleet's server does not take the report: {}", shown(&why));
                     self.logged[1] = Some(why);

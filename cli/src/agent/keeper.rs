@@ -40,6 +40,8 @@ pub(crate) enum Event {
     Leave(String),
     /// What follows from the sources.
     Verdict { profile: String, state: State, why: String },
+    /// A profile has no sources: it is online where nothing else decides, and why.
+    NoSources { profile: String, why: String },
     /// What the fleet's operator says.
     Fleet(Arc<Orders>),
     /// What was received of it, for a later agent.
@@ -56,6 +58,8 @@ struct Kept {
     object: Option<(OfflineObject, Subscription)>,
     hand_back_after: Option<Duration>,
     verdict: Option<(State, String)>,
+    /// Why it is online where nothing else decides.
+    otherwise: Option<String>,
     /// What is in force and was logged.
     shown: Option<Entry>,
     /// The history's file when it was read.
@@ -109,13 +113,19 @@ impl Keeper {
         match event {
             Event::Keep { profile, hand_back_after } => {
                 let kept = self.kept.entry(profile.clone()).or_default();
-                (kept.hand_back_after, kept.verdict) = (hand_back_after, None);
+                (kept.hand_back_after, kept.verdict, kept.otherwise) = (hand_back_after, None, None);
                 self.settle(&profile);
             }
             Event::Leave(profile) => drop(self.kept.remove(&profile)),
             Event::Verdict { profile, state, why } => {
                 if let Some(kept) = self.kept.get_mut(&profile) {
                     kept.verdict = Some((state, why));
+                    self.settle(&profile);
+                }
+            }
+            Event::NoSources { profile, why } => {
+                if let Some(kept) = self.kept.get_mut(&profile) {
+                    kept.otherwise = Some(why);
                     self.settle(&profile);
                 }
             }
@@ -253,6 +263,8 @@ impl Keeper {
             Order::PersonFirst | Order::FleetFirst => said.or(verdict),
             Order::FleetLast => verdict.or(said),
         };
+        let otherwise = || kept.otherwise.clone().filter(|_| !is_held).map(|why| (State::Online, By::Agent, Some(why)));
+        let decision = decision.or_else(otherwise);
         let Some((state, by, why)) = decision else { return Ok(None) };
         if history.state() == state {
             // The fleet's is one also if it changes nothing, and so is the sources' behind it.

@@ -8,12 +8,12 @@ use async_nats::jetstream::kv::{Entry, Operation, Store};
 use async_nats::{Event, ServerError};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::select_all;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::fleet::instruction::{Member, keys};
+use crate::fleet::instruction::{Member, keys, parts};
 use crate::fleet::server::{self, Access, Refusal, Server};
 
 /// The longest pause between two attempts.
@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// What comes from the server.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// The bucket, which was created then, is within reach.
+    /// All groups are followed in the bucket, which was created then.
     Connected(Timestamp),
     Said {
         key: String,
@@ -30,6 +30,8 @@ pub(crate) enum News {
         revision: u64,
         /// When the server stored it.
         at: Timestamp,
+        /// When its bucket was created.
+        bucket: Timestamp,
     },
     Deleted(String),
     /// The bucket does not have the key, and does not say that it was deleted.
@@ -38,8 +40,8 @@ pub(crate) enum News {
     Clock(i64),
     /// It is out of reach, and why.
     Silent(String),
-    /// The machine could not report, and why.
-    NotReported(String),
+    /// The machine has reported, or could not, and why.
+    Reported(Result<(), String>),
 }
 
 /// When to connect and to report.
@@ -59,6 +61,11 @@ impl Pace {
         let doublings = attempt.saturating_sub(1).min(16);
         let longest = LONGEST.max(self.reconnect);
         self.reconnect.saturating_mul(1 << doublings).min(longest).mul_f64(random)
+    }
+
+    /// The same where the server is connected but has not done what it was asked: never at once, as it may have too much to do.
+    pub(crate) fn again(&self, attempt: usize, random: f64) -> Duration {
+        self.pause(attempt, 0.5 + random / 2.0)
     }
 }
 
@@ -105,6 +112,8 @@ impl Link {
                 Event::ClientError(error) => {
                     let words = error.to_string();
                     let words = words.strip_prefix("nats: ").unwrap_or(&words);
+                    // The client does not say which.
+                    let words = if words == "IO error" { "it cannot be connected to" } else { words };
                     let refused = words.contains("authorization violation");
                     let words = if refused { "it does not let this machine in: check the credentials" } else { words };
                     condition.why = Some(words.to_owned());
@@ -123,7 +132,7 @@ impl Link {
             failures = if begun.elapsed() > LONGEST { 0 } else { failures + 1 };
             self.tell(News::Silent(why));
             if seen.borrow().is_connected {
-                sleep(self.pace.pause(failures, 0.5 + fastrand::f64() / 2.0)).await;
+                sleep(self.pace.again(failures, fastrand::f64())).await;
             }
         }
     }
@@ -162,49 +171,122 @@ impl Link {
         }
     }
 
+    /// Follows all groups. Returns why it cannot any more.
     async fn follow(&mut self, server: &Server) -> String {
-        match self.try_follow(server).await {
-            Ok(()) => "the server says nothing more".to_owned(),
-            Err(why) => why,
+        let bucket = match server.instructions().await {
+            Ok(bucket) => bucket,
+            Err(why) => return why,
+        };
+        let (watched, from_watches) = mpsc::unbounded_channel();
+        let groups = self.member.groups.clone();
+        let watches = groups.iter().map(|group| watch(server, &bucket, group, self.pace, &watched));
+        let watches = join_all(watches.collect::<Vec<_>>());
+        tokio::select! {
+            why = self.take_in(server, &bucket, groups.len(), from_watches) => why,
+            _ = watches => "the agent is ending".to_owned(),
         }
     }
 
-    async fn try_follow(&mut self, server: &Server) -> Result<(), String> {
-        let bucket = server.instructions().await?;
-        let mut watches = Vec::new();
-        for group in &self.member.groups {
-            let watch = bucket.watch_with_history(keys(group)).await.map_err(|error| server.words(&error))?;
-            watches.push(watch);
+    async fn take_in(
+        &mut self,
+        server: &Server,
+        bucket: &Store,
+        groups: usize,
+        mut from_watches: mpsc::UnboundedReceiver<Watched>,
+    ) -> String {
+        let created = server::created(bucket);
+        let mut begun = 0;
+        while let Some(watched) = from_watches.recv().await {
+            match watched {
+                Watched::Begun => {
+                    begun += 1;
+                    if begun == groups {
+                        // First what is known: it may have been taken back, or have ended, meanwhile.
+                        if let Err(why) = self.check_known(server, bucket).await {
+                            return why;
+                        }
+                        self.tell(News::Connected(created));
+                    }
+                }
+                Watched::Entry(entry) => self.take(*entry, created),
+                Watched::Ended { was_begun, why } => {
+                    begun -= usize::from(was_begun);
+                    self.tell(News::Silent(why));
+                }
+                Watched::IsAnother => return "its bucket was made anew".to_owned(),
+            }
         }
-        self.tell(News::Connected(server::created(&bucket)));
-        self.check_known(server, &bucket).await?;
-        let mut said = select_all(watches);
-        while let Some(entry) = said.next().await {
-            self.take(entry.map_err(|error| server.words(&error))?);
-        }
-        Ok(())
+        String::new()
     }
 
     /// Asks for what is known: the server may have been wiped, or be another one.
     async fn check_known(&mut self, server: &Server, bucket: &Store) -> Result<(), String> {
-        for key in self.known.clone() {
+        let is_own =
+            |key: &String| parts(key).is_some_and(|(group, _)| self.member.groups.iter().any(|own| own == group));
+        for key in self.known.iter().filter(|key| is_own(key)).cloned().collect::<Vec<_>>() {
             match bucket.entry(key.as_str()).await.map_err(|error| server.words(&error))? {
-                Some(entry) => self.take(entry),
+                Some(entry) => self.take(entry, server::created(bucket)),
                 None => self.tell(News::Lost(key)),
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, entry: Entry) {
+    fn take(&mut self, entry: Entry, bucket: Timestamp) {
         let at = server::stored(&entry);
         let Entry { key, value, revision, operation, .. } = entry;
         if operation == Operation::Put {
             self.known.insert(key.clone());
-            self.tell(News::Said { key, value, revision, at });
+            self.tell(News::Said { key, value, revision, at, bucket });
         } else {
             self.known.remove(&key);
             self.tell(News::Deleted(key));
+        }
+    }
+}
+
+/// What comes from the watch of a group.
+enum Watched {
+    Begun,
+    Entry(Box<Entry>),
+    Ended {
+        was_begun: bool,
+        why: String,
+    },
+    /// The bucket is not the one that was there.
+    IsAnother,
+}
+
+/// Watches a group for as long as the connection lasts. Each has its own attempts: a cluster of which a server is down may have put
+/// the consumer of one there.
+async fn watch(server: &Server, bucket: &Store, group: &str, pace: Pace, watched: &mpsc::UnboundedSender<Watched>) {
+    let tell = |what| drop(watched.send(what));
+    let mut failures = 0;
+    loop {
+        let begun = tokio::time::Instant::now();
+        let (was_begun, why) = match bucket.watch_with_history(keys(group)).await {
+            Ok(mut entries) => {
+                tell(Watched::Begun);
+                (
+                    true,
+                    loop {
+                        match entries.next().await {
+                            Some(Ok(entry)) => tell(Watched::Entry(Box::new(entry))),
+                            Some(Err(error)) => break server.words(&error),
+                            None => break "the server says nothing more".to_owned(),
+                        }
+                    },
+                )
+            }
+            Err(error) => (false, server.words(&error)),
+        };
+        failures = if begun.elapsed() > LONGEST { 1 } else { failures + 1 };
+        tell(Watched::Ended { was_begun, why });
+        sleep(pace.again(failures, fastrand::f64())).await;
+        if let Ok(now) = server.instructions().await
+            && server::created(&now) != server::created(bucket)
+        {
+            tell(Watched::IsAnother);
         }
     }
 }
@@ -222,9 +304,9 @@ impl Reporter {
         loop {
             sleep(self.pace.within.mul_f64(fastrand::f64())).await;
             let bytes = reports.borrow_and_update().clone();
-            let done = if bytes.is_empty() { Ok(()) } else { self.put(server, bytes, &mut is_clock_known).await };
-            if let Err(why) = done {
-                drop(self.news.send(News::NotReported(why)));
+            if !bytes.is_empty() {
+                let reported = self.put(server, bytes, &mut is_clock_known).await;
+                drop(self.news.send(News::Reported(reported)));
             }
             let pause = self.pace.every.mul_f64(1.0 - 0.2 * fastrand::f64());
             tokio::select! {
@@ -265,5 +347,6 @@ mod tests {
         let seconds = |attempt, random| pace.pause(attempt, random).as_secs_f64();
         assert_eq!([1, 2, 3, 6, 100].map(|attempt| seconds(attempt, 1.0)), [2.0, 4.0, 8.0, 60.0, 60.0]);
         assert_eq!([0.0, 0.25, 0.5].map(|random| seconds(1, random)), [0.0, 0.5, 1.0]);
+        assert_eq!([0.0, 1.0].map(|random| pace.again(1, random).as_secs_f64()), [1.0, 2.0]);
     }
 }

@@ -5,7 +5,7 @@ mod config;
 mod follower;
 mod health;
 mod keeper;
-mod link;
+pub(crate) mod link;
 pub(crate) mod member;
 #[cfg(target_os = "linux")]
 mod network_manager;

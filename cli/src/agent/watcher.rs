@@ -17,6 +17,9 @@ use super::probe::probe;
 use super::tls::Trust;
 use crate::output::shown;
 
+/// How often a profile without sources looks whether the fleet's server has answered.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Where the results go.
 pub(crate) struct To {
     pub(crate) keeper: Sender<Event>,
@@ -27,9 +30,12 @@ pub(crate) struct To {
 pub(crate) async fn watch(name: String, profile: Profile, trust: Arc<Trust>, to: To) {
     let profile = Arc::new(profile);
     if profile.sources.is_empty() {
-        // Only a fleet decides. Otherwise the profile is as every one begins.
+        // Only a fleet decides. Otherwise the profile is as every one begins: when the server has answered, or could not be reached.
+        while !to.board.is_fleet_known() {
+            sleep(LOOK).await;
+        }
         let why = "no instruction of the fleet is in force".to_owned();
-        drop(to.keeper.send(Event::Verdict { profile: name, state: State::Online, why }));
+        drop(to.keeper.send(Event::NoSources { profile: name, why }));
         return;
     }
     let mut health: Vec<Health> = vec![Health::default(); profile.sources.len()];

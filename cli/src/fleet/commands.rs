@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use async_nats::jetstream::kv::Operation;
 use serde_json::json;
 
-use super::instruction::{Value, is_name, key, percent};
+use super::instruction::{Value, is_name, percent};
 use super::options::{FleetCommand, FleetOptions, ServerOptions};
-use super::server::{Access, Server, revisions, stored};
+use super::server::{Access, Server, addresses, revisions, stored};
 use super::{set, status};
 use crate::agent::member;
 use crate::agent::tls::{Identity, Tls};
@@ -23,7 +23,7 @@ pub(crate) fn fleet(options: FleetOptions, output: &Output) -> Result<ExitCode, 
         let server = access.connect("mapioffline fleet", "_INBOX").await.map_err(Failure::failed)?;
         let done = async {
             match options.command {
-                FleetCommand::Init { replicas } => init(&server, replicas.into(), output).await,
+                FleetCommand::Init { replicas, mirror } => init(&server, replicas.into(), mirror, output).await,
                 FleetCommand::Set(wanted) => set::set(&server, wanted, output).await,
                 FleetCommand::Status { group, all } => status::status(&server, group.as_deref(), all, output).await,
                 FleetCommand::History { group, profile } => history(&server, &group, profile.as_deref(), output).await,
@@ -47,7 +47,8 @@ fn access(options: &ServerOptions) -> Result<Access, String> {
         _ => return Err("--certificate and --key belong together".to_owned()),
     };
     Ok(Access {
-        servers: options.server.0.clone(),
+        // Not by clap, which would print a wrong one with its password.
+        servers: addresses(&options.server)?,
         credentials: options.creds.as_deref().map(member::read).transpose()?,
         nkey: options.nkey.as_deref().map(member::read).transpose()?,
         tls: Tls::new(options.ca_file.as_deref(), identity)?,
@@ -55,8 +56,8 @@ fn access(options: &ServerOptions) -> Result<Access, String> {
     })
 }
 
-async fn init(server: &Server, replicas: usize, output: &Output) -> Result<(), Failure> {
-    let created = server.init(replicas).await.map_err(Failure::failed)?;
+async fn init(server: &Server, replicas: usize, mirror: Option<String>, output: &Output) -> Result<(), Failure> {
+    let created = server.init(replicas, mirror).await.map_err(Failure::failed)?;
     let person = || match &created[..] {
         [] => "both buckets are there already".to_owned(),
         created => format!("created {}", created.join(" and ")),
@@ -71,7 +72,13 @@ async fn history(server: &Server, group: &str, profile: Option<&str>, output: &O
     for entry in revisions(server, &bucket, &key).await.map_err(Failure::failed)? {
         let at = stored(&entry);
         let value = match entry.operation {
-            Operation::Put => Value::read(&entry.value, at).map_err(Failure::failed)?,
+            Operation::Put => match Value::read(&entry.value, at) {
+                Ok(value) => value,
+                Err(why) => {
+                    output.warning(&format!("what was said at {} cannot be read: {why}", local(at)));
+                    continue;
+                }
+            },
             Operation::Delete | Operation::Purge => {
                 let object = || json!({ "at": format!("{at:.3}"), "revision": entry.revision, "deleted": true });
                 output.say(|| format!("{}  deleted by another program", local(at)), object);
@@ -95,8 +102,7 @@ async fn history(server: &Server, group: &str, profile: Option<&str>, output: &O
 async fn forget(server: &Server, machine: &str, output: &Output) -> Result<(), Failure> {
     let reports = server.reports().await.map_err(Failure::failed)?;
     // A report has the name of the machine as its key.
-    let is_name = key(machine, None).is_ok() && is_name(machine);
-    let known = if is_name {
+    let known = if is_name(machine) {
         reports.entry(machine).await.map_err(|error| Failure::failed(server.words(&error)))?
     } else {
         None

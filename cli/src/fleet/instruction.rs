@@ -70,9 +70,9 @@ pub(crate) struct Canary {
     pub(crate) share: f64,
     /// The machines whose [`place`] is at most this.
     pub(crate) up_to: u32,
-    /// What is in force for the others, and the revision in which it was said.
+    /// What is in force for the others, the revision in which it was said, and when the server stored that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) others: Option<(Instruction, u64)>,
+    pub(crate) others: Option<(Instruction, u64, Timestamp)>,
 }
 
 impl Value {
@@ -99,13 +99,19 @@ impl Value {
         Ok(Self { instruction: value.instruction.stored(at), ..value })
     }
 
-    /// What it says to a machine, and the revision in which that was said.
-    pub(crate) fn says(&self, group: &str, machine: &str, revision: u64) -> Option<(&Instruction, u64)> {
+    /// What it says to a machine, the revision in which that was said, and when the server stored that. The value itself is of these.
+    pub(crate) fn says(
+        &self,
+        group: &str,
+        machine: &str,
+        revision: u64,
+        at: Timestamp,
+    ) -> Option<(&Instruction, u64, Timestamp)> {
         match &self.canary {
             Some(canary) if place(group, machine) > canary.up_to => {
-                canary.others.as_ref().map(|(instruction, revision)| (instruction, *revision))
+                canary.others.as_ref().map(|(instruction, revision, at)| (instruction, *revision, *at))
             }
-            _ => Some((&self.instruction, revision)),
+            _ => Some((&self.instruction, revision, at)),
         }
     }
 }
@@ -236,6 +242,8 @@ pub(crate) struct Received {
 struct Said {
     value: Value,
     revision: u64,
+    /// When the server stored it. A server that was set back to an earlier copy uses revisions again.
+    at: Timestamp,
     /// When its bucket was created: a new one begins its revisions anew.
     bucket: Timestamp,
     /// Since when the bucket has not had it although no one took it back: the server was wiped, or replaced.
@@ -261,9 +269,10 @@ impl Received {
     }
 
     /// Takes what a key says. Returns whether that is new.
-    pub(crate) fn take(&mut self, key: &str, value: Value, revision: u64, bucket: Timestamp) -> bool {
-        let said = Said { value, revision, bucket, lost: None };
-        let is_older = |known: &Said| known.lost.is_none() && known.bucket == bucket && known.revision > said.revision;
+    pub(crate) fn take(&mut self, key: &str, value: Value, revision: u64, at: Timestamp, bucket: Timestamp) -> bool {
+        let said = Said { value, revision, at, bucket, lost: None };
+        let order = |said: &Said| (said.at, said.revision);
+        let is_older = |known: &Said| known.lost.is_none() && known.bucket == bucket && order(known) > order(&said);
         if self.values.get(key).is_some_and(is_older) {
             return false;
         }
@@ -275,17 +284,17 @@ impl Received {
         self.values.remove(key).is_some()
     }
 
-    /// The bucket does not have the key, and does not say that it was deleted.
+    /// The bucket does not have the key, and does not say that it was deleted: since then, or since the server was within reach.
     pub(crate) fn lose(&mut self, key: &str, now: Timestamp) -> bool {
         let Some(said) = self.values.get_mut(key).filter(|said| said.lost.is_none()) else { return false };
-        said.lost = Some(now);
+        said.lost = self.silent.or(Some(now));
         true
     }
 
-    /// The last revision of the bucket that was received.
+    /// The revision of the bucket that was received last.
     pub(crate) fn revision(&self, bucket: Timestamp) -> u64 {
         let of_bucket = self.values.values().filter(|said| said.bucket == bucket);
-        of_bucket.map(|said| said.revision).max().unwrap_or(0)
+        of_bucket.max_by_key(|said| (said.at, said.revision)).map_or(0, |said| said.revision)
     }
 
     /// What is in force for a machine, that which decides first: the last that was said; what a bucket has lost behind that. And when
@@ -302,7 +311,8 @@ impl Received {
             let Some((group, _)) = parts(key).filter(|(group, _)| member.groups.iter().any(|own| own == group)) else {
                 continue;
             };
-            let Some((instruction, revision)) = said.value.says(group, &member.name, said.revision) else { continue };
+            let says = said.value.says(group, &member.name, said.revision, said.at);
+            let Some((instruction, revision, at)) = says else { continue };
             let silent = [said.lost, self.silent].into_iter().flatten().min();
             let kept_until = silent.map(|since| since.checked_add(keep).unwrap_or(Timestamp::MAX));
             if !instruction.is_in_force(now) || kept_until.is_some_and(|until| until <= now) {
@@ -312,7 +322,7 @@ impl Received {
             let online = instruction.state == What::Online;
             next = [next, end].into_iter().flatten().min();
             let Instruction { by, why, .. } = instruction.clone();
-            let order = (said.lost.is_none(), said.bucket, revision);
+            let order = (said.lost.is_none(), said.bucket, at, revision);
             found.push((order, InForce { key: key.clone(), revision, online, by, why }));
         }
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
@@ -353,30 +363,30 @@ mod tests {
     fn the_last_instruction_decides_whatever_its_group() {
         let mut received = Received::default();
         assert_eq!(decided(&received, 0), None);
-        received.take("all.profiles", said(What::Offline, None), 1, at(0));
+        received.take("all.profiles", said(What::Offline, None), 1, at(1), at(0));
         assert_eq!(decided(&received, 0), is(State::Offline, "all.profiles"));
-        received.take("lab.profile.OUTLOOK", said(What::Online, Some(50)), 2, at(0));
-        received.take("lab.profile.OTHER", said(What::Offline, None), 3, at(0));
-        received.take("office.profiles", said(What::Offline, None), 4, at(0));
+        received.take("lab.profile.OUTLOOK", said(What::Online, Some(50)), 2, at(2), at(0));
+        received.take("lab.profile.OTHER", said(What::Offline, None), 3, at(3), at(0));
+        received.take("office.profiles", said(What::Offline, None), 4, at(4), at(0));
         assert_eq!(decided(&received, 49), is(State::Online, "lab.profile.OUTLOOK"));
         // It has ended: the one before is in force.
         assert_eq!(decided(&received, 50), is(State::Offline, "all.profiles"));
-        received.take("pc-1.profiles", said(What::Online, None), 5, at(0));
+        received.take("pc-1.profiles", said(What::Online, None), 5, at(5), at(0));
         assert_eq!(decided(&received, 50), is(State::Online, "pc-1.profiles"));
-        received.take("all.profiles", said(What::Offline, None), 6, at(0));
+        received.take("all.profiles", said(What::Offline, None), 6, at(6), at(0));
         assert_eq!(decided(&received, 50), is(State::Offline, "all.profiles"));
-        received.take("all.profiles", said(What::Auto, None), 7, at(0));
+        received.take("all.profiles", said(What::Auto, None), 7, at(7), at(0));
         received.remove("pc-1.profiles");
         assert_eq!(decided(&received, 50), None);
         // What comes late changes nothing.
-        assert!(!received.take("all.profiles", said(What::Offline, None), 6, at(0)));
+        assert!(!received.take("all.profiles", said(What::Offline, None), 6, at(6), at(0)));
         assert_eq!(received.revision(at(0)), 7);
     }
 
     #[test]
     fn without_the_server_the_last_instruction_ends_after_a_while() {
         let mut received = Received::default();
-        received.take("all.profiles", said(What::Offline, Some(5000)), 1, at(0));
+        received.take("all.profiles", said(What::Offline, Some(5000)), 1, at(1), at(0));
         received.silent = Some(at(100));
         let (_, next) = received.in_force(&member("pc-1"), KEEP, at(200));
         assert_eq!(next, Some(at(1100)));
@@ -390,18 +400,31 @@ mod tests {
     #[test]
     fn a_bucket_that_was_wiped_takes_nothing_back_at_once() {
         let mut received = Received::default();
-        received.take("all.profiles", said(What::Offline, None), 70, at(0));
-        received.take("lab.profiles", said(What::Offline, None), 71, at(0));
+        received.take("all.profiles", said(What::Offline, None), 70, at(70), at(0));
+        received.take("lab.profiles", said(What::Offline, None), 71, at(71), at(0));
         assert!(received.lose("all.profiles", at(100)) && !received.lose("all.profiles", at(200)));
         received.lose("lab.profiles", at(100));
         assert_eq!(decided(&received, 1099), is(State::Offline, "lab.profiles"));
         // The new one begins with revision 1, and decides.
-        assert!(received.take("all.profiles", said(What::Online, None), 1, at(90)));
+        assert!(received.take("all.profiles", said(What::Online, None), 1, at(1), at(90)));
         assert_eq!(decided(&received, 1099), is(State::Online, "all.profiles"));
-        received.take("all.profiles", said(What::Auto, None), 2, at(90));
+        received.take("all.profiles", said(What::Auto, None), 2, at(2), at(90));
         assert_eq!(decided(&received, 1099), is(State::Offline, "lab.profiles"));
         assert_eq!(decided(&received, 1100), None);
         assert_eq!(received.revision(at(90)), 2);
+    }
+
+    #[test]
+    fn a_server_that_was_set_back_is_followed_again() {
+        let mut received = Received::default();
+        received.take("lab.profiles", said(What::Offline, None), 70, at(70), at(0));
+        received.take("all.profiles", said(What::Offline, None), 71, at(71), at(0));
+        // What the earlier copy has takes nothing back; what is said then does, although its revision is smaller.
+        assert!(!received.take("lab.profiles", said(What::Online, None), 60, at(60), at(0)));
+        assert_eq!(decided(&received, 100), is(State::Offline, "all.profiles"));
+        assert!(received.take("lab.profiles", said(What::Online, None), 61, at(100), at(0)));
+        assert_eq!(decided(&received, 100), is(State::Online, "lab.profiles"));
+        assert_eq!(received.revision(at(0)), 61);
     }
 
     #[test]
@@ -417,10 +440,12 @@ mod tests {
         assert!((10..=30).contains(&count(up_to("lab", &[], 0.1))));
 
         let first = said(What::Offline, None);
-        let others = Some((first.instruction, 1));
+        let others = Some((first.instruction, 1, at(1)));
         let canary = Canary { share: 0.05, up_to: up_to("lab", &machines, 0.05), others };
         let value = Value { canary: Some(canary), ..said(What::Online, None) };
-        let states = machines.iter().map(|machine| value.says("lab", machine, 2).map(|(said, at)| (said.state, at)));
+        let states = machines
+            .iter()
+            .map(|machine| value.says("lab", machine, 2, at(2)).map(|(said, revision, _)| (said.state, revision)));
         let states: Vec<_> = states.collect();
         assert_eq!(states.iter().filter(|state| **state == Some((What::Online, 2))).count(), 10);
         assert_eq!(states.iter().filter(|state| **state == Some((What::Offline, 1))).count(), 190);

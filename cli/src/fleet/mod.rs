@@ -6,6 +6,8 @@ pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod server;
 mod set;
+#[cfg(test)]
+mod simulation;
 mod status;
 
 pub(crate) use commands::fleet;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::server::{Address, addresses};
 use crate::duration::positive;
 use crate::history::What;
 
@@ -18,8 +17,15 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Args)]
 pub(crate) struct ServerOptions {
     /// The fleet's server, NATS with JetStream; several with commas between
-    #[arg(long, global = true, value_name = "URL", env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222", value_parser = list)]
-    pub(crate) server: Addresses,
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    pub(crate) server: String,
     /// The operator's credentials: a file that NATS's tools write
     #[arg(long, global = true, value_name = "FILE", env = "NATS_CREDS", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) creds: Option<PathBuf>,
@@ -40,14 +46,6 @@ pub(crate) struct ServerOptions {
     pub(crate) bucket: String,
 }
 
-/// A list of addresses, as one value.
-#[derive(Clone, Debug)]
-pub(crate) struct Addresses(pub(crate) Vec<Address>);
-
-fn list(text: &str) -> Result<Addresses, String> {
-    addresses(text).map(Addresses)
-}
-
 /// What `fleet` is asked for.
 #[derive(Args)]
 pub(crate) struct FleetOptions {
@@ -64,6 +62,9 @@ pub(crate) enum FleetCommand {
         /// On how many servers of a cluster what is in them is kept
         #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
         replicas: u8,
+        /// At a leaf node: the instructions are those of this JetStream domain, of which a mirror is kept here
+        #[arg(long, value_name = "DOMAIN")]
+        mirror: Option<String>,
     },
     /// Set the profiles of a group of machines online or offline
     ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{Context, GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind};
 use async_nats::jetstream::kv::{Entry, Operation, Store};
-use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Source};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -51,7 +51,9 @@ impl std::str::FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |why: String| format!("{text:?}: {why}: an address such as nats://fleet.example.com is needed");
+        // Without a password, wherever it is.
+        let shown = text.rfind('@').map_or(text, |at| &text[at + 1..]);
+        let wrong = |why: String| format!("{shown:?}: {why}: an address such as nats://fleet.example.com is needed");
         let address: ServerAddr = text.parse().map_err(|error: std::io::Error| wrong(error.to_string()))?;
         if address.host().is_empty() {
             return Err(wrong("there is no host".to_owned()));
@@ -213,7 +215,8 @@ impl Server {
     }
 
     /// Creates both buckets, on so many servers of a cluster. Those that are there are left as they are. Returns what was created.
-    pub(crate) async fn init(&self, replicas: usize) -> Result<Vec<String>, String> {
+    /// The instructions are those of another domain, if one is named.
+    pub(crate) async fn init(&self, replicas: usize, mirror: Option<String>) -> Result<Vec<String>, String> {
         // What makes a stream a bucket. The client's own call asks for more than version 2.9 of the server answers.
         let config = |bucket: &str, description: &str, revisions: i64| Config {
             name: format!("KV_{bucket}"),
@@ -227,7 +230,14 @@ impl Server {
             deny_delete: true,
             ..Config::default()
         };
-        let instructions = config(&self.bucket, "mapioffline: instructions", REVISIONS);
+        let mut instructions = config(&self.bucket, "mapioffline: instructions", REVISIONS);
+        if let Some(domain) = mirror {
+            let name = instructions.name.clone();
+            // A mirror has the subjects and the limits of what it mirrors.
+            instructions.subjects.clear();
+            instructions.mirror_direct = true;
+            instructions.mirror = Some(Source { name, domain: Some(domain), ..Source::default() });
+        }
         let reports = Config { max_age: FORGOTTEN, ..config(&self.reports, "mapioffline: reports", 1) };
         let mut created = Vec::new();
         for (name, config) in [(&self.bucket, instructions), (&self.reports, reports)] {
@@ -342,6 +352,8 @@ mod tests {
 
     #[test]
     fn addresses_are_checked_and_shown_without_passwords() {
+        let error = addresses("http://a:secret@x").unwrap_err();
+        assert!(error.contains("invalid scheme") && !error.contains("secret"), "{error}");
         let list = addresses("nats://a:secret@one.example.com, tls://two.example.com:4443,three").unwrap();
         let shown: Vec<String> = list.iter().map(ToString::to_string).collect();
         assert_eq!(shown.join(","), "nats://one.example.com:4222,tls://two.example.com:4443,nats://three:4222");

@@ -93,7 +93,10 @@ pub(crate) async fn set(server: &Server, wanted: SetOptions, output: &Output) ->
     let behind = wait(server, &reports_bucket, &asked, &chosen, limit).await?;
     let follow = chosen.len() - behind.len();
     if behind.is_empty() {
-        output.say(|| format!("{name}: {} follow", many(follow)), || json!({ "follow": follow, "do_not": 0 }));
+        output.say(
+            || format!("{name}: {} follow{}", many(follow), if follow == 1 { "s" } else { "" }),
+            || json!({ "follow": follow, "do_not": 0 }),
+        );
         return Ok(());
     }
     let named: Vec<String> = behind.iter().take(NAMED).map(|(machine, why)| format!("{machine}: {why}")).collect();
@@ -120,13 +123,13 @@ async fn write(server: &Server, bucket: &Store, key: &str, mut value: Value) -> 
 }
 
 /// What an entry says to those outside of any canary.
-fn in_force(entry: &Entry) -> Option<(Instruction, u64)> {
+fn in_force(entry: &Entry) -> Option<(Instruction, u64, Timestamp)> {
     let value = Value::read(&entry.value, stored(entry)).ok().filter(|_| entry.operation == Operation::Put)?;
     let said = match value.canary {
         Some(canary) => canary.others?,
-        None => (value.instruction, entry.revision),
+        None => (value.instruction, entry.revision, stored(entry)),
     };
-    Some(said).filter(|(instruction, _)| instruction.state != What::Auto)
+    Some(said).filter(|(instruction, ..)| instruction.state != What::Auto)
 }
 
 pub(crate) async fn reports(server: &Server, bucket: &Store) -> Result<Reports, Failure> {

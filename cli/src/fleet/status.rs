@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use mapioffline::State;
 use serde_json::json;
 
-use super::instruction::{Value, parts, percent, place};
-use super::report::Report;
-use super::server::{Server, entries, stored};
+use super::instruction::{Canary, Value, parts, percent, place};
+use super::report::{Profile, Report};
+use super::server::{Server, created, entries, stored};
 use super::set::{Reports, reports};
 use crate::decisions::{local, words};
 use crate::failure::Failure;
@@ -26,6 +26,7 @@ pub(crate) async fn status(server: &Server, group: Option<&str>, all: bool, outp
     }
     let now = Timestamp::now();
     let mut rows = Vec::new();
+    let mut is_as_said = true;
     for (key, entry) in entries(server, &bucket).await.map_err(Failure::failed)? {
         let Some((of, _)) = parts(&key).filter(|(of, _)| group.is_none_or(|group| group == *of)) else { continue };
         let at = stored(&entry);
@@ -37,7 +38,11 @@ pub(crate) async fn status(server: &Server, group: Option<&str>, all: bool, outp
             }
         };
         if value.instruction.is_in_force(now) {
-            rows.push(instruction(of, &value, at, &reports, now));
+            let said =
+                Said { key: &key, group: of, value: &value, at, revision: entry.revision, bucket: created(&bucket) };
+            let (row, follow_all) = instruction(&said, &reports, now);
+            is_as_said &= follow_all;
+            rows.push(row);
         }
     }
     if rows.is_empty() {
@@ -52,7 +57,7 @@ pub(crate) async fn status(server: &Server, group: Option<&str>, all: bool, outp
         "\n{} machine{} reported, {silent} of them silent{}",
         reports.len(),
         if reports.len() == 1 { " has" } else { "s have" },
-        if rows.is_empty() && !reports.is_empty() { "; all is as said" } else { "" }
+        if rows.is_empty() && is_as_said && !reports.is_empty() { "; all is as said" } else { "" }
     ));
     if !rows.is_empty() {
         output.table(&["MACHINE", "PROFILE", "STATE", "FOLLOWS", "SINCE", "BECAUSE"], rows);
@@ -60,22 +65,38 @@ pub(crate) async fn status(server: &Server, group: Option<&str>, all: bool, outp
     Ok(())
 }
 
-fn instruction(
-    group: &str,
-    value: &Value,
+/// An instruction that is in force.
+struct Said<'a> {
+    key: &'a str,
+    group: &'a str,
+    value: &'a Value,
     at: Timestamp,
-    reports: &Reports,
-    now: Timestamp,
-) -> (Vec<Cell>, serde_json::Value) {
+    revision: u64,
+    bucket: Timestamp,
+}
+
+impl Said<'_> {
+    /// Whether it is for a machine.
+    fn is_for(&self, machine: &str, report: &Report) -> bool {
+        let is_chosen = |canary: &Canary| place(self.group, machine) <= canary.up_to;
+        report.groups.iter().any(|own| own == self.group) && self.value.canary.as_ref().is_none_or(is_chosen)
+    }
+
+    /// Whether a machine has it, and no profile that it decides is otherwise.
+    fn is_followed(&self, report: &Report) -> bool {
+        let is_astray = |profile: &Profile| matches!(&profile.follows, Some((key, _, false)) if key == self.key);
+        report.bucket == self.bucket && report.revision >= self.revision && !report.profiles.values().any(is_astray)
+    }
+}
+
+/// The row of an instruction, and whether all follow it.
+fn instruction(said_to: &Said<'_>, reports: &Reports, now: Timestamp) -> ((Vec<Cell>, serde_json::Value), bool) {
+    let Said { group, value, at, .. } = *said_to;
     let said = &value.instruction;
-    let chosen = |machine: &str| value.canary.as_ref().is_none_or(|canary| place(group, machine) <= canary.up_to);
-    let of_group =
-        reports.iter().filter(|(machine, (report, _))| report.groups.iter().any(|own| own == group) && chosen(machine));
     let (mut machines, mut follow) = (0, 0);
-    for (_, (report, at)) in of_group {
+    for (_, (report, at)) in reports.iter().filter(|(machine, (report, _))| said_to.is_for(machine, report)) {
         machines += 1;
-        follow +=
-            usize::from(!report.is_silent(*at, now) && !report.profiles.values().any(|profile| profile.is_astray()));
+        follow += usize::from(!report.is_silent(*at, now) && said_to.is_followed(report));
     }
     let canary = value.canary.as_ref().map(|canary| percent(canary.share));
     let row = vec![
@@ -96,7 +117,7 @@ fn instruction(
         "group": group, "profile": value.profile, "state": words(said.state), "by": said.by, "at": format!("{at:.3}"),
         "until": said.until, "why": said.why, "canary": canary, "machines": machines, "follow": follow,
     });
-    (row, object)
+    ((row, object), follow == machines)
 }
 
 /// The rows of a machine: what is to be known about it, or all of it.

@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::{Agent, Place, eventually};
 
+/// A port that no program listens on at the moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A server with JetStream. Dropping it kills it.
 pub(crate) struct Nats {
     pub(crate) folder: tempfile::TempDir,
@@ -31,11 +36,12 @@ impl Nats {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         prepare(folder.path());
         let store = folder.path().join("store").display().to_string();
         let more = more.replace("FOLDER", &folder.path().display().to_string());
-        let config = format!("listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\" }}\n{more}\n");
+        let config =
+            format!("listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\", domain: d{port} }}\n{more}\n");
         fs::write(folder.path().join("nats.conf"), config).unwrap();
         let mut nats = Self { folder, port, process: None };
         nats.again();
@@ -69,6 +75,11 @@ impl Nats {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The domain of its JetStream.
+    pub(crate) fn domain(&self) -> String {
+        format!("d{}", self.port)
     }
 
     pub(crate) fn url(&self) -> String {
