@@ -3,16 +3,17 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use crate::run::{command, output, run};
+use crate::network::Namespace;
+use crate::process::Process;
+use crate::run::{output, run};
 use crate::shared_state::{Folder, program};
 use crate::{Result, target, tools};
 
@@ -34,30 +35,6 @@ pub(crate) fn check() -> Result<()> {
     cost(&work)?;
     println!("agent: 3 passed, 0 failed");
     Ok(())
-}
-
-/// A process that is killed with all that it started.
-struct Process(Child);
-
-impl Process {
-    fn start(command: &mut Command) -> Result<Self> {
-        Ok(Self(command.process_group(0).spawn()?))
-    }
-
-    fn signal(&self, signal: &str) -> Result<()> {
-        run(&mut command("kill", ["-s", signal, "--", &format!("-{}", self.0.id())]))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        for signal in ["CONT", "KILL"] {
-            let group = format!("-{}", self.0.id());
-            let mut kill = Command::new("kill");
-            let _ = kill.args(["-s", signal, "--", &group]).stderr(Stdio::null()).status();
-        }
-        let _ = self.0.wait();
-    }
 }
 
 /// A monitor of the examples, which prints what programs are notified of.
@@ -263,42 +240,21 @@ fn mail_server(work: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A network namespace with two interfaces that are connected to each other. It is removed on drop.
-struct Namespace(String);
-
-impl Namespace {
-    fn new() -> Result<Self> {
-        let namespace = Self(format!("mapioffline-{}", std::process::id()));
-        run(&mut command("ip", ["netns", "add", &namespace.0]))?;
-        namespace.ip(&["link", "add", "near", "type", "veth", "peer", "name", "far"])?;
-        namespace.ip(&["address", "add", "192.0.2.1/24", "dev", "near"])?;
-        Ok(namespace)
-    }
-
-    fn ip(&self, words: &[&str]) -> Result<()> {
-        run(command("ip", ["-n", &self.0]).args(words))
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "delete", &self.0]).status();
-    }
-}
-
 /// A monitor follows an interface and a route that come and go.
 fn interfaces(work: &Path) -> Result<()> {
-    let namespace = match Namespace::new() {
+    let namespace = match Namespace::new("agent") {
         Err(reason) if std::env::var_os("CI").is_none() => {
             println!("SKIPPED: there are no network namespaces here: {reason}");
             return Ok(());
         }
         namespace => namespace?,
     };
+    namespace.connect("near", &namespace, "far")?;
+    namespace.ip(&["address", "add", "192.0.2.1/24", "dev", "near"])?;
     let folder = Folder::new(work, "interfaces")?;
     let monitor = Monitor::start(folder.path())?;
-    let mut agent = Command::new("ip");
-    agent.args(["netns", "exec", &namespace.0]).arg(program()).args(["agent", "--profile", "Outlook"]);
+    let mut agent = namespace.command(program());
+    agent.args(["agent", "--profile", "Outlook"]);
     agent.args(["--source", "interface:near", "--source", "default-route"]).args(often());
     agent.env("MAPIOFFLINE_STATE_DIR", folder.path()).env_remove("MAPIOFFLINE_STORE");
     let _agent = Process::start(agent.stderr(Stdio::from(fs::File::create(work.join("interfaces.log"))?)))?;
@@ -363,33 +319,15 @@ fn cost(work: &Path) -> Result<()> {
         }
         thread::sleep(Duration::from_millis(100));
     }
-    let process = PathBuf::from(format!("/proc/{}", agent.0.id()));
     for _ in 0..WINDOWS {
-        let before = seconds_used(&process)?;
+        let before = agent.seconds_used()?;
         thread::sleep(WINDOW);
-        let share = (seconds_used(&process)? - before) / WINDOW.as_secs_f64();
-        let megabytes = resident(&process)?;
+        let share = (agent.seconds_used()? - before) / WINDOW.as_secs_f64();
+        let megabytes = agent.resident()?;
         println!("{PROFILES} profiles: {megabytes:.1} MB resident, {:.1}% of a processor", share * 100.0);
         if megabytes < MOST_MEGABYTES && share < MOST_OF_A_PROCESSOR {
             return Ok(());
         }
     }
     Err(format!("more than {MOST_MEGABYTES} MB or {}% of a processor", MOST_OF_A_PROCESSOR * 100.0).into())
-}
-
-/// The processor time of a process, in user mode and in the kernel.
-fn seconds_used(process: &Path) -> Result<f64> {
-    // On every Linux that there is: `getconf CLK_TCK`.
-    const TICKS_A_SECOND: f64 = 100.0;
-    let text = fs::read_to_string(process.join("stat"))?;
-    let (_, behind_name) = text.rsplit_once(") ").ok_or("no stat")?;
-    let times = behind_name.split(' ').skip(11).take(2).map(str::parse::<f64>);
-    Ok(times.sum::<std::result::Result<f64, _>>()? / TICKS_A_SECOND)
-}
-
-fn resident(process: &Path) -> Result<f64> {
-    let status = fs::read_to_string(process.join("status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes / 1024.0)
 }

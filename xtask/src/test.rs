@@ -2,69 +2,86 @@
 
 use std::time::Instant;
 
+use Runs::{Always, InCi, Never};
+
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, agent, bench, build_folder, consumers, defects, definitions, latency, platforms, root, store,
+    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, platforms, root, store,
     suite_program, target,
 };
+
+/// When a part runs that is not named.
+#[derive(PartialEq, PartialOrd)]
+enum Runs {
+    Never,
+    InCi,
+    /// And in `cargo xtask test`.
+    Always,
+}
 
 struct Part {
     name: &'static str,
     what: &'static str,
-    /// Whether `cargo xtask test` without names runs it.
-    in_test: bool,
+    runs: Runs,
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 13] = [
-    Part { name: "lint", what: "formatting and lints", in_test: true, run: |_| lint() },
-    Part { name: "rust", what: "Rust tests, documentation examples, generated files", in_test: true, run: rust },
-    Part { name: "build", what: "the library, the suite and the examples", in_test: true, run: build },
-    Part { name: "abi", what: "exported names, SONAME, linked libraries", in_test: true, run: |_| abi::check() },
-    Part { name: "conformance", what: "the suite, against every kind of library", in_test: true, run: conformance },
-    Part { name: "consumers", what: "the installed package", in_test: true, run: consumers::check },
-    Part {
-        name: "store",
-        what: "processes that share profiles, and are killed",
-        in_test: false,
-        run: |_| store::check(),
-    },
+const PARTS: [Part; 15] = [
+    Part { name: "lint", what: "formatting and lints", runs: Always, run: |_| lint() },
+    Part { name: "rust", what: "Rust tests, documentation examples, generated files", runs: Always, run: rust },
+    Part { name: "build", what: "the library, the suite and the examples", runs: Always, run: build },
+    Part { name: "abi", what: "exported names, SONAME, linked libraries", runs: Always, run: |_| abi::check() },
+    Part { name: "conformance", what: "the suite, against every kind of library", runs: Always, run: conformance },
+    Part { name: "consumers", what: "the installed package", runs: Always, run: consumers::check },
+    Part { name: "store", what: "processes that share profiles, and are killed", runs: InCi, run: |_| store::check() },
     Part {
         name: "agent",
         what: "the agent with a real mail server and real interfaces",
-        in_test: false,
+        runs: InCi,
         run: |_| agent::check(),
     },
-    Part { name: "latency", what: "between processes, compared to D-Bus", in_test: false, run: |_| latency::check() },
-    Part { name: "valgrind", what: "the suite under memcheck, and no leak", in_test: false, run: |_| valgrind() },
     Part {
-        name: "defects",
-        what: "the suite fails when the library is broken",
-        in_test: false,
-        run: |_| defects::check(),
+        name: "fleet-short",
+        what: "60 agents that follow a server: half a minute of the part fleet",
+        runs: InCi,
+        run: |_| fleet::check_shortly(),
     },
+    Part {
+        name: "fleet",
+        what: "200 agents that follow a server, clocks that differ, a cluster of three",
+        runs: Never,
+        run: |_| fleet::check(),
+    },
+    Part { name: "latency", what: "between processes, compared to D-Bus", runs: InCi, run: |_| latency::check() },
+    Part { name: "valgrind", what: "the suite under memcheck, and no leak", runs: InCi, run: |_| valgrind() },
+    Part { name: "defects", what: "the suite fails when the library is broken", runs: InCi, run: |_| defects::check() },
     Part {
         name: "bench",
         what: "every hot path within its bounds",
-        in_test: false,
+        runs: InCi,
         run: |_| bench::bench(bench::Form::Short),
     },
-    Part { name: "platforms", what: "every other platform", in_test: false, run: |_| platforms::other_platforms() },
+    Part { name: "platforms", what: "every other platform", runs: InCi, run: |_| platforms::other_platforms() },
 ];
 
 /// Runs the default parts, or the named ones.
 pub(crate) fn test(names: &[&str]) -> Result<()> {
     if names == ["--list"] {
         for part in &PARTS {
-            println!("{:12} {}{}", part.name, part.what, if part.in_test { "" } else { " (only by name)" });
+            let when = match part.runs {
+                Always => "",
+                InCi => " (in CI, or by name)",
+                Never => " (only by name)",
+            };
+            println!("{:12} {}{when}", part.name, part.what);
         }
         return Ok(());
     }
     if let Some(unknown) = names.iter().find(|name| PARTS.iter().all(|part| part.name != **name)) {
         return Err(format!("there is no part {unknown}; `cargo xtask test --list` names them").into());
     }
-    let chosen = |part: &Part| if names.is_empty() { part.in_test } else { names.contains(&part.name) };
+    let chosen = |part: &Part| if names.is_empty() { part.runs == Always } else { names.contains(&part.name) };
     let length = if names.is_empty() {
         ": up to 5 minutes, and about 5 more where nothing is built yet. `cargo xtask ci` runs everything"
     } else {
@@ -75,7 +92,7 @@ pub(crate) fn test(names: &[&str]) -> Result<()> {
 
 /// Runs everything, as CI does.
 pub(crate) fn ci() -> Result<()> {
-    run_parts(|_| true, ": up to 40 minutes on two processors where nothing is built yet")
+    run_parts(|part| part.runs >= InCi, ": up to 40 minutes on two processors where nothing is built yet")
 }
 
 fn run_parts(chosen: impl Fn(&Part) -> bool, length: &str) -> Result<()> {
@@ -125,8 +142,8 @@ fn has_component(component: &str) -> Result<bool> {
 
 fn rust(_: &Tools) -> Result<()> {
     if std::env::var_os("CI").is_some() {
-        // The agent asks NetworkManager over a bus.
-        tools::debian_packages(&["dbus-daemon"], "a bus")?;
+        // The agent asks NetworkManager over a bus, and follows a fleet's server.
+        tools::debian_packages(&["dbus-daemon", "nats-server"], "a bus and a fleet")?;
     }
     run(&mut cargo(["test", "--workspace", "--locked", "--quiet"]))?;
     run(cargo(["doc", "--workspace", "--locked", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))

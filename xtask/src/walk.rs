@@ -8,10 +8,12 @@ use std::process::{Command, Stdio};
 use crate::tools::{self, Tools};
 use crate::{Result, root};
 
-const PAGES: [&str; 2] = ["testing-clients", "agent"];
+const PAGES: [&str; 3] = ["testing-clients", "agent", "fleet"];
 
 /// Does what the pages say, as a user with the installed package in `prefix`.
 pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -> Result<()> {
+    let packages = tools::debian_packages(&["nats-server"], "the server of a fleet");
+    let Some(()) = tools::or_skipped(packages)? else { return Ok(()) };
     PAGES.iter().try_for_each(|page| walk(page, tools, work, prefix, library))
 }
 
