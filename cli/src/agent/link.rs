@@ -18,6 +18,8 @@ use crate::fleet::server::{self, Access, Refusal, Server};
 
 /// The longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The same where the server is connected. If so many ask it that it answers none in time, they have to become fewer.
+const LONGEST_AGAIN: Duration = Duration::from_secs(120);
 
 /// What comes from the server.
 #[derive(Debug)]
@@ -58,14 +60,17 @@ pub(crate) struct Pace {
 impl Pace {
     /// How long to wait before an attempt; the first is 1. `random` is from 0 to 1.
     pub(crate) fn pause(&self, attempt: usize, random: f64) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(16);
-        let longest = LONGEST.max(self.reconnect);
-        self.reconnect.saturating_mul(1 << doublings).min(longest).mul_f64(random)
+        self.doubled(attempt, LONGEST).mul_f64(random)
     }
 
     /// The same where the server is connected but has not done what it was asked: never at once, as it may have too much to do.
     pub(crate) fn again(&self, attempt: usize, random: f64) -> Duration {
-        self.pause(attempt, 0.5 + random / 2.0)
+        self.doubled(attempt, LONGEST_AGAIN).mul_f64(0.5 + random / 2.0)
+    }
+
+    fn doubled(&self, attempt: usize, longest: Duration) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(16);
+        self.reconnect.saturating_mul(1 << doublings).min(longest.max(self.reconnect))
     }
 }
 
@@ -224,7 +229,7 @@ impl Link {
         let is_own =
             |key: &String| parts(key).is_some_and(|(group, _)| self.member.groups.iter().any(|own| own == group));
         for key in self.known.iter().filter(|key| is_own(key)).cloned().collect::<Vec<_>>() {
-            match bucket.entry(key.as_str()).await.map_err(|error| server.words(&error))? {
+            match server::entry(server, bucket, &key).await? {
                 Some(entry) => self.take(entry, server::created(bucket)),
                 None => self.tell(News::Lost(key)),
             }
@@ -326,7 +331,7 @@ impl Reporter {
         let revision = bucket.put(self.name.as_str(), bytes).await.map_err(|error| server.words(&error))?;
         let after = Timestamp::now();
         if !*is_clock_known
-            && let Ok(Some(entry)) = bucket.entry(self.name.as_str()).await
+            && let Ok(Some(entry)) = server::entry(server, &bucket, &self.name).await
             && entry.revision == revision
         {
             *is_clock_known = true;
@@ -347,6 +352,6 @@ mod tests {
         let seconds = |attempt, random| pace.pause(attempt, random).as_secs_f64();
         assert_eq!([1, 2, 3, 6, 100].map(|attempt| seconds(attempt, 1.0)), [2.0, 4.0, 8.0, 60.0, 60.0]);
         assert_eq!([0.0, 0.25, 0.5].map(|random| seconds(1, random)), [0.0, 0.5, 1.0]);
-        assert_eq!([0.0, 1.0].map(|random| pace.again(1, random).as_secs_f64()), [1.0, 2.0]);
+        assert_eq!([(1, 0.0), (1, 1.0), (100, 1.0)].map(|(at, random)| pace.again(at, random).as_secs()), [1, 2, 120]);
     }
 }

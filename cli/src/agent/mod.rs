@@ -314,7 +314,7 @@ impl Agent {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Signal {
     End,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "this system has no signal for it"))]
+    #[cfg_attr(not(unix), allow(dead_code, reason = "this system has no signal for it"))]
     Reload,
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::instruction::{Value, is_name, percent};
 use super::options::{FleetCommand, FleetOptions, ServerOptions};
-use super::server::{Access, Server, addresses, revisions, stored};
+use super::server::{Access, Server, addresses, entry, revisions, stored};
 use super::{set, status};
 use crate::agent::member;
 use crate::agent::tls::{Identity, Tls};
@@ -102,11 +102,7 @@ async fn history(server: &Server, group: &str, profile: Option<&str>, output: &O
 async fn forget(server: &Server, machine: &str, output: &Output) -> Result<(), Failure> {
     let reports = server.reports().await.map_err(Failure::failed)?;
     // A report has the name of the machine as its key.
-    let known = if is_name(machine) {
-        reports.entry(machine).await.map_err(|error| Failure::failed(server.words(&error)))?
-    } else {
-        None
-    };
+    let known = if is_name(machine) { entry(server, &reports, machine).await.map_err(Failure::failed)? } else { None };
     if known.is_none_or(|entry| entry.operation != Operation::Put) {
         return Err(Failure::failed(format!("no machine {machine} has reported")));
     }

@@ -22,6 +22,8 @@ use crate::agent::tls::Tls;
 
 /// How long an answer of the server may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long each answer about a key may take, in seconds: the first ones are soon asked for again, the last one has time.
+const TRIES: [u64; 8] = [1, 1, 1, 1, 1, 2, 3, 5];
 /// How many keys are asked for at a time.
 const AT_ONCE: usize = 64;
 /// How often a silent connection is tried. Two without an answer end it.
@@ -300,6 +302,17 @@ pub(crate) async fn revisions(server: &Server, bucket: &Store, key: &str) -> Res
     Ok(entries)
 }
 
+/// What a key has now. Any server of a cluster may be the one that answers: one that hangs, or is cut off, is asked for minutes before
+/// the others know.
+pub(crate) async fn entry(server: &Server, bucket: &Store, key: &str) -> Result<Option<Entry>, String> {
+    for seconds in TRIES {
+        if let Ok(entry) = timeout(Duration::from_secs(seconds), bucket.entry(key)).await {
+            return entry.map_err(|error| server.words(&error));
+        }
+    }
+    Err(format!("the server does not answer within {} s", TRIES.iter().sum::<u64>()))
+}
+
 /// What is in a bucket now.
 pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<String, Entry>, String> {
     // A watch may miss what is replaced while it begins.
@@ -308,10 +321,11 @@ pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<
     while let Some((subject, _)) = subjects.try_next().await.map_err(|error| server.words(&error))? {
         keys.extend(subject.strip_prefix(bucket.prefix.as_str()).map(str::to_owned));
     }
-    let mut found = stream::iter(keys).map(|key| bucket.entry(key)).buffer_unordered(AT_ONCE);
+    let mut found =
+        stream::iter(keys).map(|key| async move { entry(server, bucket, &key).await }).buffer_unordered(AT_ONCE);
     let mut entries = BTreeMap::new();
     while let Some(entry) = found.next().await {
-        let entry = entry.map_err(|error| server.words(&error))?;
+        let entry = entry?;
         entries.extend(entry.filter(|entry| entry.operation == Operation::Put).map(|entry| (entry.key.clone(), entry)));
     }
     Ok(entries)

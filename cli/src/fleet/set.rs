@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::instruction::{Canary, Instruction, Value, is_name, key, name_in_key, percent, place, up_to};
 use super::options::{SetOptions, TIMEOUT};
 use super::report::{Profile, Report};
-use super::server::{Server, created, entries, stored};
+use super::server::{Server, created, entries, entry, stored};
 use crate::decisions::{user, words};
 use crate::failure::{Code, Failure};
 use crate::history::What;
@@ -108,7 +108,7 @@ pub(crate) async fn set(server: &Server, wanted: SetOptions, output: &Output) ->
 /// Writes it, with what it leaves in force for those outside its canary. Returns its revision.
 async fn write(server: &Server, bucket: &Store, key: &str, mut value: Value) -> Result<u64, Failure> {
     for _ in 0..ATTEMPTS {
-        let before = bucket.entry(key).await.map_err(|error| Failure::failed(server.words(&error)))?;
+        let before = entry(server, bucket, key).await.map_err(Failure::failed)?;
         if let Some(canary) = &mut value.canary {
             canary.others = before.as_ref().and_then(in_force);
         }
