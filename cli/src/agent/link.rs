@@ -1,7 +1,7 @@
 //! The agent's connection to the server of its fleet: brings what is said, and reports.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{Entry, Operation, Store};
@@ -183,8 +183,9 @@ impl Link {
             Err(why) => return why,
         };
         let (watched, from_watches) = mpsc::unbounded_channel();
+        let running = AtomicUsize::new(0);
         let groups = self.member.groups.clone();
-        let watches = groups.iter().map(|group| watch(server, &bucket, group, self.pace, &watched));
+        let watches = groups.iter().map(|group| watch(server, &bucket, group, self.pace, &running, &watched));
         let watches = join_all(watches.collect::<Vec<_>>());
         tokio::select! {
             why = self.take_in(server, &bucket, groups.len(), from_watches) => why,
@@ -214,10 +215,8 @@ impl Link {
                     }
                 }
                 Watched::Entry(entry) => self.take(*entry, created),
-                Watched::Ended { was_begun, why } => {
-                    begun -= usize::from(was_begun);
-                    self.tell(News::Silent(why));
-                }
+                Watched::Ended => begun -= 1,
+                Watched::Failed(why) => self.tell(News::Silent(why)),
                 Watched::IsAnother => return "its bucket was made anew".to_owned(),
             }
         }
@@ -254,39 +253,48 @@ impl Link {
 enum Watched {
     Begun,
     Entry(Box<Entry>),
-    Ended {
-        was_begun: bool,
-        why: String,
-    },
+    Ended,
+    /// It did not begin, or ended, and why.
+    Failed(String),
     /// The bucket is not the one that was there.
     IsAnother,
 }
 
 /// Watches a group for as long as the connection lasts. Each has its own attempts: a cluster of which a server is down may have put
 /// the consumer of one there.
-async fn watch(server: &Server, bucket: &Store, group: &str, pace: Pace, watched: &mpsc::UnboundedSender<Watched>) {
+async fn watch(
+    server: &Server,
+    bucket: &Store,
+    group: &str,
+    pace: Pace,
+    running: &AtomicUsize,
+    watched: &mpsc::UnboundedSender<Watched>,
+) {
     let tell = |what| drop(watched.send(what));
     let mut failures = 0;
     loop {
         let begun = tokio::time::Instant::now();
-        let (was_begun, why) = match bucket.watch_with_history(keys(group)).await {
+        let why = match bucket.watch_with_history(keys(group)).await {
             Ok(mut entries) => {
                 tell(Watched::Begun);
-                (
-                    true,
-                    loop {
-                        match entries.next().await {
-                            Some(Ok(entry)) => tell(Watched::Entry(Box::new(entry))),
-                            Some(Err(error)) => break server.words(&error),
-                            None => break "the server says nothing more".to_owned(),
-                        }
-                    },
-                )
+                running.fetch_add(1, Ordering::Relaxed);
+                let why = loop {
+                    match entries.next().await {
+                        Some(Ok(entry)) => tell(Watched::Entry(Box::new(entry))),
+                        Some(Err(error)) => break server.words(&error),
+                        None => break "the server says nothing more".to_owned(),
+                    }
+                };
+                running.fetch_sub(1, Ordering::Relaxed);
+                tell(Watched::Ended);
+                why
             }
-            Err(error) => (false, server.words(&error)),
+            Err(error) => server.words(&error),
         };
-        failures = if begun.elapsed() > LONGEST { 1 } else { failures + 1 };
-        tell(Watched::Ended { was_begun, why });
+        tell(Watched::Failed(why));
+        // While others of this machine run, the server has not too much to do.
+        let is_alone = running.load(Ordering::Relaxed) == 0 && begun.elapsed() < LONGEST;
+        failures = if is_alone { failures + 1 } else { 1 };
         sleep(pace.again(failures, fastrand::f64())).await;
         if let Ok(now) = server.instructions().await
             && server::created(&now) != server::created(bucket)
