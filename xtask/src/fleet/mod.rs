@@ -18,7 +18,7 @@ const LATE: Duration = Duration::from_secs(20);
 /// The longest pause before a machine tries a server again that has been away for long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// As [`LATE`] where a server has to be found dead first, which takes two of its pings.
-const VERY_LATE: Duration = Duration::from_secs(60);
+const VERY_LATE: Duration = Duration::from_secs(120);
 
 /// How much is tested.
 struct Form {
