@@ -56,8 +56,9 @@ const RULES: [Rule; 25] = [
     rule("advise-in-delivery-p99", &[MILLION], Measure::Beside("manager"), 0.05, 0.2),
     rule("wake-latency-p50", &[1], LIMIT, 1.05, 1.3),
     rule("wake-caller-p50", &[1], LIMIT, 1.05, 1.3),
-    // Two processors differ by three times: one took 11.5 ns here and 17.1 there, another 17.9 and 8.6, with the same library.
-    rule("accept-in-done", &[1], Measure::Beside("crossbeam"), 1.0, 2.5),
+    // Processors differ by more than three times: 0.7 on one, 1.8 to 2.4 on another, with the same library. Beyond is one that waits or
+    // allocates.
+    rule("accept-in-done", &[1], Measure::Beside("crossbeam"), 1.0, 4.0),
     rule("bytes-resident", &[MILLION], Measure::Itself, 32.0, 40.0),
     rule("allocations", &[MILLION], Measure::Itself, 0.0, 0.0),
     rule("bytes-kept", &[MILLION], Measure::Itself, 1.0, 3.0),
