@@ -169,7 +169,7 @@ fn the_sources_decide_behind_the_fleet() {
 #[test]
 fn an_instruction_ends_by_itself() {
     let Some((_nats, operator, machines, _agents)) = fleet(&[("pc-1", "", "")]) else { return };
-    operator.text(&["set", "lab", "offline", "--for", "1s", "--wait"]);
+    operator.text(&["set", "lab", "offline", "--for", "5s", "--wait"]);
     assert!(machines[0].is("offline"));
     machines[0].becomes("online");
     eventually("it is in force no more", || operator.text(&["status"]).contains("no instruction is in force"));
