@@ -256,15 +256,14 @@ impl Keeper {
         let said = for_profile(&self.orders.in_force, profile)
             .map(|said| (said.state(), By::Fleet(said.by.clone()), said.why.clone()));
         let verdict = kept.verdict.as_ref().map(|(state, why)| (*state, By::Agent, Some(why.clone())));
+        let otherwise = kept.otherwise.as_ref().map(|why| (State::Online, By::Agent, Some(why.clone())));
         let is_held = history.held().is_some();
         let decision = match self.orders.order {
             Order::FleetFirst if said.is_some() => said,
             _ if is_held => None,
-            Order::PersonFirst | Order::FleetFirst => said.or(verdict),
-            Order::FleetLast => verdict.or(said),
+            Order::PersonFirst | Order::FleetFirst => said.or(verdict).or(otherwise),
+            Order::FleetLast => verdict.or(said).or(otherwise),
         };
-        let otherwise = || kept.otherwise.clone().filter(|_| !is_held).map(|why| (State::Online, By::Agent, Some(why)));
-        let decision = decision.or_else(otherwise);
         let Some((state, by, why)) = decision else { return Ok(None) };
         if history.state() == state {
             // The fleet's is one also if it changes nothing, and so is the sources' behind it.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::fleet::instruction::{Member, keys, parts};
+use crate::fleet::instruction::{Member, keys};
 use crate::fleet::server::{self, Access, Refusal, Server};
 
 /// The longest pause between two attempts.
@@ -225,9 +225,8 @@ impl Link {
 
     /// Asks for what is known: the server may have been wiped, or be another one.
     async fn check_known(&mut self, server: &Server, bucket: &Store) -> Result<(), String> {
-        let is_own =
-            |key: &String| parts(key).is_some_and(|(group, _)| self.member.groups.iter().any(|own| own == group));
-        for key in self.known.iter().filter(|key| is_own(key)).cloned().collect::<Vec<_>>() {
+        let own = self.known.iter().filter(|key| self.member.group_of(key).is_some());
+        for key in own.cloned().collect::<Vec<_>>() {
             match server::entry(server, bucket, &key).await? {
                 Some(entry) => self.take(entry, server::created(bucket)),
                 None => self.tell(News::Lost(key)),

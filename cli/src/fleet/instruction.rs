@@ -75,6 +75,12 @@ pub(crate) struct Canary {
     pub(crate) others: Option<(Instruction, u64, Timestamp)>,
 }
 
+impl Canary {
+    pub(crate) fn has(&self, group: &str, machine: &str) -> bool {
+        place(group, machine) <= self.up_to
+    }
+}
+
 impl Value {
     pub(crate) fn new(profile: Option<String>, instruction: Instruction, canary: Option<Canary>) -> Self {
         Self { format: FORMAT, profile, instruction, canary }
@@ -108,7 +114,7 @@ impl Value {
         at: Timestamp,
     ) -> Option<(&Instruction, u64, Timestamp)> {
         match &self.canary {
-            Some(canary) if place(group, machine) > canary.up_to => {
+            Some(canary) if !canary.has(group, machine) => {
                 canary.others.as_ref().map(|(instruction, revision, at)| (instruction, *revision, *at))
             }
             _ => Some((&self.instruction, revision, at)),
@@ -193,6 +199,14 @@ pub(crate) struct Member {
     pub(crate) name: String,
     /// Its groups, its own name and [`EVERY_MACHINE`] included.
     pub(crate) groups: Vec<String>,
+}
+
+impl Member {
+    /// The group of a key of an instruction, if the machine is in it.
+    pub(crate) fn group_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+        let (group, _) = parts(key)?;
+        self.groups.iter().any(|own| own == group).then_some(group)
+    }
 }
 
 /// An instruction that a machine follows.
@@ -308,9 +322,7 @@ impl Received {
         let mut found = Vec::new();
         let mut next: Option<Timestamp> = None;
         for (key, said) in &self.values {
-            let Some((group, _)) = parts(key).filter(|(group, _)| member.groups.iter().any(|own| own == group)) else {
-                continue;
-            };
+            let Some(group) = member.group_of(key) else { continue };
             let says = said.value.says(group, &member.name, said.revision, said.at);
             let Some((instruction, revision, at)) = says else { continue };
             let silent = [said.lost, self.silent].into_iter().flatten().min();

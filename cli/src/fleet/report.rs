@@ -57,6 +57,10 @@ impl Profile {
 }
 
 impl Report {
+    pub(crate) fn is_in(&self, group: &str) -> bool {
+        self.groups.iter().any(|own| own == group)
+    }
+
     /// Whether the machine that reported at this time should have done so again.
     pub(crate) fn is_silent(&self, reported: Timestamp, now: Timestamp) -> bool {
         let patience = Duration::from_secs(self.every).saturating_mul(MISSED);

@@ -153,7 +153,13 @@ impl Access {
 /// What the server last said against this program: that permission is missing, in most cases. The request that it is about has no
 /// other answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusal(Arc<(Mutex<Option<String>>, Notify)>);
+pub(crate) struct Refusal(Arc<Refused>);
+
+#[derive(Debug, Default)]
+struct Refused {
+    words: Mutex<Option<String>>,
+    came: Notify,
+}
 
 impl Refusal {
     /// Has the connection keep it, and pass each event on.
@@ -168,15 +174,16 @@ impl Refusal {
         let received = self.clone();
         options.event_callback(move |event| {
             if let Event::ServerError(ServerError::Other(words)) = &event {
-                *received.0.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.clone());
-                received.0.1.notify_one();
+                let words = format!("the server refuses: {words}");
+                *received.0.words.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+                received.0.came.notify_one();
             }
             next(event)
         })
     }
 
     pub(crate) fn take(&self) -> Option<String> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.words.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -257,19 +264,16 @@ impl Server {
     /// Returns when the server refuses something, with its words.
     pub(crate) async fn refused(&self) -> String {
         loop {
-            self.refusal.0.1.notified().await;
+            self.refusal.0.came.notified().await;
             if let Some(words) = self.refusal.take() {
-                return format!("the server refuses: {words}");
+                return words;
             }
         }
     }
 
     /// An error in words. Where a request has no answer, what the server said against it.
     pub(crate) fn words(&self, error: &(dyn Error + 'static)) -> String {
-        match self.refusal.take() {
-            Some(refusal) => format!("the server refuses: {refusal}"),
-            None => words(error),
-        }
+        self.refusal.take().unwrap_or_else(|| words(error))
     }
 }
 

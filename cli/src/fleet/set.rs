@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan as _, Zoned};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::instruction::{Canary, Instruction, Value, is_name, key, name_in_key, percent, place, up_to};
+use super::instruction::{Canary, Instruction, Value, is_name, key, name_in_key, percent, up_to};
 use super::options::{SetOptions, TIMEOUT};
 use super::report::{Profile, Report};
 use super::server::{Server, created, entries, entry, stored};
@@ -53,10 +53,10 @@ pub(crate) async fn set(server: &Server, wanted: SetOptions, output: &Output) ->
     let reports_bucket = server.reports().await.map_err(Failure::failed)?;
     let mut reports = reports(server, &reports_bucket).await?;
     let now = Timestamp::now();
-    reports.retain(|_, (report, _)| report.groups.contains(&wanted.group));
+    reports.retain(|_, (report, _)| report.is_in(&wanted.group));
     let group: Vec<&str> = reports.keys().map(String::as_str).collect();
     let canary = wanted.canary.map(|share| Canary { share, up_to: up_to(&wanted.group, &group, share), others: None });
-    let chosen = |machine: &str| canary.as_ref().is_none_or(|canary| place(&wanted.group, machine) <= canary.up_to);
+    let chosen = |machine: &str| canary.as_ref().is_none_or(|canary| canary.has(&wanted.group, machine));
     let count = group.iter().filter(|machine| chosen(machine)).count();
 
     let value = Value::new(wanted.profile.clone(), instruction, canary.clone());

@@ -91,21 +91,18 @@ impl Fleet {
     fn instruction(&mut self, begins: Duration) -> (Vec<Duration>, Duration, Duration) {
         #[derive(PartialEq, Eq, PartialOrd, Ord)]
         enum Event {
-            Pushed(usize),
             Followed,
             Reported,
         }
         let mut server = Processor::default();
         let mut events = Events::new();
-        for machine in 0..self.machines {
+        for _ in 0..self.machines {
             let sent = server.does(begins, measured::PUSH);
-            let way = self.way();
-            events.add(sent + way, Event::Pushed(machine));
+            events.add(sent + self.way() + measured::FOLLOW, Event::Followed);
         }
         let (mut followed, mut reported) = (Vec::new(), Duration::ZERO);
         while let Some((now, event)) = events.next() {
             match event {
-                Event::Pushed(_) => events.add(now + measured::FOLLOW, Event::Followed),
                 Event::Followed => {
                     followed.push(now);
                     let way = self.way();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mapioffline::State;
 use serde_json::json;
 
-use super::instruction::{Canary, Value, parts, percent, place};
+use super::instruction::{Canary, Value, parts, percent};
 use super::report::{Profile, Report};
 use super::server::{Server, created, entries, stored};
 use super::set::{Reports, reports};
@@ -22,7 +22,7 @@ pub(crate) async fn status(server: &Server, group: Option<&str>, all: bool, outp
     let bucket = server.instructions().await.map_err(Failure::failed)?;
     let mut reports = reports(server, &server.reports().await.map_err(Failure::failed)?).await?;
     if let Some(group) = group {
-        reports.retain(|_, (report, _)| report.groups.iter().any(|own| own == group));
+        reports.retain(|_, (report, _)| report.is_in(group));
     }
     let now = Timestamp::now();
     let mut rows = Vec::new();
@@ -78,8 +78,8 @@ struct Said<'a> {
 impl Said<'_> {
     /// Whether it is for a machine.
     fn is_for(&self, machine: &str, report: &Report) -> bool {
-        let is_chosen = |canary: &Canary| place(self.group, machine) <= canary.up_to;
-        report.groups.iter().any(|own| own == self.group) && self.value.canary.as_ref().is_none_or(is_chosen)
+        let is_first = |canary: &Canary| canary.has(self.group, machine);
+        report.is_in(self.group) && self.value.canary.as_ref().is_none_or(is_first)
     }
 
     /// Whether a machine has it, and no profile that it decides is otherwise.
