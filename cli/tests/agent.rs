@@ -12,7 +12,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use common::{Agent, Place, eventually};
+use common::{Agent, Killed, Place, eventually};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -478,8 +478,8 @@ fn an_agent_without_a_reader_of_its_log_goes_on() {
     let server = Server::imap(0);
     let source = format!("imap://127.0.0.1:{}", server.port);
     let mut command = place.command(&[&["agent", "--profile", "Outlook", "--source", &source], &FAST[..]].concat());
-    let mut agent = Agent { child: command.stderr(Stdio::piped()).spawn().unwrap(), lines: channel().1 };
-    drop(agent.child.stderr.take());
+    let mut agent = Agent { child: Killed(command.stderr(Stdio::piped()).spawn().unwrap()), lines: channel().1 };
+    drop(agent.child.0.stderr.take());
     drop(server);
     wait(&place, "Outlook", "offline");
     assert!(agent.end(Signal::TERM).success());
@@ -669,8 +669,7 @@ fn networkmanager_is_asked_over_the_bus() {
         println!("SKIPPED: dbus-daemon is not installed");
         return;
     };
-    // Ends it.
-    let _bus = Agent { child, lines: channel().1 };
+    let _bus = Killed(child);
     eventually("the bus is there", || place.path().join("bus").exists());
     let one = ["agent", "--profile", "Outlook", "--source", "networkmanager"];
     let mut command = place.command(&[&one, &FAST[..]].concat());

@@ -69,9 +69,19 @@ impl Place {
     }
 }
 
+/// A process that is killed on drop.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// An agent that runs.
 pub(crate) struct Agent {
-    pub(crate) child: Child,
+    pub(crate) child: Killed,
     pub(crate) lines: Receiver<String>,
 }
 
@@ -86,11 +96,11 @@ impl Agent {
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
-        Self { child, lines }
+        Self { child: Killed(child), lines }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.child.0), signal).unwrap();
     }
 
     /// Waits for a line of the log with these words.
@@ -106,14 +116,7 @@ impl Agent {
 
     pub(crate) fn end(mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
-        self.child.wait().unwrap()
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.0.wait().unwrap()
     }
 }
 

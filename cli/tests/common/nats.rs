@@ -4,11 +4,12 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Agent, Place, eventually};
+use serde_json::Value;
+
+use super::{Agent, Killed, Place, eventually};
 
 /// A port that no program listens on at the moment.
 pub(crate) fn free_port() -> u16 {
@@ -19,7 +20,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Nats {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) port: u16,
-    process: Option<Agent>,
+    process: Option<Killed>,
 }
 
 impl Nats {
@@ -53,8 +54,7 @@ impl Nats {
         let mut command = Command::new("nats-server");
         let log = fs::File::create(self.path("log")).unwrap();
         command.arg("-c").arg(self.path("nats.conf")).stdout(Stdio::null()).stderr(log);
-        let child = command.spawn().unwrap();
-        self.process = Some(Agent { child, lines: channel().1 });
+        self.process = Some(Killed(command.spawn().unwrap()));
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let log = || fs::read_to_string(self.path("log")).unwrap();
@@ -123,5 +123,50 @@ impl Machine {
 
     pub(crate) fn history(&self) -> String {
         self.place.text(&["history", "Outlook"])
+    }
+}
+
+/// The operator of a fleet.
+pub(crate) struct Operator {
+    pub(crate) place: Place,
+    pub(crate) access: Vec<String>,
+}
+
+impl Operator {
+    pub(crate) fn of(nats: &Nats) -> Self {
+        Self::with(nats, &[])
+    }
+
+    pub(crate) fn with(nats: &Nats, access: &[&str]) -> Self {
+        let url = nats.url();
+        let access = [&["--server", &url], access].concat();
+        Self { place: Place::new(), access: access.into_iter().map(str::to_owned).collect() }
+    }
+
+    pub(crate) fn arguments<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        ["fleet"].into_iter().chain(words.iter().copied()).chain(self.access.iter().map(String::as_str)).collect()
+    }
+
+    pub(crate) fn text(&self, words: &[&str]) -> String {
+        self.place.text(&self.arguments(words))
+    }
+
+    pub(crate) fn objects(&self, words: &[&str]) -> Vec<Value> {
+        self.place.objects(&self.arguments(words))
+    }
+
+    pub(crate) fn failure(&self, words: &[&str]) -> (i32, String) {
+        self.place.failure(&self.arguments(words))
+    }
+
+    /// A failure behind what was printed.
+    pub(crate) fn late_failure(&self, words: &[&str]) -> (i32, String) {
+        let output = self.place.run(&self.arguments(words));
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    pub(crate) fn reported(&self) -> usize {
+        let rows = self.objects(&["status", "--all"]);
+        rows.iter().filter(|row| row.get("profile").is_some() && row.get("machine").is_some()).count()
     }
 }
