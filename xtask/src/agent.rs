@@ -14,7 +14,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use crate::network::Namespace;
 use crate::process::Process;
 use crate::run::{output, run};
-use crate::shared_state::{Folder, program};
+use crate::shared_state::{Folder, mapioffline, program};
 use crate::{Result, target, tools};
 
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -76,12 +76,6 @@ impl Monitor {
         println!("{what}: the monitor prints {state} after {} ms (limit {})", took.as_millis(), limit.as_millis());
         if took > limit { Err(format!("{what}: {state} only after {took:?}").into()) } else { Ok(()) }
     }
-}
-
-fn mapioffline(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
-    command
 }
 
 /// The options of an agent that looks often.

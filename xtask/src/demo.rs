@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::run::run;
-use crate::shared_state::{Folder, program};
+use crate::shared_state::{Folder, mapioffline};
 use crate::tools::Tools;
 use crate::{Result, root, target};
 
@@ -78,13 +78,6 @@ fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()
         }
     }
     Ok(())
-}
-
-/// The program with these arguments, on the demo's folder.
-fn mapioffline(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
-    command
 }
 
 /// Waits until both monitors have returned from their notifications.

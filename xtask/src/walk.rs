@@ -2,29 +2,43 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::tools::{self, Tools};
 use crate::{Result, root};
 
-const PAGES: [&str; 3] = ["testing-clients", "agent", "fleet"];
+/// Prepares the machine for a page. Returns the folder in which Python is to look, if there is one.
+type Prepare = fn() -> Result<Option<PathBuf>>;
+
+const PAGES: [(&str, Prepare); 3] = [
+    ("testing-clients", tools::pytest),
+    ("agent", || Ok(None)),
+    ("fleet", || tools::debian_packages(&["nats-server"], "the server of a fleet").map(|()| None)),
+];
 
 /// Does what the pages say, as a user with the installed package in `prefix`.
 pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -> Result<()> {
-    let packages = tools::debian_packages(&["nats-server"], "the server of a fleet");
-    let Some(()) = tools::or_skipped(packages)? else { return Ok(()) };
-    PAGES.iter().try_for_each(|page| walk(page, tools, work, prefix, library))
+    PAGES.iter().try_for_each(|(page, prepare)| {
+        let Some(python_path) = tools::or_skipped(prepare())? else { return Ok(()) };
+        walk(page, python_path.as_deref(), tools, work, prefix, library)
+    })
 }
 
-fn walk(name: &str, tools: &Tools, work: &Path, prefix: &Path, library: &Path) -> Result<()> {
+fn walk(
+    name: &str,
+    python_path: Option<&Path>,
+    tools: &Tools,
+    work: &Path,
+    prefix: &Path,
+    library: &Path,
+) -> Result<()> {
     let name_of_page = format!("docs/{name}.md");
     let folder = work.join(name);
     fs::create_dir_all(folder.join("home"))?;
     fs::create_dir_all(folder.join("bin"))?;
     fs::copy(root().join("examples/testing/addin.c"), folder.join("addin.c"))?;
     symlink(prefix, folder.join("home/.local"))?;
-    let Some(python_path) = tools::or_skipped(tools::pytest())? else { return Ok(()) };
     let programs =
         [("cmake", &tools.cmake), ("ctest", &tools.ctest), ("ninja", &tools.ninja), ("pkg-config", &tools.pkg_config)];
     // Those that were fetched: the others are found without a folder.
@@ -42,7 +56,7 @@ fn walk(name: &str, tools: &Tools, work: &Path, prefix: &Path, library: &Path) -
         shell.env("PATH", &path).env("LD_LIBRARY_PATH", library).env("PKG_CONFIG_PATH", library.join("pkgconfig"));
         shell.env("CMAKE_PREFIX_PATH", prefix).env("CMAKE_GENERATOR", "Ninja");
         shell.env("HOME", folder.join("home"));
-        if let Some(python_path) = &python_path {
+        if let Some(python_path) = python_path {
             let others = std::env::var("PYTHONPATH").map_or(String::new(), |others| format!(":{others}"));
             shell.env("PYTHONPATH", format!("{}{others}", python_path.display()));
         }

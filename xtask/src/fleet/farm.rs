@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::Result;
 use crate::network::Namespace;
 use crate::process::Process;
 use crate::run::{output, run};
-use crate::shared_state::program;
+use crate::shared_state::{mapioffline, program};
+use crate::{Result, target};
 
 /// The addresses of the two namespaces.
 const NEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -123,17 +123,8 @@ impl Farm {
 
     /// Creates the buckets, as soon as the server is ready for it.
     pub(crate) fn init(&self, replicas: u8) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            let mut init = self.operator(&["init", "--replicas", &replicas.to_string()]);
-            if init.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
-                return Ok(());
-            }
-            if begun.elapsed() > PATIENCE {
-                return self.fleet(&["init", "--replicas", &replicas.to_string()]);
-            }
-            sleep(Duration::from_millis(200));
-        }
+        let replicas = replicas.to_string();
+        until_it_succeeds(|| self.operator(&["init", "--replicas", &replicas]), PATIENCE).map(|_| ())
     }
 
     /// A machine that follows these servers; with more in its configuration.
@@ -148,15 +139,16 @@ impl Farm {
     }
 
     pub(crate) fn start(&self, machine: &mut Machine) -> Result<()> {
-        let mut command = if machine.is_far { &self.far } else { &self.near }.command(if machine.clock.is_some() {
-            "faketime".into()
-        } else {
-            program()
-        });
-        if let Some(clock) = machine.clock {
-            // The processor's own clock goes on as it is: only what people read is wrong.
-            command.args(["-f", clock]).arg(program()).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        }
+        let namespace = if machine.is_far { &self.far } else { &self.near };
+        let mut command = match machine.clock {
+            None => namespace.command(program()),
+            Some(clock) => {
+                let mut command = namespace.command("faketime");
+                // The processor's own clock goes on as it is: only what people read is wrong.
+                command.args(["-f", clock]).arg(program()).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                command
+            }
+        };
         command.args(["agent", "--config"]).arg(machine.folder.join("agent.toml"));
         command.env("MAPIOFFLINE_STATE_DIR", machine.state()).env_remove("MAPIOFFLINE_STORE");
         let log = fs::File::options().create(true).append(true).open(machine.folder.join("log"))?;
@@ -174,6 +166,22 @@ impl Farm {
             sleep(Duration::from_millis(200));
         }
         Ok(())
+    }
+}
+
+/// Runs a command again until it succeeds: servers need a while until they are ready. Returns when that attempt began.
+pub(crate) fn until_it_succeeds(command: impl Fn() -> Command, limit: Duration) -> Result<Instant> {
+    let begun = Instant::now();
+    loop {
+        let attempt = Instant::now();
+        if command().stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
+            return Ok(attempt);
+        }
+        if begun.elapsed() > limit {
+            // With what it says.
+            return run(&mut command()).map(|()| attempt);
+        }
+        sleep(Duration::from_millis(200));
     }
 }
 
@@ -245,9 +253,7 @@ impl Machine {
 
     /// A person at the machine.
     pub(crate) fn person(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.args(words).env("MAPIOFFLINE_STATE_DIR", self.state()).env_remove("MAPIOFFLINE_STORE");
-        command
+        mapioffline(&self.state(), words)
     }
 
     pub(crate) fn history(&self) -> Result<String> {
@@ -330,5 +336,5 @@ pub(crate) fn stay_all<'a>(
 
 /// Where the parts of one run are kept.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    Path::new(&crate::target()).join("fleet").join(name)
+    target().join("fleet").join(name)
 }

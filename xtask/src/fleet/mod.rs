@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use farm::{Farm, Machine, Server, become_all, folder, leaf, servers, stay_all};
+use farm::{Farm, Machine, Server, become_all, folder, leaf, servers, stay_all, until_it_succeeds};
 
 use crate::run::run;
 use crate::{Result, tools};
@@ -88,13 +88,24 @@ fn one_server(form: &Form) -> Result<()> {
         (used_then - used) / count * 1e3,
         (resident_then - resident) / count * 1024.0
     );
+    all_follow(&farm, &server, &machines)?;
+    canary(&farm, &machines)?;
+    person(&farm, &machines)?;
+    cut(&farm, &machines, form)?;
+    restart(&farm, &mut server, &machines, form)?;
+    kills(&farm, &mut machines, form)?;
+    wiped(&farm, &mut server, &machines)
+}
 
+/// All machines follow, and know why.
+fn all_follow(farm: &Farm, server: &Server, machines: &[Machine]) -> Result<()> {
     println!("-- all follow, with the reason");
-    let (used, _) = cost(&server)?;
-    let since = set(&farm, &["lab", "offline", "--reason", "mail1 is moved", "--for", "1h"])?;
+    let count = machines.len() as f64;
+    let (used, _) = cost(server)?;
+    let since = set(farm, &["lab", "offline", "--reason", "mail1 is moved", "--for", "1h"])?;
     become_all(machines.iter(), "offline", "one instruction", since, LIMIT)?;
     farm.fleet(&["set", "lab", "offline", "--reason", "mail1 is moved", "--for", "1h", "--wait"])?;
-    let (used_then, _) = cost(&server)?;
+    let (used_then, _) = cost(server)?;
     println!(
         "the server: {:.2} ms of a processor each, for two instructions and their reports",
         (used_then - used) / count * 1e3
@@ -105,12 +116,15 @@ fn one_server(form: &Form) -> Result<()> {
         return Err(format!("the reason is missing: {history}").into());
     }
     println!("  {last}");
-    let since = set(&farm, &["all", "online"])?;
-    become_all(machines.iter(), "online", "the other way", since, LIMIT)?;
+    let since = set(farm, &["all", "online"])?;
+    become_all(machines.iter(), "online", "the other way", since, LIMIT)
+}
 
+/// A part of the machines follows first, as many as asked for.
+fn canary(farm: &Farm, machines: &[Machine]) -> Result<()> {
     println!("-- a canary");
-    let since = set(&farm, &["lab", "offline", "--canary", "5%", "--reason", "new version"])?;
-    let first = form.machines.div_ceil(20);
+    let since = set(farm, &["lab", "offline", "--canary", "5%", "--reason", "new version"])?;
+    let first = machines.len().div_ceil(20);
     while machines.iter().filter(|machine| machine.is("offline")).count() < first {
         if since.elapsed() > LIMIT {
             return Err("the canary does not follow".into());
@@ -123,31 +137,40 @@ fn one_server(form: &Form) -> Result<()> {
     if offline != first {
         return Err(format!("{offline} machines follow instead of {first}").into());
     }
-    let since = set(&farm, &["lab", "offline", "--reason", "new version"])?;
-    become_all(machines.iter(), "offline", "without --canary", since, LIMIT)?;
+    let since = set(farm, &["lab", "offline", "--reason", "new version"])?;
+    become_all(machines.iter(), "offline", "without --canary", since, LIMIT)
+}
 
+/// What a person sets at a machine is left alone.
+fn person(farm: &Farm, machines: &[Machine]) -> Result<()> {
     println!("-- a person at the machine");
     let (people, others) = machines.split_at(3);
     for machine in people {
         run(machine.person(&["set", "Outlook", "offline", "--reason", "I travel"]).stdout(Stdio::null()))?;
     }
-    let since = set(&farm, &["lab", "online"])?;
+    let since = set(farm, &["lab", "online"])?;
     become_all(others.iter(), "online", "where no person has set it", since, LIMIT)?;
     stay_all(people.iter(), "offline", "where a person has", Duration::from_secs(1))?;
     let since = Instant::now();
     for machine in people {
         run(machine.person(&["set", "Outlook", "auto"]).stdout(Stdio::null()))?;
     }
-    become_all(people.iter(), "online", "handed back", since, LIMIT)?;
+    become_all(people.iter(), "online", "handed back", since, LIMIT)
+}
 
+/// Machines that are cut off keep what was said, and follow when they are back.
+fn cut(farm: &Farm, machines: &[Machine], form: &Form) -> Result<()> {
     println!("-- half of them are cut off");
     farm.cut(true)?;
-    let since = set(&farm, &["lab", "offline", "--reason", "power is out"])?;
+    let since = set(farm, &["lab", "offline", "--reason", "power is out"])?;
     become_all(machines.iter().filter(|machine| !machine.is_far), "offline", "within reach", since, LIMIT)?;
     stay_all(machines.iter().filter(|machine| machine.is_far), "online", "cut off", form.away)?;
     farm.cut(false)?;
-    become_all(machines.iter(), "offline", "no longer cut off", Instant::now(), LATE)?;
+    become_all(machines.iter(), "offline", "no longer cut off", Instant::now(), LATE)
+}
 
+/// The server is killed while instructions come, and comes back.
+fn restart(farm: &Farm, server: &mut Server, machines: &[Machine], form: &Form) -> Result<()> {
     println!("-- the server is killed under load, and comes back");
     thread::scope(|scope| -> Result<()> {
         let load = scope.spawn(|| {
@@ -173,10 +196,14 @@ fn one_server(form: &Form) -> Result<()> {
         farm.fleet(&["set", "lab", state, "--reason", "after the restart"])?;
         become_all(machines.iter(), state, "all come back", since, LATE + PAUSE.min(2 * form.away))?;
     }
+    Ok(())
+}
 
+/// Agents are killed while instructions come.
+fn kills(farm: &Farm, machines: &mut [Machine], form: &Form) -> Result<()> {
     println!("-- agents are killed while instructions come");
     for index in 0..form.kills {
-        let machine = &mut machines[index * 7 % form.machines];
+        let machine = &mut machines[index * 7 % machines.len()];
         let state = if index % 2 == 0 { "online" } else { "offline" };
         farm.fleet(&["set", "lab", state])?;
         sleep(Duration::from_millis(index as u64 * 13 % 60));
@@ -186,10 +213,14 @@ fn one_server(form: &Form) -> Result<()> {
     }
     println!("{} kills: each state was one that someone chose", form.kills);
     for state in ["online", "offline"] {
-        let since = set(&farm, &["lab", state])?;
+        let since = set(farm, &["lab", state])?;
         become_all(machines.iter(), state, "those killed, too", since, LATE)?;
     }
+    Ok(())
+}
 
+/// A server that has lost all takes nothing back.
+fn wiped(farm: &Farm, server: &mut Server, machines: &[Machine]) -> Result<()> {
     println!("-- the server is wiped");
     server.kill();
     server.wipe()?;
@@ -197,7 +228,7 @@ fn one_server(form: &Form) -> Result<()> {
     farm.init(1)?;
     farm.until_reported(machines.len())?;
     stay_all(machines.iter(), "offline", "what the server lost", Duration::from_secs(2))?;
-    let since = set(&farm, &["lab", "online"])?;
+    let since = set(farm, &["lab", "online"])?;
     become_all(machines.iter(), "online", "what it says anew", since, LIMIT)?;
     machines.iter().try_for_each(Machine::check_chosen)
 }
@@ -293,14 +324,7 @@ fn leaf_node() -> Result<()> {
     farm.init(1)?;
     farm.fleet(&["set", "lab", "offline", "--reason", "before the leaf node"])?;
     let mut leaf_server = farm.leaf()?;
-    let begun = Instant::now();
-    let of_leaf = |words: &[&str]| farm.operator_of_leaf(words).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    while !of_leaf(&["init", "--mirror", "hub"])?.success() {
-        if begun.elapsed() > LATE {
-            return run(&mut farm.operator_of_leaf(&["init", "--mirror", "hub"]));
-        }
-        sleep(Duration::from_millis(200));
-    }
+    until_it_succeeds(|| farm.operator_of_leaf(&["init", "--mirror", "hub"]), LATE)?;
     let more = "report-within = \"100ms\"\nreconnect-within = \"1s\"\n";
     let mut machines = (0..20)
         .map(|index| farm.machine(format!("m{index:03}"), true, &leaf(), more))
@@ -373,15 +397,7 @@ fn cluster() -> Result<()> {
 /// An instruction as soon as the servers take one: a cluster has to choose a leader first. Returns when it took it.
 fn set_at_last(farm: &Farm, state: &str) -> Result<Instant> {
     let begun = Instant::now();
-    loop {
-        let mut set = farm.operator(&["set", "lab", state]);
-        let at = Instant::now();
-        if set.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
-            println!("the server takes an instruction after {:.1} s", begun.elapsed().as_secs_f64());
-            return Ok(at);
-        }
-        if begun.elapsed() > VERY_LATE {
-            return Err("the server takes no instruction".into());
-        }
-    }
+    let at = until_it_succeeds(|| farm.operator(&["set", "lab", state]), VERY_LATE)?;
+    println!("the server takes an instruction after {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(at)
 }
