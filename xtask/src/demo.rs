@@ -23,7 +23,7 @@ pub(crate) fn demo() -> Result<()> {
     let tools = Tools::find()?;
     let build = crate::build_folder();
     println!(
-        "building the library, the monitors and the program mapioffline (the first time this takes a minute or two)"
+        "building the library, the monitors and the program mapioffline (the first time this takes up to ten minutes)"
     );
     tools.configure(&root(), &build, &crate::definitions())?;
     tools.build(&build, &["monitor-c", "monitor-cpp", "mapioffline_program"])?;

@@ -83,7 +83,7 @@ pub(crate) fn test(names: &[&str]) -> Result<()> {
     }
     let chosen = |part: &Part| if names.is_empty() { part.runs == Always } else { names.contains(&part.name) };
     let length = if names.is_empty() {
-        ": up to 5 minutes, and about 5 more where nothing is built yet. `cargo xtask ci` runs everything"
+        ": up to 5 minutes, and up to 20 more where nothing is built yet. `cargo xtask ci` runs everything"
     } else {
         ""
     };
@@ -92,7 +92,7 @@ pub(crate) fn test(names: &[&str]) -> Result<()> {
 
 /// Runs everything, as CI does.
 pub(crate) fn ci() -> Result<()> {
-    run_parts(|part| part.runs >= InCi, ": up to 40 minutes on two processors where nothing is built yet")
+    run_parts(|part| part.runs >= InCi, ": up to an hour on two processors where nothing is built yet")
 }
 
 fn run_parts(chosen: impl Fn(&Part) -> bool, length: &str) -> Result<()> {
