@@ -51,6 +51,11 @@ impl Failure {
         Self::new(Code::Failed, line)
     }
 
+    /// The same after something that was done.
+    pub(crate) fn behind(self, done: &str) -> Self {
+        Self { line: format!("{done}, but: {}", self.line), ..self }
+    }
+
     /// The same in a line of a file.
     pub(crate) fn at(self, file: &str, line: usize) -> Self {
         Self { line: format!("{file}:{line}: {}", self.line), ..self }

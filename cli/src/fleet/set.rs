@@ -1,6 +1,7 @@
 //! `mapioffline fleet set`: an instruction for a group of machines.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_nats::jetstream::kv::{Entry, Operation, Store, UpdateErrorKind};
 use futures_util::StreamExt as _;
@@ -8,7 +9,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 use serde_json::json;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::instruction::{Canary, Instruction, Value, is_name, key, name_in_key, percent, up_to};
 use super::options::{SetOptions, TIMEOUT};
@@ -21,6 +22,8 @@ use crate::output::{Output, shown};
 
 /// How often to try again when another operator writes the same key.
 const ATTEMPTS: u32 = 10;
+/// The longest pause before the second attempt; the others are longer.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How many machines a failure names.
 const NAMED: usize = 5;
 
@@ -51,23 +54,38 @@ pub(crate) async fn set(server: &Server, wanted: SetOptions, output: &Output) ->
 
     let bucket = server.instructions().await.map_err(Failure::failed)?;
     let reports_bucket = server.reports().await.map_err(Failure::failed)?;
-    let mut reports = reports(server, &reports_bucket).await?;
-    let now = Timestamp::now();
-    reports.retain(|_, (report, _)| report.is_in(&wanted.group));
-    let group: Vec<&str> = reports.keys().map(String::as_str).collect();
-    let canary = wanted.canary.map(|share| Canary { share, up_to: up_to(&wanted.group, &group, share), others: None });
-    let chosen = |machine: &str| canary.as_ref().is_none_or(|canary| canary.has(&wanted.group, machine));
-    let count = group.iter().filter(|machine| chosen(machine)).count();
-
+    let of_group = async || -> Result<Reports, Failure> {
+        let mut reports = reports(server, &reports_bucket).await?;
+        reports.retain(|_, (report, _)| report.is_in(&wanted.group));
+        Ok(reports)
+    };
+    // Only a canary has to know the machines before they follow.
+    let (canary, before) = match wanted.canary {
+        Some(share) => {
+            let reports = of_group().await?;
+            let machines: Vec<&str> = reports.keys().map(String::as_str).collect();
+            let canary = Canary { share, up_to: up_to(&wanted.group, &machines, share), others: None };
+            (Some(canary), Some(reports))
+        }
+        None => (None, None),
+    };
     let value = Value::new(wanted.profile.clone(), instruction, canary.clone());
     let revision = write(server, &bucket, &key, value).await?;
+
+    let reports = match before {
+        Some(reports) => reports,
+        None => of_group().await.map_err(|failure| failure.behind("the instruction is written"))?,
+    };
+    let now = Timestamp::now();
+    let chosen = |machine: &str| canary.as_ref().is_none_or(|canary| canary.has(&wanted.group, machine));
+    let count = reports.keys().filter(|machine| chosen(machine)).count();
     let many = |count: usize| format!("{count} machine{}", if count == 1 { "" } else { "s" });
     let name = wanted
         .profile
         .as_ref()
         .map_or_else(|| wanted.group.clone(), |profile| format!("{} on {}", shown(profile), wanted.group));
     output.say(
-        || match (group.len(), &canary) {
+        || match (reports.len(), &canary) {
             (0, _) => format!("{name}: {}; no machine has reported yet that it is in {}", words(state), wanted.group),
             (all, None) => format!("{name}: {} for {}", words(state), many(all)),
             (all, Some(canary)) => format!(
@@ -77,7 +95,7 @@ pub(crate) async fn set(server: &Server, wanted: SetOptions, output: &Output) ->
                 percent(canary.share)
             ),
         },
-        || json!({ "key": key, "revision": revision, "state": words(state), "machines": group.len(), "chosen": count }),
+        || json!({ "key": key, "revision": revision, "state": words(state), "machines": reports.len(), "chosen": count }),
     );
     if !wanted.wait {
         return Ok(());
@@ -107,7 +125,8 @@ pub(crate) async fn set(server: &Server, wanted: SetOptions, output: &Output) ->
 
 /// Writes it, with what it leaves in force for those outside its canary. Returns its revision.
 async fn write(server: &Server, bucket: &Store, key: &str, mut value: Value) -> Result<u64, Failure> {
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
+        sleep(PAUSE.mul_f64(fastrand::f64()) * attempt).await;
         let before = entry(server, bucket, key).await.map_err(Failure::failed)?;
         if let Some(canary) = &mut value.canary {
             canary.others = before.as_ref().and_then(in_force);
