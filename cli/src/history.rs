@@ -298,9 +298,13 @@ impl Histories {
         }
     }
 
-    /// What the agent keeps beside the histories. `None`: nothing that can be read.
-    pub(crate) fn kept<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_slice(&fs::read(self.0.join(name)).ok()?).ok()
+    /// What the agent keeps beside the histories. `None`: nothing.
+    pub(crate) fn kept<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
+        match fs::read(self.0.join(name)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Keeps something. Only one agent runs.
