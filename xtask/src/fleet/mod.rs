@@ -192,9 +192,9 @@ fn restart(farm: &Farm, server: &mut Server, machines: &[Machine], form: &Form) 
     let since = Instant::now();
     farm.init(1)?;
     // Both: one of them is the state in which a machine may have been left.
-    for state in ["online", "offline"] {
+    for (state, what) in [("online", "all come back"), ("offline", "all have come back")] {
         farm.fleet(&["set", "lab", state, "--reason", "after the restart"])?;
-        become_all(machines.iter(), state, "all come back", since, LATE + PAUSE.min(2 * form.away))?;
+        become_all(machines.iter(), state, what, since, LATE + PAUSE.min(2 * form.away))?;
     }
     Ok(())
 }
@@ -370,7 +370,8 @@ fn cluster() -> Result<()> {
         let since = set_at_last(&farm, state)?;
         become_all(machines.iter(), state, &format!("server {index} is killed"), since, VERY_LATE)?;
         server.start()?;
-        farm.until_reported(MACHINES)?;
+        // All answer again, to the servers that are there now.
+        until_it_succeeds(|| farm.operator(&["set", "lab", state, "--wait"]), VERY_LATE)?;
         // It takes in what it has missed.
         sleep(Duration::from_secs(5));
     }
