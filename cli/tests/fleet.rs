@@ -68,7 +68,7 @@ fn what_is_set_at_the_machine_wins_unless_the_configuration_says_otherwise() {
     for machine in &machines {
         machine.place.text(&["set", "Outlook", "online", "--reason", "I travel"]);
     }
-    let (code, line) = operator.late_failure(&["set", "lab", "offline", "--wait", "--timeout", "2s"]);
+    let (code, line) = operator.late_failure(&["set", "lab", "offline", "--wait", "--timeout", "5s"]);
     assert_eq!(code, 8);
     assert!(
         line.contains("1 of 3 machines follow") && line.contains("person: Outlook is online, set by hand"),
@@ -166,8 +166,7 @@ fn an_agent_that_starts_waits_for_the_server_before_it_takes_anything_back() {
 
 #[test]
 fn without_the_server_the_last_instruction_holds_for_a_while() {
-    let Some((mut nats, operator, machines, mut agents)) =
-        fleet(&[("short", "keep = \"1500ms\"", ""), ("long", "", "")])
+    let Some((mut nats, operator, machines, mut agents)) = fleet(&[("short", "keep = \"4s\"", ""), ("long", "", "")])
     else {
         return;
     };
@@ -245,20 +244,89 @@ fn a_canary_is_followed_by_its_share_and_the_others_stay() {
 
 #[test]
 fn a_flood_is_carried_out_at_most_ten_times_a_second_and_the_last_one_wins() {
-    let Some((_nats, operator, machines, _agents)) = fleet(&[("pc-1", "", "")]) else { return };
-    const COUNT: usize = 60;
+    let Some((nats, _operator, machines, _agents)) = fleet(&[("pc-1", "", "")]) else { return };
+    const COUNT: usize = 100;
+    const APART: Duration = Duration::from_millis(20);
     // As in follower.rs.
     const FLOOD: Duration = Duration::from_millis(100);
+    // As in docs/fleet.md, "Format".
+    let value = |index: usize| {
+        let state = if index.is_multiple_of(2) { "online" } else { "offline" };
+        format!(r#"{{"format":1,"state":"{state}","by":"ann","why":"number {index}"}}"#)
+    };
     let begun = Instant::now();
-    for index in 0..COUNT {
-        let state = if index % 2 == 0 { "online" } else { "offline" };
-        operator.text(&["set", "lab", state, "--reason", &format!("number {index}")]);
-    }
+    nats.jetstream(async |jetstream| {
+        let bucket = jetstream.get_key_value("mapioffline").await.unwrap();
+        for index in 0..COUNT {
+            bucket.put("lab.profiles", value(index).into()).await.unwrap();
+            tokio::time::sleep(APART).await;
+        }
+    });
     eventually("the last one wins", || machines[0].history().contains(&format!("number {}", COUNT - 1)));
     assert!(machines[0].is("offline"));
     let history = machines[0].history();
     let (carried_out, most) = (history.matches("number").count(), begun.elapsed().as_millis() / FLOOD.as_millis());
     assert!(carried_out as u128 <= most + 2, "{carried_out} of {COUNT} instead of {most}:\n{history}");
+}
+
+#[test]
+fn what_the_bucket_has_is_taken_in_at_once() {
+    let Some(nats) = Nats::start() else { return };
+    let operator = Operator::of(&nats);
+    operator.text(&["init"]);
+    let labels: Vec<String> = (0..12).map(|index| format!("label-{index}")).collect();
+    for (index, label) in labels.iter().enumerate() {
+        operator.text(&["set", label, if index % 2 == 0 { "offline" } else { "online" }]);
+    }
+    operator.text(&["set", "label-6", "offline", "--reason", "the last one"]);
+    for index in 0..5 {
+        let machine = Machine::new(&nats, &format!("pc-{index}"), "", "");
+        let text = fs::read_to_string(&machine.config).unwrap();
+        fs::write(&machine.config, text.replace("[\"lab\"]", &format!("{labels:?}"))).unwrap();
+        let agent = machine.agent();
+        machine.becomes("offline");
+        agent.says("is there");
+        let history = machine.history();
+        assert!(history.lines().count() == 1 && history.contains("the last one"), "{history}");
+    }
+}
+
+#[test]
+fn buckets_that_are_made_anew_are_followed() {
+    let Some((nats, operator, machines, agents)) = fleet(&[("pc-1", "report-every = \"1s\"", "")]) else { return };
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    // The server and the connection stay.
+    nats.delete("mapioffline");
+    operator.text(&["init"]);
+    agents[0].says("does not know lab.profiles any more");
+    operator.text(&["set", "all", "online", "--wait"]);
+    assert!(machines[0].is("online"));
+    // The last one of the new bucket decides, also with a smaller revision than the old one had.
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    assert!(machines[0].is("offline"));
+}
+
+#[test]
+fn a_report_that_fails_is_repeated_soon() {
+    let Some((nats, operator, machines, agents)) = fleet(&[("pc-1", "report-every = \"1h\"", "")]) else { return };
+    nats.delete("mapioffline-reports");
+    // Something to report.
+    machines[0].place.text(&["set", "Outlook", "offline"]);
+    agents[0].says("does not take the report: the server has no bucket mapioffline-reports");
+    operator.text(&["init"]);
+    eventually("it reports", || operator.reported() == 1);
+}
+
+#[test]
+fn what_cannot_be_read_of_the_fleet_is_named() {
+    let Some((_nats, operator, machines, mut agents)) = fleet(&[("pc-1", "", "")]) else { return };
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    agents.clear();
+    fs::write(machines[0].place.path().join("history/fleet"), "{").unwrap();
+    let agent = machines[0].agent();
+    agent.says("what the fleet said before cannot be read: history/fleet: ");
+    operator.text(&["set", "lab", "online", "--wait"]);
+    assert!(machines[0].is("online"));
 }
 
 #[test]
@@ -305,8 +373,12 @@ fn a_reload_joins_and_leaves_a_fleet() {
     machine.becomes("offline");
     // A change of another part does not have it connect anew.
     fs::write(&machine.config, format!("{text}sources = [\"command:true\"]\nsuccesses = 2\n")).unwrap();
+    agent.lines_so_far();
     agent.signal(Signal::HUP);
     agent.says("watching");
+    operator.text(&["set", "lab", "offline", "--reason", "after the reload", "--wait"]);
+    let lines = agent.lines_so_far();
+    assert!(!lines.iter().any(|line| line.contains("fleet's server")), "{lines:?}");
     fs::write(&machine.config, alone).unwrap();
     agent.signal(Signal::HUP);
     let line = agent.says("online, set by the agent");

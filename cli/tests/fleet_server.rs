@@ -23,9 +23,8 @@ authorization {
     publish: [
       "$KV.mapioffline-reports.NAME", "$JS.API.STREAM.INFO.KV_mapioffline", "$JS.API.STREAM.INFO.KV_mapioffline-reports",
       "$JS.API.CONSUMER.CREATE.KV_mapioffline", "$JS.API.CONSUMER.CREATE.KV_mapioffline.>",
-      "$JS.API.CONSUMER.DELETE.KV_mapioffline.>",
-      "$JS.API.DIRECT.GET.KV_mapioffline.>", "$JS.API.DIRECT.GET.KV_mapioffline-reports.$KV.mapioffline-reports.NAME",
-      "$JS.FC.KV_mapioffline.>"
+      "$JS.API.CONSUMER.DELETE.KV_mapioffline.>", "$JS.FC.KV_mapioffline.>",
+      "$JS.API.DIRECT.GET.KV_mapioffline-reports.$KV.mapioffline-reports.NAME"
     ]
     subscribe: "_INBOX.NAME.>"
   }

@@ -13,8 +13,9 @@ use tracing::{debug, error, info, warn};
 
 use super::board::{Board, FleetStatus};
 use super::keeper::Event;
-use super::link::{Link, News};
+use super::link::Link;
 use super::member::Fleet;
+use super::news::News;
 use super::orders::Orders;
 use crate::duration;
 use crate::fleet::instruction::{InForce, Received, Value, for_profile};
@@ -133,8 +134,8 @@ impl Follower {
                 }
                 Err(why) => warn!("what the fleet says under {} cannot be read: {}", shown(&key), shown(&why)),
             },
-            News::Deleted(key) => {
-                self.received.remove(&key);
+            News::Deleted { key, revision, at, bucket } => {
+                self.received.remove(&key, revision, at, bucket);
             }
             News::Lost(key) => {
                 if self.received.lose(&key, self.received.now()) {

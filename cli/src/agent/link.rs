@@ -1,78 +1,29 @@
 //! The agent's connection to the server of its fleet: brings what is said, and reports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{Entry, Operation, Store};
+use async_nats::jetstream::kv::{self, Entry, Operation, Store};
 use async_nats::{Event, ServerError};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::fleet::instruction::{Member, keys};
+use super::news::News;
+use super::pace::{LONGEST, Pace};
+use super::reporter::Reporter;
+use crate::fleet::instruction::{Member, keys, parts};
 use crate::fleet::server::{self, Access, Refusal, Server};
 
-/// The longest pause between two attempts.
-const LONGEST: Duration = Duration::from_secs(60);
-/// The same where the server is connected. If so many ask it that it answers none in time, they have to become fewer.
-const LONGEST_AGAIN: Duration = Duration::from_secs(120);
-
-/// What comes from the server.
-#[derive(Debug)]
-pub(crate) enum News {
-    /// All groups are followed in the bucket, which was created then.
-    Connected(Timestamp),
-    Said {
-        key: String,
-        value: Bytes,
-        revision: u64,
-        /// When the server stored it.
-        at: Timestamp,
-        /// When its bucket was created.
-        bucket: Timestamp,
-    },
-    Deleted(String),
-    /// The bucket does not have the key, and does not say that it was deleted.
-    Lost(String),
-    /// By how much the server's clock is ahead, in milliseconds.
-    Clock(i64),
-    /// It is out of reach, and why.
-    Silent(String),
-    /// The machine has reported, or could not, and why.
-    Reported(Result<(), String>),
-}
-
-/// When to connect and to report.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Pace {
-    /// Reports come at least as often.
-    pub(crate) every: Duration,
-    /// At a random moment of this time behind what is reported.
-    pub(crate) within: Duration,
-    /// A lost server is tried again at a random moment of this time, which doubles with each failure.
-    pub(crate) reconnect: Duration,
-}
-
-impl Pace {
-    /// How long to wait before an attempt; the first is 1. `random` is from 0 to 1.
-    pub(crate) fn pause(&self, attempt: usize, random: f64) -> Duration {
-        self.doubled(attempt, LONGEST).mul_f64(random)
-    }
-
-    /// The same where the server is connected but has not done what it was asked: never at once, as it may have too much to do.
-    pub(crate) fn again(&self, attempt: usize, random: f64) -> Duration {
-        self.doubled(attempt, LONGEST_AGAIN).mul_f64(0.5 + random / 2.0)
-    }
-
-    fn doubled(&self, attempt: usize, longest: Duration) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(16);
-        self.reconnect.saturating_mul(1 << doublings).min(longest.max(self.reconnect))
-    }
-}
+/// Why a session ends whose bucket is not the one that was there.
+const MADE_ANEW: &str = "its bucket was made anew";
+/// How long what comes is held back until all groups have begun: a later instruction for another group may decide instead.
+const GATHER: Duration = Duration::from_secs(3);
 
 /// What the connection says of itself.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +83,7 @@ impl Link {
         let mut failures = 0;
         loop {
             self.until_connected(&mut seen).await;
-            let begun = tokio::time::Instant::now();
+            let begun = Instant::now();
             let why = self.session(&server, &mut seen).await;
             failures = if begun.elapsed() > LONGEST { 0 } else { failures + 1 };
             self.tell(News::Silent(why));
@@ -171,7 +122,7 @@ impl Link {
         let mut reports = self.reports.clone();
         tokio::select! {
             why = self.follow(server) => why,
-            () = reporter.report(server, &mut reports) => "the agent is ending".to_owned(),
+            () = reporter.run(server, &mut reports) => "the agent is ending".to_owned(),
             _ = seen.wait_for(|now| now.losses != losses) => "the connection ended".to_owned(),
         }
     }
@@ -182,77 +133,114 @@ impl Link {
             Ok(bucket) => bucket,
             Err(why) => return why,
         };
+        let created = server::created(&bucket);
         let (watched, from_watches) = mpsc::unbounded_channel();
         let running = AtomicUsize::new(0);
-        let groups = self.member.groups.clone();
-        let watches = groups.iter().map(|group| watch(server, &bucket, group, self.pace, &running, &watched));
+        let (groups, pace) = (self.member.groups.clone(), self.pace);
+        let watches = groups.iter().map(|group| watch(server, &bucket, group, pace, &running, &watched));
         let watches = join_all(watches.collect::<Vec<_>>());
         tokio::select! {
-            why = self.take_in(server, &bucket, groups.len(), from_watches) => why,
+            () = self.take_in(created, from_watches) => MADE_ANEW.to_owned(),
+            () = until_made_anew(server, created, pace.every) => MADE_ANEW.to_owned(),
             _ = watches => "the agent is ending".to_owned(),
         }
     }
 
-    async fn take_in(
-        &mut self,
-        server: &Server,
-        bucket: &Store,
-        groups: usize,
-        mut from_watches: mpsc::UnboundedReceiver<Watched>,
-    ) -> String {
-        let created = server::created(bucket);
-        let mut begun = 0;
-        while let Some(watched) = from_watches.recv().await {
-            match watched {
-                Watched::Begun => {
-                    begun += 1;
-                    if begun == groups {
-                        // First what is known: it may have been taken back, or have ended, meanwhile.
-                        if let Err(why) = self.check_known(server, bucket).await {
-                            return why;
-                        }
-                        self.tell(News::Connected(created));
-                    }
+    /// Passes on what comes: what the bucket has at the beginning all at once. Returns when the bucket is another one.
+    async fn take_in(&mut self, bucket: Timestamp, mut from_watches: mpsc::UnboundedReceiver<Watched>) {
+        let mut groups = Groups::new(&self.member.groups);
+        let mut were_followed = false;
+        let mut held = Some(Vec::new());
+        let mut hold = pin!(sleep(GATHER));
+        loop {
+            let watched = tokio::select! {
+                watched = from_watches.recv() => watched,
+                () = &mut hold, if held.is_some() => {
+                    self.pass(held.take());
+                    continue;
                 }
-                Watched::Entry(entry) => self.take(*entry, created),
-                Watched::Ended => begun -= 1,
+            };
+            let Some(watched) = watched else { return };
+            let mut news = Vec::new();
+            match watched {
+                Watched::Begun(group, keys) => {
+                    // The server may have been wiped, or be another one.
+                    let of_group = self.known.iter().filter(|key| parts(key).is_some_and(|(of, _)| of == group));
+                    news.extend(of_group.filter(|key| !keys.contains(*key)).cloned().map(News::Lost));
+                    groups.begun(&group, keys);
+                }
+                Watched::Entry(entry) => {
+                    groups.brought(&entry.key);
+                    news.push(self.read(*entry, bucket));
+                }
+                Watched::Ended(group) => groups.ended(&group),
                 Watched::Failed(why) => self.tell(News::Silent(why)),
-                Watched::IsAnother => return "its bucket was made anew".to_owned(),
+                Watched::IsAnother => return,
             }
+            match &mut held {
+                Some(held) => held.extend(news),
+                None => self.pass(Some(news)),
+            }
+            let are_followed = groups.are_followed();
+            if are_followed && !were_followed {
+                self.pass(held.take());
+                self.tell(News::Connected(bucket));
+            }
+            were_followed = are_followed;
         }
-        String::new()
     }
 
-    /// Asks for what is known: the server may have been wiped, or be another one.
-    async fn check_known(&mut self, server: &Server, bucket: &Store) -> Result<(), String> {
-        let own = self.known.iter().filter(|key| self.member.group_of(key).is_some());
-        for key in own.cloned().collect::<Vec<_>>() {
-            match server::entry(server, bucket, &key).await? {
-                Some(entry) => self.take(entry, server::created(bucket)),
-                None => self.tell(News::Lost(key)),
-            }
-        }
-        Ok(())
+    fn pass(&self, news: Option<Vec<News>>) {
+        news.into_iter().flatten().for_each(|news| self.tell(news));
     }
 
-    fn take(&mut self, entry: Entry, bucket: Timestamp) {
+    fn read(&mut self, entry: Entry, bucket: Timestamp) -> News {
         let at = server::stored(&entry);
         let Entry { key, value, revision, operation, .. } = entry;
         if operation == Operation::Put {
             self.known.insert(key.clone());
-            self.tell(News::Said { key, value, revision, at, bucket });
+            News::Said { key, value, revision, at, bucket }
         } else {
             self.known.remove(&key);
-            self.tell(News::Deleted(key));
+            News::Deleted { key, revision, at, bucket }
         }
+    }
+}
+
+/// What each group has not brought yet of the keys that the bucket had. `None`: it is not watched.
+struct Groups(BTreeMap<String, Option<BTreeSet<String>>>);
+
+impl Groups {
+    fn new(names: &[String]) -> Self {
+        Self(names.iter().map(|name| (name.clone(), None)).collect())
+    }
+
+    fn begun(&mut self, group: &str, keys: BTreeSet<String>) {
+        self.0.insert(group.to_owned(), Some(keys));
+    }
+
+    fn brought(&mut self, key: &str) {
+        for keys in self.0.values_mut().flatten() {
+            keys.remove(key);
+        }
+    }
+
+    fn ended(&mut self, group: &str) {
+        self.0.insert(group.to_owned(), None);
+    }
+
+    /// Whether all that the bucket says to the machine is known.
+    fn are_followed(&self) -> bool {
+        self.0.values().all(|keys| keys.as_ref().is_some_and(BTreeSet::is_empty))
     }
 }
 
 /// What comes from the watch of a group.
 enum Watched {
-    Begun,
+    /// With the keys that the bucket has of the group, also deleted ones. Each comes as an entry.
+    Begun(String, BTreeSet<String>),
     Entry(Box<Entry>),
-    Ended,
+    Ended(String),
     /// It did not begin, or ended, and why.
     Failed(String),
     /// The bucket is not the one that was there.
@@ -272,10 +260,11 @@ async fn watch(
     let tell = |what| drop(watched.send(what));
     let mut failures = 0;
     loop {
-        let begun = tokio::time::Instant::now();
-        let why = match bucket.watch_with_history(keys(group)).await {
-            Ok(mut entries) => {
-                tell(Watched::Begun);
+        let begun = Instant::now();
+        match begin(server, bucket, group).await {
+            Ok(None) => return tell(Watched::IsAnother),
+            Ok(Some((keys, mut entries))) => {
+                tell(Watched::Begun(group.to_owned(), keys));
                 running.fetch_add(1, Ordering::Relaxed);
                 let why = loop {
                     match entries.next().await {
@@ -285,66 +274,38 @@ async fn watch(
                     }
                 };
                 running.fetch_sub(1, Ordering::Relaxed);
-                tell(Watched::Ended);
-                why
+                tell(Watched::Ended(group.to_owned()));
+                tell(Watched::Failed(why));
             }
-            Err(error) => server.words(&error),
-        };
-        tell(Watched::Failed(why));
-        // While others of this machine run, the server has not too much to do.
-        let is_alone = running.load(Ordering::Relaxed) == 0 && begun.elapsed() < LONGEST;
-        failures = if is_alone { failures + 1 } else { 1 };
-        sleep(pace.again(failures, fastrand::f64())).await;
+            Err(why) => tell(Watched::Failed(why)),
+        }
+        failures = if begun.elapsed() < LONGEST { failures + 1 } else { 1 };
+        let is_alone = running.load(Ordering::Relaxed) == 0;
+        let pause = if is_alone { Pace::again } else { Pace::beside };
+        sleep(pause(&pace, failures, fastrand::f64())).await;
+    }
+}
+
+/// Begins to watch a group. With the keys that the bucket has of it: the leader of its servers says that, which has all of them.
+/// `None`: the bucket is not the one that was there.
+async fn begin(server: &Server, bucket: &Store, group: &str) -> Result<Option<(BTreeSet<String>, kv::Watch)>, String> {
+    let (created, had) = server::keys(server, bucket, &keys(group)).await?;
+    if created != server::created(bucket) {
+        return Ok(None);
+    }
+    let entries = bucket.watch_with_history(keys(group)).await;
+    Ok(Some((had, entries.map_err(|error| server.words(&error))?)))
+}
+
+/// Returns when the bucket is not the one that was there. The client's watch begins again in the new one without a word.
+async fn until_made_anew(server: &Server, created: Timestamp, every: Duration) {
+    loop {
+        sleep(every.mul_f64(1.0 - 0.2 * fastrand::f64())).await;
         if let Ok(now) = server.instructions().await
-            && server::created(&now) != server::created(bucket)
+            && server::created(&now) != created
         {
-            tell(Watched::IsAnother);
+            return;
         }
-    }
-}
-
-struct Reporter {
-    name: String,
-    pace: Pace,
-    news: mpsc::UnboundedSender<News>,
-}
-
-impl Reporter {
-    /// Reports what changes, and what does not from time to time. A report that fails is repeated.
-    async fn report(&self, server: &Server, reports: &mut watch::Receiver<Bytes>) {
-        let mut is_clock_known = false;
-        loop {
-            sleep(self.pace.within.mul_f64(fastrand::f64())).await;
-            let bytes = reports.borrow_and_update().clone();
-            if !bytes.is_empty() {
-                let reported = self.put(server, bytes, &mut is_clock_known).await;
-                drop(self.news.send(News::Reported(reported)));
-            }
-            let pause = self.pace.every.mul_f64(1.0 - 0.2 * fastrand::f64());
-            tokio::select! {
-                changed = reports.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                }
-                () = sleep(pause) => {}
-            }
-        }
-    }
-
-    async fn put(&self, server: &Server, bytes: Bytes, is_clock_known: &mut bool) -> Result<(), String> {
-        let bucket = server.reports().await?;
-        let before = Timestamp::now();
-        let revision = bucket.put(self.name.as_str(), bytes).await.map_err(|error| server.words(&error))?;
-        let after = Timestamp::now();
-        if !*is_clock_known
-            && let Ok(Some(entry)) = server::entry(server, &bucket, &self.name).await
-            && entry.revision == revision
-        {
-            *is_clock_known = true;
-            drop(self.news.send(News::Clock(server::clock(&entry, before, after))));
-        }
-        Ok(())
     }
 }
 
@@ -353,12 +314,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_become_rarer_and_are_spread() {
-        let second = Duration::from_secs(1);
-        let pace = Pace { every: second, within: second, reconnect: 2 * second };
-        let seconds = |attempt, random| pace.pause(attempt, random).as_secs_f64();
-        assert_eq!([1, 2, 3, 6, 100].map(|attempt| seconds(attempt, 1.0)), [2.0, 4.0, 8.0, 60.0, 60.0]);
-        assert_eq!([0.0, 0.25, 0.5].map(|random| seconds(1, random)), [0.0, 0.5, 1.0]);
-        assert_eq!([(1, 0.0), (1, 1.0), (100, 1.0)].map(|(at, random)| pace.again(at, random).as_secs()), [1, 2, 120]);
+    fn a_machine_knows_all_when_each_group_has_brought_what_the_bucket_had() {
+        let keys = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
+        let mut groups = Groups::new(&["all".to_owned(), "lab".to_owned()]);
+        groups.begun("all", keys(&[]));
+        assert!(!groups.are_followed());
+        groups.begun("lab", keys(&["lab.profiles", "lab.profile.A"]));
+        groups.brought("lab.profiles");
+        groups.brought("lab.profile.NEW");
+        assert!(!groups.are_followed());
+        groups.brought("lab.profile.A");
+        assert!(groups.are_followed());
+        groups.ended("all");
+        assert!(!groups.are_followed());
+        groups.begun("all", keys(&[]));
+        assert!(groups.are_followed());
     }
 }

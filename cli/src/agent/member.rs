@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::link::Pace;
 use super::orders::Order;
+use super::pace::Pace;
 use super::tls::{Identity, Tls};
 use crate::decisions;
 use crate::duration;

@@ -5,15 +5,18 @@ mod config;
 mod follower;
 mod health;
 mod keeper;
-pub(crate) mod link;
+mod link;
 pub(crate) mod member;
 #[cfg(target_os = "linux")]
 mod network_manager;
+mod news;
 pub(crate) mod options;
 mod orders;
+pub(crate) mod pace;
 mod page;
 mod probe;
 mod progress;
+mod reporter;
 mod source;
 pub(crate) mod status;
 mod stream;
@@ -127,7 +130,11 @@ pub(crate) fn agent(wanted: &Wanted, folder: StateFolder, output: &Output) -> Re
     let histories = Histories::of(&folder);
     let _only = only_one(&folder, &histories)?;
     let (to_keeper, events) = channel();
-    let received: Received = histories.kept(keeper::FLEET).unwrap_or_default();
+    let received: Option<Received> = histories.kept(keeper::FLEET).unwrap_or_else(|error| {
+        warn!("what the fleet said before cannot be read: history/{}: {error}", keeper::FLEET);
+        None
+    });
+    let received = received.unwrap_or_default();
     let received = Arc::new(Mutex::new(received.of_earlier_agent()));
     let (board, stop) = (Arc::new(Board::default()), Arc::new(AtomicBool::new(false)));
     let keeper = Keeper::new(folder, to_keeper.clone(), Arc::clone(&board), Arc::clone(&stop));

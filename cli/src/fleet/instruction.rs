@@ -1,10 +1,11 @@
 //! What the operator of a fleet says about the profiles of a group of machines, and which of several such instructions is in force.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mapioffline::{State, StateFolder};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ const FORMAT: u32 = 1;
 const ALL: &str = "profiles";
 /// Behind the group in the key of an instruction about one, before its name.
 const ONE: &str = "profile.";
+/// By how much the clocks of a cluster's servers may differ. One that leads after another may store a later instruction at an earlier
+/// time.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// The group of every machine.
 pub(crate) const EVERY_MACHINE: &str = "all";
 
@@ -265,6 +269,29 @@ struct Said {
     lost: Option<Timestamp>,
 }
 
+/// Whether what was stored under a higher revision at the time `before` was lost before the time `at`: the server was set back to an
+/// earlier copy, and uses revisions again.
+fn is_set_back(before: Timestamp, at: Timestamp) -> bool {
+    at.duration_since(before) > CLOCKS
+}
+
+/// Brings what was said in one bucket into its order, the last first: by revision, unless the server was set back.
+fn last_first<T>(said: &mut [T], moment: impl Fn(&T) -> (u64, Timestamp)) {
+    said.sort_by_key(|said| Reverse(moment(said).0));
+    let mut earliest = Timestamp::MAX;
+    let is_by_time = said.iter().any(|said| {
+        let (_, at) = moment(said);
+        earliest = earliest.min(at);
+        is_set_back(earliest, at)
+    });
+    if is_by_time {
+        said.sort_by_key(|said| {
+            let (revision, at) = moment(said);
+            Reverse((at, revision))
+        });
+    }
+}
+
 impl Received {
     /// As an agent finds it that starts: the server has been silent since it was last seen.
     pub(crate) fn of_earlier_agent(mut self) -> Self {
@@ -275,7 +302,7 @@ impl Received {
     /// The time by the server's clock.
     pub(crate) fn now(&self) -> Timestamp {
         let now = Timestamp::now();
-        now.checked_add(jiff::SignedDuration::from_millis(self.clock)).unwrap_or(now)
+        now.checked_add(SignedDuration::from_millis(self.clock)).unwrap_or(now)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &String> {
@@ -284,18 +311,22 @@ impl Received {
 
     /// Takes what a key says. Returns whether that is new.
     pub(crate) fn take(&mut self, key: &str, value: Value, revision: u64, at: Timestamp, bucket: Timestamp) -> bool {
-        let said = Said { value, revision, at, bucket, lost: None };
-        let order = |said: &Said| (said.at, said.revision);
-        let is_older = |known: &Said| known.lost.is_none() && known.bucket == bucket && order(known) > order(&said);
-        if self.values.get(key).is_some_and(is_older) {
+        if self.has_later(key, revision, at, bucket) {
             return false;
         }
+        let said = Said { value, revision, at, bucket, lost: None };
         self.values.insert(key.to_owned(), said.clone()) != Some(said)
     }
 
-    /// A key was deleted: what it said is taken back.
-    pub(crate) fn remove(&mut self, key: &str) -> bool {
-        self.values.remove(key).is_some()
+    /// A key was deleted: what it said is taken back. Returns whether that is new.
+    pub(crate) fn remove(&mut self, key: &str, revision: u64, at: Timestamp, bucket: Timestamp) -> bool {
+        !self.has_later(key, revision, at, bucket) && self.values.remove(key).is_some()
+    }
+
+    /// Whether something later is known of a key: a server of a cluster may be behind the others.
+    fn has_later(&self, key: &str, revision: u64, at: Timestamp, bucket: Timestamp) -> bool {
+        let known = self.values.get(key).filter(|known| known.lost.is_none() && known.bucket == bucket);
+        known.is_some_and(|known| known.revision > revision && !is_set_back(known.at, at))
     }
 
     /// The bucket does not have the key, and does not say that it was deleted: since then, or since the server was within reach.
@@ -308,7 +339,9 @@ impl Received {
     /// The revision of the bucket that was received last.
     pub(crate) fn revision(&self, bucket: Timestamp) -> u64 {
         let of_bucket = self.values.values().filter(|said| said.bucket == bucket);
-        of_bucket.max_by_key(|said| (said.at, said.revision)).map_or(0, |said| said.revision)
+        let mut moments: Vec<_> = of_bucket.map(|said| (said.revision, said.at)).collect();
+        last_first(&mut moments, |moment| *moment);
+        moments.first().map_or(0, |(revision, _)| *revision)
     }
 
     /// What is in force for a machine, that which decides first: the last that was said; what a bucket has lost behind that. And when
@@ -334,11 +367,14 @@ impl Received {
             let online = instruction.state == What::Online;
             next = [next, end].into_iter().flatten().min();
             let Instruction { by, why, .. } = instruction.clone();
-            let order = (said.lost.is_none(), said.bucket, at, revision);
-            found.push((order, InForce { key: key.clone(), revision, online, by, why }));
+            let in_force = InForce { key: key.clone(), revision, online, by, why };
+            found.push(((said.lost.is_none(), said.bucket), at, in_force));
         }
-        found.sort_by(|(a, _), (b, _)| b.cmp(a));
-        (found.into_iter().map(|(_, instruction)| instruction).collect(), next)
+        found.sort_by_key(|(of, ..)| Reverse(*of));
+        for of_bucket in found.chunk_by_mut(|(a, ..), (b, ..)| a == b) {
+            last_first(of_bucket, |(_, at, instruction)| (instruction.revision, *at));
+        }
+        (found.into_iter().map(|(.., instruction)| instruction).collect(), next)
     }
 }
 
@@ -388,7 +424,10 @@ mod tests {
         received.take("all.profiles", said(What::Offline, None), 6, at(6), at(0));
         assert_eq!(decided(&received, 50), is(State::Offline, "all.profiles"));
         received.take("all.profiles", said(What::Auto, None), 7, at(7), at(0));
-        received.remove("pc-1.profiles");
+        // A server that is behind the others takes nothing back.
+        assert!(!received.remove("pc-1.profiles", 4, at(4), at(0)));
+        assert_eq!(decided(&received, 50), is(State::Online, "pc-1.profiles"));
+        assert!(received.remove("pc-1.profiles", 8, at(8), at(0)));
         assert_eq!(decided(&received, 50), None);
         // What comes late changes nothing.
         assert!(!received.take("all.profiles", said(What::Offline, None), 6, at(6), at(0)));
@@ -434,9 +473,24 @@ mod tests {
         // What the earlier copy has takes nothing back; what is said then does, although its revision is smaller.
         assert!(!received.take("lab.profiles", said(What::Online, None), 60, at(60), at(0)));
         assert_eq!(decided(&received, 100), is(State::Offline, "all.profiles"));
-        assert!(received.take("lab.profiles", said(What::Online, None), 61, at(100), at(0)));
-        assert_eq!(decided(&received, 100), is(State::Online, "lab.profiles"));
+        assert!(received.take("lab.profiles", said(What::Online, None), 61, at(200), at(0)));
+        assert_eq!(decided(&received, 200), is(State::Online, "lab.profiles"));
         assert_eq!(received.revision(at(0)), 61);
+    }
+
+    #[test]
+    fn a_leader_whose_clock_is_behind_is_followed() {
+        let mut received = Received::default();
+        received.take("lab.profiles", said(What::Offline, None), 70, at(100), at(0));
+        received.take("all.profiles", said(What::Offline, None), 71, at(101), at(0));
+        assert!(received.take("lab.profiles", said(What::Online, None), 72, at(60), at(0)));
+        assert_eq!(decided(&received, 102), is(State::Online, "lab.profiles"));
+        assert_eq!(received.revision(at(0)), 72);
+        // An answer of a server that has not received it.
+        assert!(!received.take("lab.profiles", said(What::Offline, None), 70, at(100), at(0)));
+        // Also one whose clock was hours ahead.
+        received.take("pc-1.profiles", said(What::Offline, None), 73, at(40), at(0));
+        assert!(received.take("lab.profiles", said(What::Offline, None), 74, at(-9000), at(0)));
     }
 
     #[test]

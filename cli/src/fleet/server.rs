@@ -1,6 +1,6 @@
 //! The fleet's server: NATS with JetStream. One bucket has the instructions, and another one what the machines report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -317,14 +317,22 @@ pub(crate) async fn entry(server: &Server, bucket: &Store, key: &str) -> Result<
     Err(format!("the server does not answer within {} s", TRIES.iter().sum::<u64>()))
 }
 
-/// What is in a bucket now.
-pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<String, Entry>, String> {
-    // A watch may miss what is replaced while it begins.
-    let mut subjects = bucket.stream.info_with_subjects(">").await.map_err(|error| server.words(&error))?;
-    let mut keys = Vec::new();
+/// When a bucket was created, and its keys of this form, such as `lab.>`, those included that were deleted.
+pub(crate) async fn keys(server: &Server, bucket: &Store, form: &str) -> Result<(Timestamp, BTreeSet<String>), String> {
+    let form = format!("{}{form}", bucket.prefix);
+    let mut subjects = bucket.stream.info_with_subjects(form).await.map_err(|error| server.words(&error))?;
+    let created = time(subjects.info.created.unix_timestamp_nanos());
+    let mut keys = BTreeSet::new();
     while let Some((subject, _)) = subjects.try_next().await.map_err(|error| server.words(&error))? {
         keys.extend(subject.strip_prefix(bucket.prefix.as_str()).map(str::to_owned));
     }
+    Ok((created, keys))
+}
+
+/// What is in a bucket now.
+pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<String, Entry>, String> {
+    // A watch may miss what is replaced while it begins.
+    let (_, keys) = keys(server, bucket, ">").await?;
     let mut found =
         stream::iter(keys).map(|key| async move { entry(server, bucket, &key).await }).buffer_unordered(AT_ONCE);
     let mut entries = BTreeMap::new();

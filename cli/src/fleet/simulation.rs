@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::server::PATIENCE;
-use crate::agent::link::Pace;
+use crate::agent::pace::Pace;
 
 /// What `cargo xtask test fleet` measured with 200 machines, as in docs/fleet-scale.md: a server's processor time.
 mod measured {

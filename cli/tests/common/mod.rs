@@ -114,6 +114,11 @@ impl Agent {
         }
     }
 
+    /// What the log has had since the last wait.
+    pub(crate) fn lines_so_far(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
     pub(crate) fn end(mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
         self.child.0.wait().unwrap()

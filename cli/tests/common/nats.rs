@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::Context;
 use serde_json::Value;
 
 use super::{Agent, Killed, Place, eventually};
@@ -37,30 +38,45 @@ impl Nats {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
         prepare(folder.path());
         let store = folder.path().join("store").display().to_string();
         let more = more.replace("FOLDER", &folder.path().display().to_string());
-        let config =
-            format!("listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\", domain: d{port} }}\n{more}\n");
-        fs::write(folder.path().join("nats.conf"), config).unwrap();
-        let mut nats = Self { folder, port, process: None };
-        nats.again();
-        Some(nats)
+        let mut nats = Self { folder, port: 0, process: None };
+        for _ in 0..5 {
+            let port = free_port();
+            nats.port = port;
+            let config = format!(
+                "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{store}\", domain: d{port} }}\n{more}\n"
+            );
+            fs::write(nats.path("nats.conf"), config).unwrap();
+            if nats.starts() {
+                return Some(nats);
+            }
+            // Another test has taken the port meanwhile.
+        }
+        panic!("nats-server does not start: {}", fs::read_to_string(nats.path("log")).unwrap());
     }
 
     /// Starts it again, as it was.
     pub(crate) fn again(&mut self) {
+        assert!(self.starts(), "nats-server does not start: {}", fs::read_to_string(self.path("log")).unwrap());
+    }
+
+    fn starts(&mut self) -> bool {
         let mut command = Command::new("nats-server");
         let log = fs::File::create(self.path("log")).unwrap();
         command.arg("-c").arg(self.path("nats.conf")).stdout(Stdio::null()).stderr(log);
-        self.process = Some(Killed(command.spawn().unwrap()));
+        let mut process = Killed(command.spawn().unwrap());
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let log = || fs::read_to_string(self.path("log")).unwrap();
-            assert!(begun.elapsed() < Duration::from_secs(20), "nats-server does not start: {}", log());
+        while process.0.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20) {
+            let log = fs::read_to_string(self.path("log")).unwrap();
+            if log.contains("Server is ready") && TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                self.process = Some(process);
+                return true;
+            }
             sleep(Duration::from_millis(10));
         }
+        false
     }
 
     /// Kills it.
@@ -80,6 +96,20 @@ impl Nats {
     /// The domain of its JetStream.
     pub(crate) fn domain(&self) -> String {
         format!("d{}", self.port)
+    }
+
+    /// Asks JetStream for something that the program does not do.
+    pub(crate) fn jetstream<T>(&self, work: impl AsyncFnOnce(Context) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = async_nats::connect(self.url()).await.unwrap();
+            work(async_nats::jetstream::new(client)).await
+        })
+    }
+
+    /// Deletes a bucket.
+    pub(crate) fn delete(&self, bucket: &str) {
+        self.jetstream(async |jetstream| jetstream.delete_key_value(bucket).await.map(drop).unwrap());
     }
 
     pub(crate) fn url(&self) -> String {
