@@ -219,6 +219,26 @@ fn a_server_that_was_wiped_takes_nothing_back() {
 }
 
 #[test]
+fn a_server_that_was_set_back_decides_what_it_says() {
+    let Some((mut nats, operator, machines, agents)) = fleet(&[("pc-1", "", "")]) else { return };
+    operator.text(&["set", "lab", "offline", "--wait"]);
+    nats.end();
+    nats.copy("store", "earlier");
+    nats.again();
+    operator.text(&["set", "lab", "online", "--wait"]);
+    operator.text(&["set", "all", "online", "--wait"]);
+    nats.end();
+    nats.wipe();
+    nats.copy("earlier", "store");
+    nats.again();
+    // It is as the operator sees it there.
+    agents[0].says("does not know all.profiles any more");
+    machines[0].becomes("offline");
+    operator.text(&["set", "all", "online", "--wait"]);
+    assert!(machines[0].is("online"));
+}
+
+#[test]
 fn a_canary_is_followed_by_its_share_and_the_others_stay() {
     let names: Vec<String> = (0..10).map(|index| format!("pc-{index}")).collect();
     let list: Vec<_> = names.iter().map(|name| (name.as_str(), "", "")).collect();
@@ -373,7 +393,7 @@ fn a_reload_joins_and_leaves_a_fleet() {
     machine.becomes("offline");
     // A change of another part does not have it connect anew.
     fs::write(&machine.config, format!("{text}sources = [\"command:true\"]\nsuccesses = 2\n")).unwrap();
-    agent.lines_so_far();
+    agent.says("fleet's server");
     agent.signal(Signal::HUP);
     agent.says("watching");
     operator.text(&["set", "lab", "offline", "--reason", "after the reload", "--wait"]);

@@ -138,10 +138,12 @@ impl Follower {
                 self.received.remove(&key, revision, at, bucket);
             }
             News::Lost(key) => {
-                if self.received.lose(&key, self.received.now()) {
-                    let keep = duration::shown(self.fleet.keep);
-                    warn!("the fleet's server does not know {} any more; it is kept for {keep}", shown(&key));
-                }
+                let is_lost = self.received.lose(&key, self.received.now());
+                self.warn_of_lost(is_lost.then_some(key));
+            }
+            News::Last { revision, bucket } => {
+                let lost = self.received.set_back(revision, bucket, self.received.now());
+                self.warn_of_lost(lost);
             }
             News::Clock(ahead) => self.received.clock = ahead,
             News::Silent(why) => {
@@ -164,6 +166,13 @@ impl Follower {
                     self.logged[1] = Some(why);
                 }
             }
+        }
+    }
+
+    fn warn_of_lost(&self, keys: impl IntoIterator<Item = String>) {
+        let keep = duration::shown(self.fleet.keep);
+        for key in keys {
+            warn!("the fleet's server does not know {} any more; it is kept for {keep}", shown(&key));
         }
     }
 

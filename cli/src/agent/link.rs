@@ -18,12 +18,12 @@ use super::news::News;
 use super::pace::{LONGEST, Pace};
 use super::reporter::Reporter;
 use crate::fleet::instruction::{Member, keys, parts};
-use crate::fleet::server::{self, Access, Refusal, Server};
+use crate::fleet::server::{self, Access, Contents, Refusal, Server};
 
 /// Why a session ends whose bucket is not the one that was there.
 const MADE_ANEW: &str = "its bucket was made anew";
-/// How long what comes is held back until all groups have begun: a later instruction for another group may decide instead.
-const GATHER: Duration = Duration::from_secs(3);
+/// How long what comes is held back until all groups have brought what the bucket had: a later instruction for another group may decide instead.
+const GATHER: Duration = Duration::from_secs(5);
 
 /// What the connection says of itself.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ pub(crate) struct Link {
     pub(crate) access: Access,
     pub(crate) member: Member,
     pub(crate) pace: Pace,
-    /// The keys that are known.
+    /// The keys that were ever known.
     pub(crate) known: BTreeSet<String>,
     pub(crate) news: mpsc::UnboundedSender<News>,
     pub(crate) reports: watch::Receiver<Bytes>,
@@ -142,11 +142,11 @@ impl Link {
         tokio::select! {
             () = self.take_in(created, from_watches) => MADE_ANEW.to_owned(),
             () = until_made_anew(server, created, pace.every) => MADE_ANEW.to_owned(),
-            _ = watches => "the agent is ending".to_owned(),
+            _ = watches => MADE_ANEW.to_owned(),
         }
     }
 
-    /// Passes on what comes: what the bucket has at the beginning all at once. Returns when the bucket is another one.
+    /// Passes on what comes: what the bucket has when a watch begins all at once. Returns when the bucket is another one.
     async fn take_in(&mut self, bucket: Timestamp, mut from_watches: mpsc::UnboundedReceiver<Watched>) {
         let mut groups = Groups::new(&self.member.groups);
         let mut were_followed = false;
@@ -163,14 +163,19 @@ impl Link {
             let Some(watched) = watched else { return };
             let mut news = Vec::new();
             match watched {
-                Watched::Begun(group, keys) => {
+                Watched::Begun(group, Contents { last, keys, .. }) => {
+                    if held.is_none() {
+                        held = Some(Vec::new());
+                        hold.as_mut().reset(Instant::now() + GATHER);
+                    }
                     // The server may have been wiped, or be another one.
                     let of_group = self.known.iter().filter(|key| parts(key).is_some_and(|(of, _)| of == group));
                     news.extend(of_group.filter(|key| !keys.contains(*key)).cloned().map(News::Lost));
+                    news.push(News::Last { revision: last, bucket });
                     groups.begun(&group, keys);
                 }
                 Watched::Entry(entry) => {
-                    groups.brought(&entry.key);
+                    groups.brought(&entry.key, entry.delta);
                     news.push(self.read(*entry, bucket));
                 }
                 Watched::Ended(group) => groups.ended(&group),
@@ -182,8 +187,10 @@ impl Link {
                 None => self.pass(Some(news)),
             }
             let are_followed = groups.are_followed();
-            if are_followed && !were_followed {
+            if are_followed {
                 self.pass(held.take());
+            }
+            if are_followed && !were_followed {
                 self.tell(News::Connected(bucket));
             }
             were_followed = are_followed;
@@ -201,7 +208,6 @@ impl Link {
             self.known.insert(key.clone());
             News::Said { key, value, revision, at, bucket }
         } else {
-            self.known.remove(&key);
             News::Deleted { key, revision, at, bucket }
         }
     }
@@ -219,9 +225,13 @@ impl Groups {
         self.0.insert(group.to_owned(), Some(keys));
     }
 
-    fn brought(&mut self, key: &str) {
-        for keys in self.0.values_mut().flatten() {
-            keys.remove(key);
+    /// An entry came, and so many more are on their way.
+    fn brought(&mut self, key: &str, more: u64) {
+        let Some(Some(keys)) = parts(key).and_then(|(group, _)| self.0.get_mut(group)) else { return };
+        keys.remove(key);
+        if more == 0 {
+            // What has not come is gone.
+            keys.clear();
         }
     }
 
@@ -237,8 +247,8 @@ impl Groups {
 
 /// What comes from the watch of a group.
 enum Watched {
-    /// With the keys that the bucket has of the group, also deleted ones. Each comes as an entry.
-    Begun(String, BTreeSet<String>),
+    /// With what the bucket has of the group. Each key comes as an entry.
+    Begun(String, Contents),
     Entry(Box<Entry>),
     Ended(String),
     /// It did not begin, or ended, and why.
@@ -263,8 +273,8 @@ async fn watch(
         let begun = Instant::now();
         match begin(server, bucket, group).await {
             Ok(None) => return tell(Watched::IsAnother),
-            Ok(Some((keys, mut entries))) => {
-                tell(Watched::Begun(group.to_owned(), keys));
+            Ok(Some((contents, mut entries))) => {
+                tell(Watched::Begun(group.to_owned(), contents));
                 running.fetch_add(1, Ordering::Relaxed);
                 let why = loop {
                     match entries.next().await {
@@ -286,24 +296,26 @@ async fn watch(
     }
 }
 
-/// Begins to watch a group. With the keys that the bucket has of it: the leader of its servers says that, which has all of them.
-/// `None`: the bucket is not the one that was there.
-async fn begin(server: &Server, bucket: &Store, group: &str) -> Result<Option<(BTreeSet<String>, kv::Watch)>, String> {
-    let (created, had) = server::keys(server, bucket, &keys(group)).await?;
-    if created != server::created(bucket) {
+/// Begins to watch a group. With what the bucket has of it: the leader of its servers says that, which has all. `None`: the bucket is
+/// not the one that was there.
+async fn begin(server: &Server, bucket: &Store, group: &str) -> Result<Option<(Contents, kv::Watch)>, String> {
+    let contents = server::contents(server, bucket, &keys(group)).await?;
+    if contents.created != server::created(bucket) {
         return Ok(None);
     }
+    if contents.is_behind {
+        return Err("its mirror has not received all instructions yet".to_owned());
+    }
     let entries = bucket.watch_with_history(keys(group)).await;
-    Ok(Some((had, entries.map_err(|error| server.words(&error))?)))
+    Ok(Some((contents, entries.map_err(|error| server.words(&error))?)))
 }
 
-/// Returns when the bucket is not the one that was there. The client's watch begins again in the new one without a word.
+/// Returns when the bucket is not the one that was there. A watch ends where its consumer is gone, but the client may also have begun it
+/// again in the new bucket without a word.
 async fn until_made_anew(server: &Server, created: Timestamp, every: Duration) {
     loop {
         sleep(every.mul_f64(1.0 - 0.2 * fastrand::f64())).await;
-        if let Ok(now) = server.instructions().await
-            && server::created(&now) != created
-        {
+        if server.instructions_created().await.is_some_and(|now| now != created) {
             return;
         }
     }
@@ -320,10 +332,14 @@ mod tests {
         groups.begun("all", keys(&[]));
         assert!(!groups.are_followed());
         groups.begun("lab", keys(&["lab.profiles", "lab.profile.A"]));
-        groups.brought("lab.profiles");
-        groups.brought("lab.profile.NEW");
+        groups.brought("lab.profiles", 2);
+        groups.brought("lab.profile.NEW", 1);
         assert!(!groups.are_followed());
-        groups.brought("lab.profile.A");
+        groups.brought("lab.profile.A", 1);
+        assert!(groups.are_followed());
+        // One is gone before the watch begins.
+        groups.begun("lab", keys(&["lab.profiles", "lab.profile.A"]));
+        groups.brought("lab.profiles", 0);
         assert!(groups.are_followed());
         groups.ended("all");
         assert!(!groups.are_followed());

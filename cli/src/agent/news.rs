@@ -23,6 +23,11 @@ pub(crate) enum News {
         at: Timestamp,
         bucket: Timestamp,
     },
+    /// The last revision that a bucket has. What is known of later ones it has lost.
+    Last {
+        revision: u64,
+        bucket: Timestamp,
+    },
     /// The bucket does not have the key, and does not say that it was deleted.
     Lost(String),
     /// By how much the server's clock is ahead, in milliseconds.

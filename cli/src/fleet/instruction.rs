@@ -17,8 +17,7 @@ const FORMAT: u32 = 1;
 const ALL: &str = "profiles";
 /// Behind the group in the key of an instruction about one, before its name.
 const ONE: &str = "profile.";
-/// By how much the clocks of a cluster's servers may differ. One that leads after another may store a later instruction at an earlier
-/// time.
+/// By how much the clocks of a cluster's servers may differ.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// The group of every machine.
 pub(crate) const EVERY_MACHINE: &str = "all";
@@ -269,29 +268,6 @@ struct Said {
     lost: Option<Timestamp>,
 }
 
-/// Whether what was stored under a higher revision at the time `before` was lost before the time `at`: the server was set back to an
-/// earlier copy, and uses revisions again.
-fn is_set_back(before: Timestamp, at: Timestamp) -> bool {
-    at.duration_since(before) > CLOCKS
-}
-
-/// Brings what was said in one bucket into its order, the last first: by revision, unless the server was set back.
-fn last_first<T>(said: &mut [T], moment: impl Fn(&T) -> (u64, Timestamp)) {
-    said.sort_by_key(|said| Reverse(moment(said).0));
-    let mut earliest = Timestamp::MAX;
-    let is_by_time = said.iter().any(|said| {
-        let (_, at) = moment(said);
-        earliest = earliest.min(at);
-        is_set_back(earliest, at)
-    });
-    if is_by_time {
-        said.sort_by_key(|said| {
-            let (revision, at) = moment(said);
-            Reverse((at, revision))
-        });
-    }
-}
-
 impl Received {
     /// As an agent finds it that starts: the server has been silent since it was last seen.
     pub(crate) fn of_earlier_agent(mut self) -> Self {
@@ -323,10 +299,19 @@ impl Received {
         !self.has_later(key, revision, at, bucket) && self.values.remove(key).is_some()
     }
 
-    /// Whether something later is known of a key: a server of a cluster may be behind the others.
+    /// Whether something later is known of a key: a server of a cluster may be behind the others. What it stored long after that is later all
+    /// the same, as it was set back to an earlier copy and uses revisions again.
     fn has_later(&self, key: &str, revision: u64, at: Timestamp, bucket: Timestamp) -> bool {
         let known = self.values.get(key).filter(|known| known.lost.is_none() && known.bucket == bucket);
-        known.is_some_and(|known| known.revision > revision && !is_set_back(known.at, at))
+        known.is_some_and(|known| known.revision > revision && at.duration_since(known.at) <= CLOCKS)
+    }
+
+    /// The bucket has revisions only up to this one: it was set back to an earlier copy. Returns the keys that it has lost.
+    pub(crate) fn set_back(&mut self, last: u64, bucket: Timestamp, now: Timestamp) -> Vec<String> {
+        let later = self.values.iter().filter(|(_, said)| said.bucket == bucket && said.revision > last);
+        let mut keys: Vec<String> = later.map(|(key, _)| key.clone()).collect();
+        keys.retain(|key| self.lose(key, now));
+        keys
     }
 
     /// The bucket does not have the key, and does not say that it was deleted: since then, or since the server was within reach.
@@ -338,10 +323,8 @@ impl Received {
 
     /// The revision of the bucket that was received last.
     pub(crate) fn revision(&self, bucket: Timestamp) -> u64 {
-        let of_bucket = self.values.values().filter(|said| said.bucket == bucket);
-        let mut moments: Vec<_> = of_bucket.map(|said| (said.revision, said.at)).collect();
-        last_first(&mut moments, |moment| *moment);
-        moments.first().map_or(0, |(revision, _)| *revision)
+        let of_bucket = self.values.values().filter(|said| said.bucket == bucket && said.lost.is_none());
+        of_bucket.map(|said| said.revision).max().unwrap_or(0)
     }
 
     /// What is in force for a machine, that which decides first: the last that was said; what a bucket has lost behind that. And when
@@ -357,8 +340,9 @@ impl Received {
         for (key, said) in &self.values {
             let Some(group) = member.group_of(key) else { continue };
             let says = said.value.says(group, &member.name, said.revision, said.at);
-            let Some((instruction, revision, at)) = says else { continue };
-            let silent = [said.lost, self.silent].into_iter().flatten().min();
+            let Some((instruction, revision, _)) = says else { continue };
+            // What has come since then, as where only another group is out of reach, is kept from then on.
+            let silent = [said.lost, self.silent].into_iter().flatten().min().map(|since| since.max(said.at));
             let kept_until = silent.map(|since| since.checked_add(keep).unwrap_or(Timestamp::MAX));
             if !instruction.is_in_force(now) || kept_until.is_some_and(|until| until <= now) {
                 continue;
@@ -368,13 +352,10 @@ impl Received {
             next = [next, end].into_iter().flatten().min();
             let Instruction { by, why, .. } = instruction.clone();
             let in_force = InForce { key: key.clone(), revision, online, by, why };
-            found.push(((said.lost.is_none(), said.bucket), at, in_force));
+            found.push(((said.lost.is_none(), said.bucket, revision), in_force));
         }
-        found.sort_by_key(|(of, ..)| Reverse(*of));
-        for of_bucket in found.chunk_by_mut(|(a, ..), (b, ..)| a == b) {
-            last_first(of_bucket, |(_, at, instruction)| (instruction.revision, *at));
-        }
-        (found.into_iter().map(|(.., instruction)| instruction).collect(), next)
+        found.sort_by_key(|(order, _)| Reverse(*order));
+        (found.into_iter().map(|(_, instruction)| instruction).collect(), next)
     }
 }
 
@@ -443,6 +424,11 @@ mod tests {
         assert_eq!(next, Some(at(1100)));
         assert_eq!(decided(&received, 1099), is(State::Offline, "all.profiles"));
         assert_eq!(decided(&received, 1100), None);
+        // Only another group is out of reach.
+        received.take("lab.profiles", said(What::Online, None), 2, at(600), at(0));
+        assert_eq!(decided(&received, 1599), is(State::Online, "lab.profiles"));
+        assert_eq!(decided(&received, 1600), None);
+        received.take("lab.profiles", said(What::Auto, None), 3, at(700), at(0));
         received.silent = None;
         assert_eq!(decided(&received, 4999), is(State::Offline, "all.profiles"));
         assert_eq!(decided(&received, 5000), None);
@@ -470,27 +456,38 @@ mod tests {
         let mut received = Received::default();
         received.take("lab.profiles", said(What::Offline, None), 70, at(70), at(0));
         received.take("all.profiles", said(What::Offline, None), 71, at(71), at(0));
-        // What the earlier copy has takes nothing back; what is said then does, although its revision is smaller.
-        assert!(!received.take("lab.profiles", said(What::Online, None), 60, at(60), at(0)));
-        assert_eq!(decided(&received, 100), is(State::Offline, "all.profiles"));
-        assert!(received.take("lab.profiles", said(What::Online, None), 61, at(200), at(0)));
-        assert_eq!(decided(&received, 200), is(State::Online, "lab.profiles"));
-        assert_eq!(received.revision(at(0)), 61);
+        // What it has lost takes nothing back; what is said then does, although its revision is smaller.
+        assert_eq!(received.set_back(65, at(0), at(80)), ["all.profiles", "lab.profiles"]);
+        assert_eq!(received.set_back(65, at(0), at(81)), [""; 0]);
+        assert_eq!(decided(&received, 90), is(State::Offline, "all.profiles"));
+        assert_eq!(received.revision(at(0)), 0);
+        assert!(received.take("pc-1.profiles", said(What::Online, None), 66, at(90), at(0)));
+        assert_eq!(decided(&received, 90), is(State::Online, "pc-1.profiles"));
+        assert!(received.take("pc-1.profiles", said(What::Auto, None), 67, at(91), at(0)));
+        assert_eq!(decided(&received, 91), is(State::Offline, "all.profiles"));
+        assert_eq!(received.revision(at(0)), 67);
+        // A machine was away until the server had as many revisions again.
+        received.take("lab.profiles", said(What::Offline, None), 100, at(200), at(0));
+        assert_eq!(received.set_back(150, at(0), at(300)), [""; 0]);
+        assert!(!received.take("lab.profiles", said(What::Online, None), 90, at(201), at(0)));
+        assert!(received.take("lab.profiles", said(What::Online, None), 90, at(300), at(0)));
+        assert_eq!(decided(&received, 300), is(State::Online, "lab.profiles"));
     }
 
     #[test]
     fn a_leader_whose_clock_is_behind_is_followed() {
         let mut received = Received::default();
-        received.take("lab.profiles", said(What::Offline, None), 70, at(100), at(0));
-        received.take("all.profiles", said(What::Offline, None), 71, at(101), at(0));
-        assert!(received.take("lab.profiles", said(What::Online, None), 72, at(60), at(0)));
-        assert_eq!(decided(&received, 102), is(State::Online, "lab.profiles"));
-        assert_eq!(received.revision(at(0)), 72);
+        received.take("lab.profiles", said(What::Offline, None), 70, at(10_000), at(0));
+        received.take("all.profiles", said(What::Offline, None), 71, at(10_001), at(0));
+        // By half a minute, and by hours.
+        for (state, revision, second) in [(What::Online, 72, 9970), (What::Offline, 73, 100)] {
+            assert!(received.take("lab.profiles", said(state, None), revision, at(second), at(0)));
+            assert_eq!(decided(&received, 102).unwrap().1, "lab.profiles");
+            assert_eq!(received.revision(at(0)), revision);
+        }
+        assert_eq!(decided(&received, 102), is(State::Offline, "lab.profiles"));
         // An answer of a server that has not received it.
-        assert!(!received.take("lab.profiles", said(What::Offline, None), 70, at(100), at(0)));
-        // Also one whose clock was hours ahead.
-        received.take("pc-1.profiles", said(What::Offline, None), 73, at(40), at(0));
-        assert!(received.take("lab.profiles", said(What::Offline, None), 74, at(-9000), at(0)));
+        assert!(!received.take("lab.profiles", said(What::Online, None), 72, at(101), at(0)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{Context, GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind};
+use async_nats::jetstream::context::{Context, GetStreamError, GetStreamErrorKind, KeyValueErrorKind};
 use async_nats::jetstream::kv::{Entry, Operation, Store};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Source};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
@@ -208,6 +208,12 @@ impl Server {
         self.bucket(&self.bucket).await
     }
 
+    /// When the bucket of instructions was created, if that can be known.
+    pub(crate) async fn instructions_created(&self) -> Option<Timestamp> {
+        let bucket = self.jetstream.get_key_value(&self.bucket).await.ok()?;
+        Some(created(&bucket))
+    }
+
     /// The bucket of reports.
     pub(crate) async fn reports(&self) -> Result<Store, String> {
         self.bucket(&self.reports).await
@@ -216,7 +222,7 @@ impl Server {
     async fn bucket(&self, name: &str) -> Result<Store, String> {
         self.jetstream.get_key_value(name).await.map_err(|error| {
             if is_missing(&error) || error.kind() == KeyValueErrorKind::InvalidStoreName {
-                format!("the server has no bucket {name}: `mapioffline fleet init` creates it")
+                missing(name)
             } else {
                 self.words(&error)
             }
@@ -317,22 +323,40 @@ pub(crate) async fn entry(server: &Server, bucket: &Store, key: &str) -> Result<
     Err(format!("the server does not answer within {} s", TRIES.iter().sum::<u64>()))
 }
 
-/// When a bucket was created, and its keys of this form, such as `lab.>`, those included that were deleted.
-pub(crate) async fn keys(server: &Server, bucket: &Store, form: &str) -> Result<(Timestamp, BTreeSet<String>), String> {
+/// What a bucket has at a moment, as the leader of its servers says.
+pub(crate) struct Contents {
+    /// When it was created.
+    pub(crate) created: Timestamp,
+    /// Its last revision.
+    pub(crate) last: u64,
+    /// Keys, those included that were deleted.
+    pub(crate) keys: BTreeSet<String>,
+    /// Whether it is a mirror that has not received all yet.
+    pub(crate) is_behind: bool,
+}
+
+/// What a bucket has, with the keys of this form, such as `lab.>`.
+pub(crate) async fn contents(server: &Server, bucket: &Store, form: &str) -> Result<Contents, String> {
+    let wrong = |error| if is_missing(&error) { missing(&bucket.name) } else { server.words(&error) };
     let form = format!("{}{form}", bucket.prefix);
-    let mut subjects = bucket.stream.info_with_subjects(form).await.map_err(|error| server.words(&error))?;
-    let created = time(subjects.info.created.unix_timestamp_nanos());
-    let mut keys = BTreeSet::new();
-    while let Some((subject, _)) = subjects.try_next().await.map_err(|error| server.words(&error))? {
+    let mut subjects = bucket.stream.info_with_subjects(form).await.map_err(wrong)?;
+    let (info, mut keys) = (subjects.info.clone(), BTreeSet::new());
+    while let Some((subject, _)) = subjects.try_next().await.map_err(wrong)? {
         keys.extend(subject.strip_prefix(bucket.prefix.as_str()).map(str::to_owned));
     }
-    Ok((created, keys))
+    // While the way to what it mirrors is cut, it has all that it can have.
+    let is_behind = info.mirror.is_some_and(|mirror| match mirror.active {
+        Some(before) => mirror.lag > 0 && before < PING,
+        None => info.state.messages == 0,
+    });
+    let created = time(info.created.unix_timestamp_nanos());
+    Ok(Contents { created, last: info.state.last_sequence, keys, is_behind })
 }
 
 /// What is in a bucket now.
 pub(crate) async fn entries(server: &Server, bucket: &Store) -> Result<BTreeMap<String, Entry>, String> {
     // A watch may miss what is replaced while it begins.
-    let (_, keys) = keys(server, bucket, ">").await?;
+    let Contents { keys, .. } = contents(server, bucket, ">").await?;
     let mut found =
         stream::iter(keys).map(|key| async move { entry(server, bucket, &key).await }).buffer_unordered(AT_ONCE);
     let mut entries = BTreeMap::new();
@@ -354,12 +378,23 @@ async fn next<E: Error + 'static>(
 }
 
 /// Whether the server says that there is no such bucket.
-fn is_missing(error: &KeyValueError) -> bool {
-    let stream = error.source().and_then(|error| error.downcast_ref::<GetStreamError>());
-    stream.is_some_and(|error| match error.kind() {
-        GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,
-        _ => false,
-    })
+fn is_missing(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let code = match error.downcast_ref::<GetStreamError>().map(GetStreamError::kind) {
+            Some(GetStreamErrorKind::JetStream(error)) => Some(error.error_code()),
+            _ => error.downcast_ref::<async_nats::jetstream::Error>().map(async_nats::jetstream::Error::error_code),
+        };
+        if code == Some(ErrorCode::STREAM_NOT_FOUND) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn missing(bucket: &str) -> String {
+    format!("the server has no bucket {bucket}: `mapioffline fleet init` creates it")
 }
 
 /// An error in words.

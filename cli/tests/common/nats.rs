@@ -89,6 +89,12 @@ impl Nats {
         fs::remove_dir_all(self.path("store")).unwrap();
     }
 
+    /// Copies a part of its folder. It does not run.
+    pub(crate) fn copy(&self, from: &str, to: &str) {
+        let status = Command::new("cp").arg("-r").arg(self.path(from)).arg(self.path(to)).status().unwrap();
+        assert!(status.success());
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
