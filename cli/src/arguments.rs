@@ -1,11 +1,12 @@
 //! The definition of the command line, and the help, completions and manual pages generated from it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
-use clap_complete::{ArgValueCompleter, Shell};
+use clap_complete::{ArgValueCompleter, CompletionCandidate, Shell};
 
 use crate::agent::options::AgentOptions;
 use crate::completions;
@@ -13,7 +14,7 @@ use crate::duration::duration;
 use crate::failure::{Code, Failure};
 use crate::fleet::options::FleetOptions;
 use crate::history::What;
-use crate::output::Output;
+use crate::output::{Form, Output};
 use crate::rule::Rule;
 
 /// Show and set the offline state of MAPI profiles.
@@ -26,6 +27,12 @@ pub(crate) struct Arguments {
     /// Print one JSON object per line, for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print only this field of what --json prints, one on each line: `state`, or `changed_by.pid`
+    #[arg(short = 'o', long, global = true, value_name = "FIELD", conflicts_with = "json")]
+    pub(crate) field: Option<String>,
+    /// Print nothing but failures and warnings
+    #[arg(short, long, global = true, conflicts_with_all = ["json", "field"])]
+    pub(crate) quiet: bool,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,
@@ -49,6 +56,7 @@ Exit codes:
   7  the profile exists already
   8  what was waited for did not come in time
   9  `check`: the API was misused
+ 10  `status --is`: the profile is in the other state
   `run` exits with the code of the program that it ran; with 128 plus the number
   of the signal that ended that program; with 126 if the program cannot be
   started, and with 127 if it is not found
@@ -67,6 +75,11 @@ pub(crate) enum Command {
         /// The profile; a profile that is not stored is online
         #[arg(add = ArgValueCompleter::new(completions::profiles))]
         profile: Option<String>,
+        /// Exit with code 10 if the profile is in the other state
+        ///
+        /// For scripts: `if mapioffline -q status Outlook --is offline; then`.
+        #[arg(long, value_name = "STATE", requires = "profile")]
+        is: Option<Word>,
     },
     /// Set a profile online or offline, and notify every program that has it open
     ///
@@ -105,7 +118,7 @@ pub(crate) enum Command {
     /// A profile that is not stored is online. This waits for the stored state: `set --settle` waits for programs.
     Wait {
         /// The profiles
-        #[arg(required = true, add = ArgValueCompleter::new(completions::profiles))]
+        #[arg(required = true, add = ArgValueCompleter::new(profiles_or_conditions))]
         profiles: Vec<String>,
         /// What to wait for
         condition: Condition,
@@ -182,7 +195,7 @@ pub(crate) enum Command {
     Doctor {
         /// Check from the point of view of a running program: with its user and its environment as it was started, and
         /// whether it watches the state folder (Linux)
-        #[arg(long, value_name = "PID")]
+        #[arg(long, value_name = "PID", add = ArgValueCompleter::new(completions::clients))]
         pid: Option<u32>,
         /// Set by `--pid` for the program that it starts
         #[arg(long, hide = true, value_name = "PID", conflicts_with = "pid")]
@@ -303,7 +316,7 @@ pub(crate) enum FaultCommand {
     #[command(verbatim_doc_comment)]
     Add {
         /// The fault, as one word or as several
-        #[arg(required = true, value_name = "FAULT")]
+        #[arg(required = true, value_name = "FAULT", add = ArgValueCompleter::new(completions::fault_words))]
         words: Vec<String>,
     },
     /// List the faults, how many calls of programs that run they concerned, and at how many they happened
@@ -311,6 +324,7 @@ pub(crate) enum FaultCommand {
     /// Ask for no fault any more
     Clear {
         /// The number of the one fault
+        #[arg(add = ArgValueCompleter::new(completions::fault_numbers))]
         number: Option<u32>,
     },
 }
@@ -322,7 +336,7 @@ pub(crate) struct RunOptions {
     #[arg(long, hide = true, id = "state_dir", value_name = "FOLDER")]
     pub(crate) _state_dir: Option<PathBuf>,
     /// Set a profile before the program starts; may be given several times
-    #[arg(long, value_name = "PROFILE=STATE", value_parser = profile_state)]
+    #[arg(long, value_name = "PROFILE=STATE", value_parser = profile_state, add = ArgValueCompleter::new(completions::profile_states))]
     pub(crate) set: Vec<(String, Word)>,
     /// Ask for a fault before the program starts: see `mapioffline fault add --help`; may be given several times
     #[arg(long, value_name = "FAULT")]
@@ -361,6 +375,18 @@ pub(crate) enum Condition {
     Exists,
 }
 
+impl Arguments {
+    /// What is printed.
+    pub(crate) fn form(&self) -> Form {
+        match &self.field {
+            _ if self.quiet => Form::Nothing,
+            _ if self.json => Form::Json,
+            Some(field) => Form::Field(field.clone()),
+            None => Form::Text,
+        }
+    }
+}
+
 impl Condition {
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -369,6 +395,11 @@ impl Condition {
             Self::Exists => "stored",
         }
     }
+}
+
+fn profiles_or_conditions(word: &OsStr) -> Vec<CompletionCandidate> {
+    let words = Condition::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    completions::profiles_or(word, "wait", words.map(|word| word.get_name().to_owned()))
 }
 
 /// How long `set --settle` waits if nothing else is said.
@@ -403,7 +434,7 @@ impl From<Word> for mapioffline::State {
 pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let json = std::env::args_os().any(|argument| argument == "--json");
-    let output = Output::new(json, ColorChoice::Auto);
+    let output = Output::new(if json { Form::Json } else { Form::Text }, ColorChoice::Auto);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             output.styled(&error.render().ansi().to_string());
@@ -415,15 +446,30 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
             Code::Usage.into()
         }
         _ => {
-            // Joins clap's paragraphs before the usage into one line.
-            let text = error.render().to_string();
-            let parts = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-            let parts: Vec<&str> = parts.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
-            let line = parts.join("; ").trim_start_matches("error: ").to_owned();
-            output.failure(&format!("{line}; see `mapioffline --help`"), Code::Usage as u8);
+            output.failure(&one_line(&error.render().to_string()), Code::Usage as u8);
             Code::Usage.into()
         }
     }
+}
+
+/// clap's paragraphs before the usage as sentences of one line.
+fn one_line(text: &str) -> String {
+    let parts = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let parts = parts.filter(|line| !line.is_empty() && !line.starts_with("For more"));
+    let mut line = String::new();
+    for part in parts {
+        let is_continued = line.ends_with(':');
+        let part = part.trim_start_matches("error: ").trim_start_matches("tip: ").trim_end_matches('.');
+        let mut letters = part.chars();
+        match letters.next() {
+            Some(first) if !line.is_empty() && !is_continued && !line.ends_with('>') => {
+                line += &format!(". {}{}", first.to_uppercase(), letters.as_str());
+            }
+            _ if line.ends_with('>') => line += &format!(", {part}"),
+            _ => line += &format!("{}{part}", if is_continued { " " } else { "" }),
+        }
+    }
+    line + ". See `mapioffline --help`"
 }
 
 pub(crate) fn man(folder: Option<&Path>, output: &Output) -> Result<ExitCode, Failure> {
@@ -445,6 +491,22 @@ pub(crate) fn man(folder: Option<&Path>, output: &Output) -> Result<ExitCode, Fa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_command_line_is_said_in_one() {
+        let said = |words: &[&str]| {
+            let error = Arguments::try_parse_from([&["mapioffline"], words].concat()).err().unwrap();
+            one_line(&error.render().to_string())
+        };
+        let missing =
+            "the following required arguments were not provided: <PROFILE>, <STATE>. See `mapioffline --help`";
+        assert_eq!(said(&["set"]), missing);
+        let unknown =
+            "unrecognized subcommand 'sett'. Some similar subcommands exist: 'status', 'set'. See `mapioffline --help`";
+        assert_eq!(said(&["sett"]), unknown);
+        let value = said(&["set", "Outlook", "of"]);
+        assert!(value.starts_with("invalid value 'of' for '<STATE>'. [possible values: "), "{value}");
+    }
 
     #[test]
     fn clap_accepts_the_definition() {

@@ -21,7 +21,7 @@ use crate::output::{self, Cell, Output, ago, bad, list, shown, style_of, timesta
 pub(crate) fn profiles(folder: &StateFolder, output: &Output) -> Result<ExitCode, Failure> {
     let profiles = folder.profiles().map_err(|error| Failure::of_folder(folder.path(), &error))?;
     if profiles.is_empty() {
-        output.remark("no profile has been set or added; all are online");
+        output.remark("no profile has been set or added: all are online");
         return Ok(ExitCode::SUCCESS);
     }
     let rows =
@@ -74,11 +74,17 @@ fn object(profile: &StoredProfile) -> Value {
     }
 }
 
-pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Output) -> Result<ExitCode, Failure> {
+/// Shows the state of a profile, or of all. If it is not the state that it should be in, the exit code says so.
+pub(crate) fn status(
+    folder: &StateFolder,
+    profile: Option<&str>,
+    expected: Option<State>,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     let Some(name) = profile else {
         let profiles = folder.profiles().map_err(|error| Failure::of_folder(folder.path(), &error))?;
         if profiles.is_empty() {
-            output.remark("no profile has been set or added; all are online");
+            output.remark("no profile has been set or added: all are online");
         }
         for profile in &profiles {
             let history = history_of(folder, profile);
@@ -87,24 +93,28 @@ pub(crate) fn status(folder: &StateFolder, profile: Option<&str>, output: &Outpu
         return Ok(ExitCode::SUCCESS);
     };
     let stored = folder.profile(name).map_err(|error| Failure::of_folder(folder.path(), &error))?;
-    match stored {
+    let state = match stored {
         Some(profile) => {
             let history = history_of(folder, &profile);
             output.say(|| sentence(&profile, &history), || decided(object(&profile), &history));
-            if let Err(error) = &profile.record {
-                let advice = if *error == ReadError::Damaged { "; `mapioffline remove` removes it" } else { "" };
-                return Err(Failure::new(Code::Failed, format!("{name}: {}{advice}", reason(error))));
-            }
+            let record = profile.record.map_err(|error| {
+                let advice = if error == ReadError::Damaged { "; `mapioffline remove` removes it" } else { "" };
+                Failure::new(Code::Failed, format!("{name}: {}{advice}", reason(&error)))
+            })?;
+            record.state
         }
-        None => output.say(
-            || {
-                let style = style_of(State::Online);
-                format!("{} is {style}online{style:#}; no state is stored for it", shown(name))
-            },
-            || json!({ "profile": name, "stored": false, "state": "online", "capabilities": ["online", "offline"] }),
-        ),
-    }
-    Ok(ExitCode::SUCCESS)
+        None => {
+            output.say(
+                || {
+                    let style = style_of(State::Online);
+                    format!("{} is {style}online{style:#} (no state is stored for it)", shown(name))
+                },
+                || json!({ "profile": name, "stored": false, "state": "online", "capabilities": ["online", "offline"] }),
+            );
+            State::Online
+        }
+    };
+    Ok(if expected.is_none_or(|expected| expected == state) { ExitCode::SUCCESS } else { Code::Other.into() })
 }
 
 /// What is known of who decided. A history that cannot be read keeps no one from seeing the state.
@@ -120,22 +130,27 @@ fn decided(mut object: Value, history: &History) -> Value {
     object
 }
 
+/// The state of a profile, and below it what else is known, a line for each.
 fn sentence(profile: &StoredProfile, history: &History) -> String {
     let name = shown(&profile.name);
-    match &profile.record {
-        Ok(record) => {
-            let style = style_of(record.state);
-            let (state, can) = (word(record.state), list(record.capabilities));
-            let hosted = if record.hosted { "; hosted" } else { "" };
-            format!(
-                "{name} is {style}{state}{style:#}; can be set to {can}{hosted}; changed {} by {}{}",
-                ago(record.changed_at),
-                author(record),
-                decisions::sentence(&profile.name, history)
-            )
-        }
-        Err(error) => format!("{name}: {}", reason(error)),
+    let record = match &profile.record {
+        Ok(record) => record,
+        Err(error) => return format!("{name}: {}", reason(error)),
+    };
+    let style = style_of(record.state);
+    let mut text = format!("{name} is {style}{}{style:#}", word(record.state));
+    let mut line = |label: &str, what: &str| text += &format!("\n  {label:8}  {what}");
+    line("changed", &format!("{} by {}", ago(record.changed_at), author(record)));
+    for (label, what) in decisions::lines(&profile.name, history) {
+        line(label, &what);
     }
+    if record.capabilities != Capabilities::ALL {
+        line("can be", &list(record.capabilities));
+    }
+    if record.hosted {
+        line("hosted", "programs with strict hosting can open it");
+    }
+    text
 }
 
 /// What `set` waits for.
@@ -173,7 +188,7 @@ pub(crate) fn set(
                 progress.step();
                 sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(Failure::of_profile(profile, &error)),
+            Err(error) => return Err(Failure::of_profile(profile, &error).or_wait("wait by --wait")),
         }
     };
     drop(progress);
@@ -187,7 +202,7 @@ pub(crate) fn set(
             let state_word = word(state);
             if stored.is_none() && old == state {
                 // A program that has a removed profile open in the other state is notified.
-                format!("{name} is {to}{state_word}{to:#}; no state was stored for it before")
+                format!("{name} is {to}{state_word}{to:#} (no state was stored for it before)")
             } else if old == state {
                 format!("{name} is {to}{state_word}{to:#} already")
             } else {
@@ -258,7 +273,7 @@ pub(crate) fn add(folder: &StateFolder, profile: &str, can: &[Can], output: &Out
         || {
             let style = style_of(state);
             let name = shown(profile);
-            format!("{name} added: {style}{}{style:#}; can be set to {}", word(state), list(capabilities))
+            format!("{name} added: {style}{}{style:#}, can be set to {}", word(state), list(capabilities))
         },
         || json!({ "profile": profile, "state": word(state), "capabilities": words(capabilities), "added": true }),
     );
@@ -277,7 +292,7 @@ pub(crate) fn remove(folder: &StateFolder, profile: &str, output: &Output) -> Re
         return Err(Failure::new(Code::NoSuchProfile, line));
     }
     output.say(
-        || format!("{} removed; programs that have it open keep its state until it changes", output::shown(profile)),
+        || format!("{} removed (programs that have it open keep its state until it changes)", output::shown(profile)),
         || json!({ "profile": profile, "removed": true }),
     );
     Ok(ExitCode::SUCCESS)

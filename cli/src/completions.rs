@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 use std::{env, fs, io};
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
@@ -13,6 +14,8 @@ use crate::output::shown;
 
 /// A shell's script sets this variable to the shell's name when it asks.
 const VARIABLE: &str = "MAPIOFFLINE_COMPLETE";
+/// How long programs may take to say what they have open: a person waits.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// If a shell asks for completions, prints them and ends the process.
 pub(crate) fn answer(definition: fn() -> clap::Command) {
@@ -47,6 +50,76 @@ pub(crate) fn profiles(word: &OsStr) -> Vec<CompletionCandidate> {
     names.map(|name| CompletionCandidate::new(if quotes { quoted(&name) } else { name })).collect()
 }
 
+/// Profiles, or behind the first of a command's profiles also one of these words.
+pub(crate) fn profiles_or(
+    word: &OsStr,
+    command: &str,
+    words: impl Iterator<Item = String>,
+) -> Vec<CompletionCandidate> {
+    let mut found = profiles(word);
+    if env::args_os().skip_while(|word| word != command).skip(1).count() > 1 {
+        found.extend(candidates(words, word));
+    }
+    found
+}
+
+/// Profiles with a state behind them, as `run --set` has them.
+pub(crate) fn profile_states(word: &OsStr) -> Vec<CompletionCandidate> {
+    let text = word.to_string_lossy();
+    let names = match text.rsplit_once('=') {
+        Some((name, _)) => vec![name.to_owned()],
+        None => profiles(word).iter().map(|name| name.get_value().to_string_lossy().into_owned()).collect(),
+    };
+    candidates(names.iter().flat_map(|name| ["online", "offline"].map(|state| format!("{name}={state}"))), word)
+}
+
+/// Programs that have profiles open, by their numbers.
+pub(crate) fn clients(word: &OsStr) -> Vec<CompletionCandidate> {
+    let programs = folder().and_then(|folder| folder.programs(None, PATIENCE).ok()).unwrap_or_default();
+    let found = programs.into_iter().filter(|program| begins(&program.pid.to_string(), word));
+    let found = found.map(|program| (program.pid.to_string(), shown(&program.name)));
+    found.map(|(pid, name)| CompletionCandidate::new(pid).help(Some(name.into()))).collect()
+}
+
+/// The next word of a fault, as far as it is one of a list.
+pub(crate) fn fault_words(word: &OsStr) -> Vec<CompletionCandidate> {
+    let words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let before = words.iter().rposition(|word| word == "add").map_or(&[][..], |at| &words[at + 1..words.len() - 1]);
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    const ENTRIES: [&str; 4] = ["open", "create", "advise", "set"];
+    const PHASES: [&str; 4] = ["start", "change", "done", "notify"];
+    const WHEN: [&str; 7] = ["on", "from", "every", "times", "chance", "for", "in"];
+    let next: Vec<&str> = match before.as_slice() {
+        [] => [&ENTRIES[..], &PHASES, &["capabilities", "hosting"]].concat(),
+        ["capabilities"] => vec!["online", "offline", "none"],
+        ["hosting"] => vec!["strict"],
+        [what] if ENTRIES.contains(what) => vec!["fails", "delayed"],
+        [what] if PHASES.contains(what) => vec!["delayed", "held", "bits", "type"],
+        [_, "fails"] => {
+            vec!["E_PENDING", "E_FAIL", "E_OUTOFMEMORY", "MAPI_E_DISK_ERROR", "MAPI_E_TIMEOUT", "MAPI_E_NO_SUPPORT"]
+        }
+        [.., "in"] => return profiles(word),
+        ["capabilities" | "hosting", _, rest @ ..] if rest.len() % 2 == 0 => WHEN.to_vec(),
+        [_, _, _, rest @ ..] if rest.len() % 2 == 0 => WHEN.to_vec(),
+        _ => Vec::new(),
+    };
+    candidates(next.into_iter().map(str::to_owned), word)
+}
+
+/// The numbers of the faults that are asked for.
+pub(crate) fn fault_numbers(word: &OsStr) -> Vec<CompletionCandidate> {
+    let faults = folder().and_then(|folder| folder.faults().ok()).unwrap_or_default();
+    candidates(faults.into_iter().map(|fault| fault.line.to_string()), word)
+}
+
+fn candidates(texts: impl Iterator<Item = String>, word: &OsStr) -> Vec<CompletionCandidate> {
+    texts.filter(|text| begins(text, word)).map(CompletionCandidate::new).collect()
+}
+
+fn begins(text: &str, word: &OsStr) -> bool {
+    text.as_bytes().starts_with(word.as_encoded_bytes())
+}
+
 /// The text with a backslash before each character that may mean something to bash.
 fn quoted(name: &str) -> String {
     let mut text = String::new();
@@ -76,10 +149,11 @@ fn folder() -> Option<StateFolder> {
     }
 }
 
-/// What may follow `run`: first a program, then files.
+/// What may follow `run` and `check`: first a program, then files.
 pub(crate) fn command(word: &OsStr) -> Vec<CompletionCandidate> {
-    let words = env::args_os().skip_while(|word| word != "run").skip(1).filter(|word| word != "--");
-    if words.count() > 1 || word.as_encoded_bytes().contains(&b'/') {
+    let words: Vec<OsString> = env::args_os().skip_while(|word| word != "run" && word != "check").skip(1).collect();
+    let begins = words.iter().position(|word| word == "--").map_or(0, |at| at + 1);
+    if words.len() - begins > 1 || word.as_encoded_bytes().contains(&b'/') {
         return PathCompleter::any().complete(word);
     }
     let path = env::var_os("PATH").unwrap_or_default();

@@ -62,7 +62,7 @@ pub(crate) fn hand_back(
     output.say(
         || {
             let waits = if has_agent { "until the agent decides otherwise" } else { "until an agent runs and decides" };
-            format!("{} is handed back to the agent; it stays {} {waits}", shown(&name), word(state))
+            format!("{} is handed back to the agent, and stays {} {waits}", shown(&name), word(state))
         },
         || json!({ "profile": name, "state": word(state), "auto": true, "agent_runs": has_agent }),
     );
@@ -82,19 +82,19 @@ pub(crate) fn history(folder: &StateFolder, profile: &str, output: &Output) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-/// What of a decision goes behind the sentence about a profile's state. Empty if there is none.
-pub(crate) fn sentence(profile: &str, history: &History) -> String {
-    let Some(entry) = history.last() else { return String::new() };
-    let who = shown(&entry.who_and_why());
-    let until = match (history.held(), entry.until) {
-        (None, _) => String::new(),
+/// What is known of the decision about a profile: who and why, and how the agent takes that.
+pub(crate) fn lines(profile: &str, history: &History) -> Vec<(&'static str, String)> {
+    let Some(entry) = history.last() else { return Vec::new() };
+    let mut lines = vec![("because", shown(&entry.who_and_why()))];
+    match (history.held(), entry.until) {
+        (None, _) => {}
         (Some(_), None) => {
             let name = shlex::try_quote(profile).map_or_else(|_| profile.to_owned(), |name| name.into_owned());
-            format!("; an agent leaves it alone until `mapioffline set {} auto`", shown(&name))
+            lines.push(("agent", format!("leaves it alone until `mapioffline set {} auto`", shown(&name))));
         }
-        (Some(_), Some(until)) => format!("; an agent takes it back at {}", local(until)),
-    };
-    format!("; {who}{until}")
+        (Some(_), Some(until)) => lines.push(("agent", format!("takes it back at {}", local(until)))),
+    }
+    lines
 }
 
 pub(crate) fn object(entry: &Entry) -> Value {

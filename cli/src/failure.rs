@@ -21,6 +21,8 @@ pub(crate) enum Code {
     Exists = 7,
     TimedOut = 8,
     Misused = 9,
+    /// `status --is`: the profile is in the other state. No failure.
+    Other = 10,
     /// The code with which shells report a program that cannot be started.
     NotExecutable = 126,
     NotFound = 127,
@@ -56,6 +58,11 @@ impl Failure {
         Self { line: format!("{done}, but: {}", self.line), ..self }
     }
 
+    /// The same, with another way if something is in use only now.
+    pub(crate) fn or_wait(self, how: &str) -> Self {
+        if self.code == Code::Busy { Self { line: format!("{}, or {how}", self.line), ..self } } else { self }
+    }
+
     /// The same in a line of a file.
     pub(crate) fn at(self, file: &str, line: usize) -> Self {
         Self { line: format!("{file}:{line}: {}", self.line), ..self }
@@ -89,15 +96,10 @@ impl Failure {
                 Code::NotCapable,
                 format!("{profile} cannot be set to that state; `mapioffline status` shows what it can be set to"),
             ),
-            ErrorKind::Pending => {
-                (Code::Busy, format!("{profile}: a change is in progress; try again (`set` can wait with --wait)"))
+            ErrorKind::Pending => (Code::Busy, format!("{profile}: a change is in progress; try again")),
+            ErrorKind::Timeout => {
+                (Code::Busy, format!("{profile}: another program holds the lock of the state folder; try again"))
             }
-            ErrorKind::Timeout => (
-                Code::Busy,
-                format!(
-                    "{profile}: another program holds the lock of the state folder; try again (`set` can wait with --wait)"
-                ),
-            ),
             ErrorKind::Disk => {
                 (Code::NoFolder, format!("{profile}: {error}{cause}; run `mapioffline doctor` to find the cause"))
             }

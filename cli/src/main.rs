@@ -56,8 +56,9 @@ fn main() -> ExitCode {
     if !matches!(arguments.command, Command::Run(_) | Command::Check { .. } | Command::Agent(_)) {
         signals::end_first_process();
     }
-    let output = Output::new(arguments.json, arguments.color);
-    match execute(arguments, &output) {
+    let output = Output::new(arguments.form(), arguments.color);
+    let unknown = || output.unknown_field().map(|line| Failure::new(Code::Usage, line));
+    match execute(arguments, &output).and_then(|code| unknown().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(failure) => {
             output.failure(&failure.to_string(), failure.code as u8);
@@ -70,7 +71,9 @@ fn execute(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     let folder = arguments.state_dir;
     match arguments.command {
         Command::Profiles => commands::profiles(&folder::folder(folder)?, output),
-        Command::Status { profile } => commands::status(&folder::folder(folder)?, profile.as_deref(), output),
+        Command::Status { profile, is } => {
+            commands::status(&folder::folder(folder)?, profile.as_deref(), is.map(State::from), output)
+        }
         Command::Set { profile, state, reason, how_long, wait, settle, timeout } => {
             let folder = folder::folder(folder)?;
             let settle = settle.then(|| timeout.unwrap_or(SETTLE_TIMEOUT));

@@ -1,8 +1,10 @@
 //! Printing: for people in aligned columns, with colours on a terminal and relative times; for scripts as one JSON object
-//! per line.
+//! per line, or one field of it.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anstyle::{AnsiColor, Style};
@@ -13,34 +15,80 @@ use mapioffline::{Capabilities, State};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Prints the results and failures of a command, as text or as JSON.
+/// What a command prints to stdout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Text,
+    /// One object on each line.
+    Json,
+    /// This field of each of those objects.
+    Field(String),
+    Nothing,
+}
+
+/// Prints the results and failures of a command.
 pub(crate) struct Output {
-    json: bool,
+    form: Form,
+    seen: Mutex<Seen>,
+}
+
+/// What was seen of the fields of objects, where one is asked for.
+#[derive(Default)]
+struct Seen {
+    has_field: bool,
+    names: BTreeSet<String>,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool, color: ColorChoice) -> Self {
+    pub(crate) fn new(form: Form, color: ColorChoice) -> Self {
         match color {
             ColorChoice::Auto => {}
             ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
             ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
         }
-        Self { json }
+        Self { form, seen: Mutex::default() }
     }
 
-    /// Whether scripts read the output.
+    /// Whether objects are asked for.
     pub(crate) fn is_json(&self) -> bool {
-        self.json
+        self.form == Form::Json
     }
 
-    /// Prints a line: the text for people, or the JSON object for scripts.
+    /// Prints a line: the text for people, or what scripts asked for of the object.
     pub(crate) fn say(&self, person: impl FnOnce() -> String, script: impl FnOnce() -> Value) {
-        if self.json { self.line(&json_text(&script())) } else { self.line(&person()) }
+        match self.form {
+            Form::Text => self.line(&person()),
+            _ => self.object(&script()),
+        }
     }
 
-    /// Prints a line for people; prints nothing with `--json`.
+    fn object(&self, object: &Value) {
+        match &self.form {
+            Form::Field(name) => {
+                let field = name.split('.').try_fold(object, |value, part| value.get(part));
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.has_field |= field.is_some();
+                seen.names.extend(object.as_object().into_iter().flat_map(|object| object.keys().cloned()));
+                drop(seen);
+                self.line(&plain(field.unwrap_or(&Value::Null)));
+            }
+            Form::Nothing => {}
+            Form::Text | Form::Json => self.line(&json_text(object)),
+        }
+    }
+
+    /// If no object had the field that was asked for: what is wrong.
+    pub(crate) fn unknown_field(&self) -> Option<String> {
+        let Form::Field(name) = &self.form else { return None };
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = seen.names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        (!seen.has_field && !names.is_empty()).then(|| format!("there is no field {name:?}; there are {names}"))
+    }
+
+    /// Prints a line for people only.
     pub(crate) fn remark(&self, text: &str) {
-        if !self.json {
+        if self.form == Form::Text {
             self.line(text);
         }
     }
@@ -75,8 +123,8 @@ impl Output {
 
     /// Prints the rows under a heading, or the JSON object of each row. Every row has as many cells as `head`.
     pub(crate) fn table(&self, head: &[&str], rows: Vec<(Vec<Cell>, Value)>) {
-        if self.json {
-            rows.iter().for_each(|(_, object)| self.line(&json_text(object)));
+        if self.form != Form::Text {
+            rows.iter().for_each(|(_, object)| self.object(object));
             return;
         }
         let bold = Style::new().bold();
@@ -100,7 +148,7 @@ impl Output {
 
     /// Prints a failure and, for scripts, its exit code to stderr. The message may have names and paths in it as they are.
     pub(crate) fn failure(&self, message: &str, code: u8) {
-        if self.json {
+        if self.is_json() {
             print_error(&json_text(&json!({ "error": message, "code": code })));
         } else {
             let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
@@ -115,7 +163,7 @@ impl Output {
 
     /// Prints a warning to stderr.
     pub(crate) fn warning(&self, warning: &str) {
-        if self.json {
+        if self.is_json() {
             print_error(&json_text(&json!({ "warning": warning })));
         } else {
             print_error(&format!("mapioffline: warning: {}", shown(warning)));
@@ -124,7 +172,7 @@ impl Output {
 
     /// Returns a progress line on stderr. It appears at the first [`step`](Progress::step), on a terminal only.
     pub(crate) fn progress(&self, what: &str) -> Progress {
-        let shown = !self.json && io::stderr().is_terminal();
+        let shown = self.form == Form::Text && io::stderr().is_terminal();
         Progress { what: what.to_owned(), since: Instant::now(), shown, last: None }
     }
 }
@@ -215,6 +263,16 @@ pub(crate) fn shown(name: &str) -> String {
     name.chars().flat_map(|c| if is_unsafe(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
+/// A value as a shell has it: a text without quotes, a list with commas between, nothing for null.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => shown(text),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(","),
+        other => json_text(other),
+    }
+}
+
 /// The object on one line. Escapes the same characters as [`shown`], in JSON's way: they occur in strings only.
 fn json_text(object: &Value) -> String {
     let mut text = String::new();
@@ -284,6 +342,12 @@ mod tests {
         assert_eq!(before(179), "2 minutes ago");
         assert_eq!(before(3 * 86_400), "3 days ago");
         assert_eq!(ago(SystemTime::now() + Duration::from_secs(9)), "in the future");
+    }
+
+    #[test]
+    fn a_field_is_printed_as_shells_have_it() {
+        let values = [json!("a\nb"), json!(["online", "offline"]), json!(null), json!(7), json!({"pid": 1})];
+        assert_eq!(values.each_ref().map(plain), ["a\\nb", "online,offline", "", "7", "{\"pid\":1}"]);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use mapioffline::{OfflineObject, Phase, ReadError, State, StateFolder, Subscription};
+use mapioffline::{Change, OfflineObject, Phase, ReadError, State, StateFolder, Subscription};
 use serde_json::json;
 
 use crate::failure::{Failure, warning};
@@ -30,6 +31,8 @@ struct Notification {
     old: State,
     new: State,
     received_at: SystemTime,
+    /// The program that changed the state, and its process, if that is known.
+    by: Option<(String, u32)>,
 }
 
 pub(crate) fn watch(
@@ -123,18 +126,24 @@ impl Watch<'_> {
         if missed_change {
             for phase in [Phase::Start, Phase::Change, Phase::Done] {
                 let (profile, old, new) = (name.clone(), State::Online, State::Offline);
-                self.print(&Notification { profile, phase, old, new, received_at: now });
+                let by = author(self.folder, &name, new);
+                self.print(&Notification { profile, phase, old, new, received_at: now, by });
             }
         }
         Ok(())
     }
 
     fn subscribe(&self, object: &OfflineObject, name: &str) -> Result<Subscription, Failure> {
-        let (sender, profile) = (self.sender.clone(), name.to_owned());
+        let (sender, profile, folder) = (self.sender.clone(), name.to_owned(), StateFolder::at(self.folder.path()));
+        let last = Mutex::new(None);
         let subscription = object.subscribe(move |change| {
             let (profile, received_at) = (profile.clone(), SystemTime::now());
-            let notification =
-                Notification { profile, phase: change.phase, old: change.old, new: change.new, received_at };
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if change.phase == Phase::Start {
+                *last = author(&folder, &profile, change.new);
+            }
+            let Change { phase, old, new, .. } = *change;
+            let notification = Notification { profile, phase, old, new, received_at, by: last.clone() };
             // Fails only when `watch` has returned.
             drop(sender.send(Event::Notified(notification)));
         });
@@ -145,7 +154,7 @@ impl Watch<'_> {
     fn print(&mut self, notification: &Notification) {
         let Some(left) = self.left.checked_sub(1) else { return };
         self.left = left;
-        let Notification { profile, phase, old, new, received_at } = notification;
+        let Notification { profile, phase, old, new, received_at, by } = notification;
         // The reference's names, which the example monitors print too.
         let phase = match phase {
             Phase::Start => "START",
@@ -156,7 +165,9 @@ impl Watch<'_> {
             || {
                 let (from, to) = (style_of(*old), style_of(*new));
                 let (name, clock) = (shown(profile), clock(*received_at));
-                format!("{clock}  {name}  {phase:11}  {from}{}{from:#} -> {to}{}{to:#}", word(*old), word(*new))
+                let by =
+                    by.as_ref().map(|(program, pid)| format!("  by {} ({pid})", shown(program))).unwrap_or_default();
+                format!("{clock}  {name}  {phase:11}  {from}{}{from:#} -> {to}{}{to:#}{by}", word(*old), word(*new))
             },
             || {
                 json!({
@@ -165,10 +176,17 @@ impl Watch<'_> {
                     "phase": phase.to_lowercase(),
                     "old": word(*old),
                     "new": word(*new),
+                    "changed_by": by.as_ref().map(|(program, pid)| json!({ "program": program, "pid": pid })),
                 })
             },
         );
     }
+}
+
+/// Who changed a profile to this state. `None`: it has been changed again meanwhile.
+fn author(folder: &StateFolder, profile: &str, state: State) -> Option<(String, u32)> {
+    let record = folder.profile(profile).ok()??.record.ok()?;
+    (record.state == state).then_some((record.changed_by_program, record.changed_by_pid))
 }
 
 /// Ends the process when the reader of its output is gone, as in `watch | head -1`, and not only at the next line.

@@ -126,12 +126,11 @@ fn what_was_set_by_hand_survives_ten_flaps() {
         assert_eq!(status(&place, "Outlook")["state"], "offline");
     }
     let text = place.text(&["status", "Outlook"]);
-    let expected =
-        "; set by hand by ann: on the train; an agent leaves it alone until `mapioffline set Outlook auto`\n";
+    let expected = "\n  because   set by hand by ann: on the train\n  agent     leaves it alone until `mapioffline set Outlook auto`\n";
     assert!(text.ends_with(expected), "{text}");
     assert_eq!(place.objects(&["history", "Outlook"]).len(), 1);
     let back = place.text(&["set", "Outlook", "auto"]);
-    assert_eq!(back, "Outlook is handed back to the agent; it stays offline until the agent decides otherwise\n");
+    assert_eq!(back, "Outlook is handed back to the agent, and stays offline until the agent decides otherwise\n");
     wait(&place, "Outlook", "online");
     // In the state that it is in already: a decision all the same.
     place.text(&["set", "Outlook", "online"]);
@@ -518,7 +517,7 @@ fn a_state_is_set_although_its_history_cannot_be_written() {
     place.text(&["set", "Work mail", "offline", "--reason", "PROFILE is broken"]);
     let text = place.text(&["status", "Work mail"]);
     assert!(
-        text.ends_with(": PROFILE is broken; an agent leaves it alone until `mapioffline set 'Work mail' auto`\n"),
+        text.ends_with(": PROFILE is broken\n  agent     leaves it alone until `mapioffline set 'Work mail' auto`\n"),
         "{text}"
     );
 }

@@ -6,9 +6,9 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use common::Place;
+use common::{Place, eventually};
 
 /// What bash offers for the last word, by the script that `completions bash` prints.
 fn bash(place: &Place, words: &[&str]) -> Vec<String> {
@@ -67,11 +67,36 @@ fn the_command_of_run_is_completed() {
         fs::write(place.path().join(name), "").unwrap();
         fs::set_permissions(place.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
     }
-    for before in [&["run"][..], &["run", "--"]] {
+    for before in [&["run"][..], &["run", "--"], &["check"], &["check", "--allow", "wrong-token", "--"]] {
         let words = |last: &[&'static str]| [before, last].concat();
         assert_eq!(bash(&place, &words(&["my-"])), ["my-program"], "a program of PATH");
         assert_eq!(bash(&place, &words(&["./my-"])), ["./my-file", "./my-program"]);
         assert_eq!(bash(&place, &words(&["cat", "my-"])), ["my-file", "my-program"], "then files");
     }
     assert_eq!(bash(&place, &["run", "--", "cat", "-n", "my-f"]), ["my-file"]);
+}
+
+#[test]
+fn what_options_and_faults_take_is_completed() {
+    let place = Place::new();
+    place.text(&["set", "Outlook", "offline"]);
+    assert_eq!(bash(&place, &["status", "Outlook", "--is", "of"]), ["offline"]);
+    assert_eq!(bash(&place, &["wait", "Outlook", "ex"]), ["exists"]);
+    assert_eq!(bash(&place, &["check", "--allow", "wr"]), ["wrong-token"]);
+    assert_eq!(bash(&place, &["fault", "add", "se"]), ["set"]);
+    assert_eq!(bash(&place, &["fault", "add", "set", "f"]), ["fails"]);
+    assert_eq!(bash(&place, &["fault", "add", "set", "fails", "E_P"]), ["E_PENDING"]);
+    assert_eq!(bash(&place, &["fault", "add", "set", "fails", "E_PENDING", "ti"]), ["times"]);
+    assert_eq!(bash(&place, &["fault", "add", "set", "fails", "E_PENDING", "in", "Ou"]), ["Outlook"]);
+    place.text(&["fault", "add", "set", "fails", "E_PENDING"]);
+    assert_eq!(bash(&place, &["fault", "clear", ""])[0], "1");
+    // A program that has a profile open.
+    let mut watch = place.command(&["watch", "Outlook"]).stdout(Stdio::null()).spawn().unwrap();
+    let pid = watch.id().to_string();
+    eventually("it is offered", || bash(&place, &["doctor", "--pid", &pid[..1]]) == [pid.as_str()]);
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let mut command = place.command(&["--", "mapioffline", "run", "--set", "Outlook=o"]);
+    command.env("MAPIOFFLINE_COMPLETE", "zsh").env("_CLAP_COMPLETE_INDEX", "3").env("_CLAP_IFS", "\n");
+    assert_eq!(String::from_utf8(command.output().unwrap().stdout).unwrap(), "Outlook=online\nOutlook=offline");
 }

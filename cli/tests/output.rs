@@ -39,6 +39,63 @@ fn json_prints_one_object_per_line() {
 }
 
 #[test]
+fn a_field_is_printed_alone() {
+    let place = Place::new();
+    for name in ["Outlook", "Work"] {
+        assert_eq!(place.text(&["-o", "new", "set", name, "offline"]), "offline\n");
+    }
+    assert_eq!(place.text(&["profiles", "-o", "profile"]), "Outlook\nWork\n");
+    assert_eq!(place.text(&["profiles", "--field", "changed_by.program"]), "mapioffline\nmapioffline\n");
+    assert_eq!(place.text(&["status", "x", "-o", "capabilities"]), "online,offline\n");
+    // A text without a value, as where no program runs.
+    assert_eq!(place.text(&["clients", "-o", "pid"]), "");
+    for (field, command) in [("nothing", "profiles"), ("changed_by.nothing", "profiles"), ("", "status")] {
+        let output = place.run(&[command, "-o", field]);
+        let line = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("mapioffline: there is no field {field:?}; there are capabilities, changed_at, ");
+        assert!(output.status.code() == Some(2) && line.starts_with(&expected), "{line}");
+    }
+    assert_eq!(place.failure(&["-o", "state", "--json", "status", "x"]).0, 2);
+}
+
+#[test]
+fn quiet_commands_print_failures_only() {
+    let place = Place::new();
+    for words in [
+        &["set", "Outlook", "offline"][..],
+        &["status"],
+        &["profiles"],
+        &["history", "Outlook"],
+        &["wait", "Outlook", "offline"],
+        &["remove", "Outlook"],
+        &["add", "Outlook"],
+        &["clients"],
+        &["doctor"],
+    ] {
+        assert_eq!(place.text(&[&["-q"], words].concat()), "", "{words:?}");
+    }
+    assert_eq!(place.failure(&["add", "Outlook", "--quiet"]).0, 7);
+    assert_eq!(place.failure(&["-q", "--json", "status"]).0, 2);
+}
+
+#[test]
+fn status_says_by_its_exit_code_whether_a_profile_is_in_a_state() {
+    let place = Place::new();
+    place.text(&["set", "Outlook", "offline"]);
+    for (profile, state, code) in
+        [("Outlook", "offline", 0), ("outlook", "online", 10), ("x", "online", 0), ("x", "offline", 10)]
+    {
+        let output = place.run(&["-q", "status", profile, "--is", state]);
+        let is_silent = output.stdout.is_empty() && output.stderr.is_empty();
+        assert!(output.status.code() == Some(code) && is_silent, "{profile} {state}");
+    }
+    assert!(place.run(&["status", "Outlook", "--is", "online"]).stdout.starts_with(b"Outlook is offline\n"));
+    fs::write(place.path().join("BROKEN.json"), "{").unwrap();
+    assert_eq!(place.run(&["-q", "status", "broken", "--is", "online"]).status.code(), Some(1));
+    assert_eq!(place.failure(&["status", "--is", "online"]).0, 2, "of one profile");
+}
+
+#[test]
 fn table_aligns_columns_and_escapes_names() {
     let place = Place::new();
     for name in ["Outlook", "日本語", "with\x1b[31mescape"] {

@@ -12,12 +12,15 @@ use serde_json::json;
 #[test]
 fn set_changes_what_status_shows() {
     let place = Place::new();
-    assert_eq!(place.text(&["profiles"]), "no profile has been set or added; all are online\n");
-    assert_eq!(place.text(&["status", "Outlook"]), "Outlook is online; no state is stored for it\n");
+    assert_eq!(place.text(&["profiles"]), "no profile has been set or added: all are online\n");
+    assert_eq!(place.text(&["status", "Outlook"]), "Outlook is online (no state is stored for it)\n");
     assert_eq!(place.text(&["set", "Outlook", "offline"]), "Outlook: online -> offline\n");
     assert_eq!(place.text(&["set", "OUTLOOK", "offline"]), "Outlook is offline already\n");
     let status = place.text(&["status", "outlook"]);
-    assert!(status.starts_with("Outlook is offline; can be set to online, offline; changed "), "{status}");
+    let lines: Vec<&str> = status.lines().collect();
+    assert_eq!(lines[0], "Outlook is offline");
+    assert!(lines[1].starts_with("  changed   ") && lines[1].contains(" by mapioffline ("), "{status}");
+    assert!(lines[2].starts_with("  because   set by hand by ") && lines.len() == 4, "{status}");
     assert_eq!(place.text(&["set", "outlook", "online", "--wait"]), "Outlook: offline -> online\n");
     assert!(place.path().join("OUTLOOK.json").exists());
 }
@@ -25,16 +28,18 @@ fn set_changes_what_status_shows() {
 #[test]
 fn add_stores_capabilities_until_remove() {
     let place = Place::new();
-    assert_eq!(place.text(&["add", "Work", "--can", "offline"]), "Work added: online; can be set to offline\n");
+    assert_eq!(place.text(&["add", "Work", "--can", "offline"]), "Work added: online, can be set to offline\n");
     assert_eq!(place.failure(&["add", "Work"]).0, 7);
     place.text(&["set", "Work", "offline"]);
+    let status = place.text(&["status", "Work"]);
+    assert!(status.contains("\n  can be    offline\n  hosted    "), "{status}");
     let (code, line) = place.failure(&["set", "Work", "online"]);
     assert_eq!((code, line.contains("cannot be set to that state")), (4, true), "{line}");
     assert!(place.objects(&["profiles"])[0]["hosted"].as_bool().unwrap());
     let removed = place.text(&["remove", "Work"]);
-    assert!(removed.starts_with("Work removed; "), "{removed}");
+    assert!(removed.starts_with("Work removed (programs "), "{removed}");
     assert_eq!(place.failure(&["remove", "Work"]).0, 3);
-    let stored = "Work is online; no state was stored for it before\n";
+    let stored = "Work is online (no state was stored for it before)\n";
     assert_eq!(place.text(&["set", "Work", "online"]), stored);
 }
 
@@ -46,7 +51,10 @@ fn set_with_wait_waits_for_the_lock_of_the_folder() {
     lock.lock().unwrap();
     let (code, line) = place.failure(&["set", "Outlook", "offline"]);
     assert_eq!((code, line.contains("--wait")), (5, true), "{line}");
-    assert_eq!(place.run(&["remove", "Outlook"]).status.code(), Some(5));
+    for words in [&["remove", "Outlook"][..], &["add", "Other"]] {
+        let (code, line) = place.failure(words);
+        assert_eq!((code, line.contains("--wait")), (5, false), "{words:?} has no such option: {line}");
+    }
     let doctor = place.run(&["doctor"]);
     assert!(String::from_utf8_lossy(&doctor.stdout).contains("another program holds the lock of the state folder"));
     let mut waiting = place.command(&["set", "Outlook", "offline", "--wait"]).spawn().unwrap();
