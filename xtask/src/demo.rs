@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::run::run;
-use crate::shared_state::{Folder, mapioffline};
+use crate::run::{cargo, run};
+use crate::shared_state::{Folder, with};
 use crate::tools::Tools;
 use crate::{Result, root, target};
 
@@ -22,12 +22,12 @@ pub(crate) enum Pace {
 pub(crate) fn demo() -> Result<()> {
     let tools = Tools::find()?;
     let build = crate::build_folder();
-    println!(
-        "building the library, the monitors and the program mapioffline (the first time this takes up to ten minutes)"
-    );
+    println!("building the library, the monitors and the program mapioffline (the first time this takes some minutes)");
     tools.configure(&root(), &build, &crate::definitions())?;
-    tools.build(&build, &["monitor-c", "monitor-cpp", "mapioffline_program"])?;
-    play(Pace::Slow)
+    tools.build(&build, &["monitor-c", "monitor-cpp"])?;
+    // Not optimized, as that takes longer than all the rest.
+    run(&mut cargo(["build", "--quiet", "--locked", "--package", "mapioffline-cli"]))?;
+    play(Pace::Slow, &target().join("debug/mapioffline"))
 }
 
 /// A running monitor. Its output lines are sent with its name.
@@ -81,12 +81,12 @@ fn expect(lines: &Receiver<(&'static str, String)>, parts: &[&str]) -> Result<()
 }
 
 /// Waits until both monitors have returned from their notifications.
-fn settle(folder: &Path) -> Result<()> {
-    run(mapioffline(folder, &["set", "Outlook", "offline", "--settle"]).stdout(Stdio::null()))
+fn settle(program: &Path, folder: &Path) -> Result<()> {
+    run(with(program, folder, &["set", "Outlook", "offline", "--settle"]).stdout(Stdio::null()))
 }
 
-/// Plays the session. Fails if a monitor does not print what is expected.
-pub(crate) fn play(pace: Pace) -> Result<()> {
+/// Plays the session with this program `mapioffline`. Fails if a monitor does not print what is expected.
+pub(crate) fn play(pace: Pace, program: &Path) -> Result<()> {
     let folder = Folder::new(&target(), "demo")?;
     let pause = || thread::sleep(Duration::from_millis(if pace == Pace::Slow { 700 } else { 0 }));
     let say = |text: &str| {
@@ -95,7 +95,7 @@ pub(crate) fn play(pace: Pace) -> Result<()> {
     };
     let shell = |arguments: &[&str]| {
         println!("[shell  ] $ mapioffline {}", arguments.join(" "));
-        run(&mut mapioffline(folder.path(), arguments))
+        run(&mut with(program, folder.path(), arguments))
     };
     let changed = |change: &str| ["START", "STATECHANGE", "DONE"].map(|phase| format!("{phase:11}  {change}"));
     let (sender, lines) = channel();
@@ -110,7 +110,7 @@ pub(crate) fn play(pace: Pace) -> Result<()> {
     let parts = changed("online -> offline");
     expect(&lines, &parts.each_ref().map(String::as_str))?;
     // A monitor prints DONE before it returns from it: until then a request with BLOCK is refused.
-    settle(folder.path())?;
+    settle(program, folder.path())?;
 
     say("The program in C sets it online again. Both programs are notified, including the one in C:");
     in_c.press("online")?;

@@ -31,7 +31,12 @@ impl Drop for Folder {
 
 /// The program with these arguments, on this state folder.
 pub(crate) fn mapioffline(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    with(&program(), folder, arguments)
+}
+
+/// The same with another build of the program.
+pub(crate) fn with(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).env("MAPIOFFLINE_STATE_DIR", folder).env_remove("MAPIOFFLINE_STORE");
     command
 }

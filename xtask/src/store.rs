@@ -22,7 +22,7 @@ const BETWEEN_CHECKS: Duration = Duration::from_secs(3);
 const LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) fn check() -> Result<()> {
-    demo::play(demo::Pace::Fast)?;
+    demo::play(demo::Pace::Fast, &program())?;
     torture()
 }
 
