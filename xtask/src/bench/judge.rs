@@ -32,7 +32,7 @@ const fn rule(row: &'static str, sizes: &'static [u64], measure: Measure, target
 const LIMIT: Measure = Measure::Beside("fixture");
 const MILLION: u64 = 1_000_000;
 
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     rule("get-state", &[1], LIMIT, 1.1, 1.4),
     rule("get-capabilities", &[1], LIMIT, 1.1, 1.4),
     rule("get-state-two-threads", &[1], LIMIT, 1.1, 1.4),
@@ -49,10 +49,11 @@ const RULES: [Rule; 25] = [
     rule("delivery", &[1, 2], Measure::Beside("manager"), 1.2, 2.2),
     rule("delivery", &[5, 10], Measure::Beside("manager"), 1.2, 1.6),
     rule("delivery", &[100], Measure::Beside("bare"), 1.3, 1.8),
-    rule("delivery", &[10_000, MILLION], Measure::Beside("bare"), 1.3, 1.6),
+    // 1.3 where the bare loop takes 2.1 ns for a callback, 1.6 to 1.7 where it takes 1.1.
+    rule("delivery", &[10_000, MILLION], Measure::Beside("bare"), 1.3, 2.0),
     rule("store-change", &[1], LIMIT, 1.5, 2.5),
-    // A few cache lines come from the other processor. How long that takes differs from run to run, from 2.0 to 4.9 times.
-    rule("advise-in-delivery-p50", &[MILLION], Measure::Own("advise-idle-p50", MILLION), 2.0, 5.0),
+    // A few cache lines come from the other processor. How long that takes differs from run to run, from 1.7 to 5.2 times.
+    rule("advise-in-delivery-p50", &[MILLION], Measure::Own("advise-idle-p50", MILLION), 2.0, 8.0),
     rule("advise-in-delivery-p99", &[MILLION], Measure::Beside("manager"), 0.05, 0.2),
     rule("wake-latency-p50", &[1], LIMIT, 1.05, 1.3),
     rule("wake-caller-p50", &[1], LIMIT, 1.05, 1.3),
@@ -62,7 +63,9 @@ const RULES: [Rule; 25] = [
     rule("bytes-resident", &[MILLION], Measure::Itself, 32.0, 40.0),
     rule("allocations", &[MILLION], Measure::Itself, 0.0, 0.0),
     rule("bytes-kept", &[MILLION], Measure::Itself, 1.0, 3.0),
-    rule("open", &[1, 1000, 100_000], LIMIT, 4.0, 6.0),
+    // The limit is one look into an empty table: 5.7 times where that takes 37 ns, 6.4 where it takes 24.
+    rule("open", &[1], LIMIT, 4.0, 8.0),
+    rule("open", &[1000, 100_000], LIMIT, 4.0, 6.0),
     rule("profile-bytes-idle", &[100_000], Measure::Itself, 512.0, 512.0),
     rule("profile-threads", &[100_000], Measure::Itself, 0.0, 0.0),
 ];
