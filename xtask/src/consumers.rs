@@ -28,7 +28,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
 
 /// Installs, and moves the result away from where it was configured and installed. (`package.pkg-config` in ctest installs
 /// into a staging folder, as distributions do: such a package is not moved.)
-fn install(tools: &Tools, work: &Path) -> Result<std::path::PathBuf> {
+pub(crate) fn install(tools: &Tools, work: &Path) -> Result<std::path::PathBuf> {
     let first = work.join("stage/opt/mapioffline");
     let mut cmake = tools.cmake();
     output(cmake.arg("--install").arg(crate::build_folder()).arg("--prefix").arg(&first))?;
@@ -218,7 +218,7 @@ fn subdirectory(tools: &Tools, work: &Path) -> Result<()> {
 }
 
 /// lib, lib64 or Debian's lib/TRIPLET.
-fn library_folder(prefix: &Path) -> Result<std::path::PathBuf> {
+pub(crate) fn library_folder(prefix: &Path) -> Result<std::path::PathBuf> {
     let mut folders = vec![prefix.join("lib64"), prefix.join("lib")];
     if let Ok(entries) = fs::read_dir(prefix.join("lib")) {
         folders.extend(entries.flatten().map(|entry| entry.path()));

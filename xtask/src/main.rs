@@ -20,6 +20,7 @@ mod latency;
 mod network;
 mod platforms;
 mod process;
+mod python;
 mod run;
 mod shared_state;
 mod store;
@@ -50,6 +51,7 @@ usage: cargo xtask COMMAND
   bench           measure every hot path, its limits and its peers; fail if a bound is missed three times in a row
   bench --short   only the figures that have bounds, as CI does
   bench --write   the same as bench, and update the figures and charts of README.md and docs/performance.md
+  wheel           build the Python package, with the library inside, into target/python/dist
   generate        write the committed files that are generated: headers, .def files, lists of exports
 ";
 
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["demo"] => demo::demo(),
+        ["wheel"] => python::wheel(),
         ["test", ref parts @ ..] => test::test(parts),
         ["ci"] => test::ci(),
         ["platforms", ref parts @ ..] => platforms::platforms(parts),

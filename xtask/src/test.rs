@@ -7,8 +7,8 @@ use Runs::{Always, InCi, Never};
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, platforms, root, store,
-    suite_program, target,
+    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, platforms, python, root,
+    store, suite_program, target,
 };
 
 /// When a part runs that is not named.
@@ -27,13 +27,19 @@ struct Part {
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     Part { name: "lint", what: "formatting and lints", runs: Always, run: |_| lint() },
     Part { name: "rust", what: "Rust tests, documentation examples, generated files", runs: Always, run: rust },
     Part { name: "build", what: "the library, the suite and the examples", runs: Always, run: build },
     Part { name: "abi", what: "exported names, SONAME, linked libraries", runs: Always, run: |_| abi::check() },
     Part { name: "conformance", what: "the suite, against every kind of library", runs: Always, run: conformance },
     Part { name: "consumers", what: "the installed package", runs: Always, run: consumers::check },
+    Part {
+        name: "python",
+        what: "the Python package: its wheel, tests, types and page",
+        runs: InCi,
+        run: python::check,
+    },
     Part { name: "store", what: "processes that share profiles, and are killed", runs: InCi, run: |_| store::check() },
     Part {
         name: "agent",

@@ -89,7 +89,8 @@ fn cmake_is_new_enough(cmake: &str) -> bool {
     numbers.as_slice() >= [3, 22].as_slice()
 }
 
-fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
+/// Fetches packages from PyPI into a folder.
+pub(crate) fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
     let python = ["python3", "python"]
         .into_iter()
         .find(|name| succeeds(name, &["--version"]))
@@ -105,6 +106,10 @@ fn fetch_wheels(folder: &Path, packages: &[&str]) -> Result<()> {
         "ninja" => "ninja>=1.11,<2",
         "pkgconf" => "pkgconf>=2,<4",
         "pytest" => "pytest>=7,<10",
+        "mypy" => "mypy>=1.10,<3",
+        "auditwheel" => "auditwheel>=6,<7",
+        "scikit-build-core" => "scikit-build-core>=0.10,<1",
+        "ziglang" => "ziglang>=0.13,<0.18",
         other => other,
     });
     pip.env("PIP_ROOT_USER_ACTION", "ignore").arg("--target").arg(folder).args(pinned);

@@ -25,7 +25,8 @@ pub(crate) fn check(tools: &Tools, work: &Path, prefix: &Path, library: &Path) -
     })
 }
 
-fn walk(
+/// Does what one page says.
+pub(crate) fn walk(
     name: &str,
     python_path: Option<&Path>,
     tools: &Tools,
