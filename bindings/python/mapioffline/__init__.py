@@ -43,7 +43,13 @@ from ._objects import (
     wait_for,
 )
 
-__version__ = version()
+
+def __getattr__(name: str) -> str:
+    # The library is loaded when it is needed first.
+    if name == "__version__":
+        return version()
+    raise AttributeError(f"module 'mapioffline' has no attribute {name!r}")
+
 
 __all__ = [
     "Capability",

@@ -10,7 +10,7 @@ import ctypes
 import os
 import sys
 import uuid
-from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_ssize_t, c_uint32, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_int32, c_ssize_t, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any, Callable
 
@@ -180,11 +180,19 @@ def _load() -> Any:
     return library
 
 
-library = _load()
+class _Library:
+    """The library, which is loaded when it is needed first: pytest loads its plug-ins whether a test uses them or not."""
+
+    _loaded: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if _Library._loaded is None:
+            _Library._loaded = _load()
+        return getattr(_Library._loaded, name)
+
+
+library = _Library()
 
 
 def same(a: Guid, b: Guid) -> bool:
     return bytes(a.bytes) == bytes(b.bytes)
-
-
-__all__ = ["library", "byref", "same"]

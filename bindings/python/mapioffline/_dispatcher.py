@@ -13,6 +13,7 @@ import os
 import select
 import sys
 import threading
+import time
 
 from . import _abi
 from ._errors import check
@@ -94,45 +95,60 @@ _calls = _Calls()
 gate = _Gate()
 
 
+# How long a callback may still run when Python ends.
+_PATIENCE = 10.0
+
+
 class _Dispatcher:
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waker: _Waker | None = None
         self._thread: threading.Thread | None = None
         self._ends = False
 
     def start(self) -> None:
-        """Has a thread run what changes ask for, from the first open on."""
+        """Has a thread run what changes ask for. Before the first open: what is accepted earlier would stay with the library's threads."""
         with self._lock:
             if self._thread is not None or self._ends:
                 return
             check(_abi.library.MapiOfflineSetDelivery(_abi.DELIVERY_PUMPED), "callbacks")
-            self._waker = _Waker()
+            waker = _Waker()
             # Python does not wait for it: it is ended by `stop`.
-            self._thread = threading.Thread(target=self._run, args=(self._waker,), name="mapioffline", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, args=(waker,), name="mapioffline", daemon=True)
+            self._waker = waker
+            try:
+                thread.start()
+            except BaseException:
+                self._waker = None
+                waker.close()
+                raise
+            self._thread = thread
 
     def _run(self, waker: _Waker) -> None:
-        while not self._ends:
+        # A child that was forked in a callback has another one.
+        while self._waker is waker:
             waker.wait()
-            if not self._ends:
+            if self._waker is waker:
                 with gate:
                     # One at a time: Python may be about to end.
                     _abi.library.MapiOfflineDispatch(1, 0, None)
 
     def stop(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
         with self._lock:
             self._ends = True
             thread, waker = self._thread, self._waker
             self._thread = self._waker = None
         if waker is not None and thread is not None:
+            # Delays that a test has asked for end.
+            _abi.library.MapiOfflineRemoveFault(0)
             waker.wake()
             thread.join(_PATIENCE)
             if not thread.is_alive():
                 waker.close()
         with _condition:
             _calls.is_closed = True
-            _condition.wait_for(lambda: _calls.inside == 0, _PATIENCE)
+            _condition.wait_for(lambda: _calls.inside == 0, max(0.0, deadline - time.monotonic()))
 
     def after_fork(self) -> None:
         """The child has no such thread, a handle of its own, and no other thread's calls."""
@@ -140,16 +156,12 @@ class _Dispatcher:
         was_started = self._thread is not None
         if self._waker is not None:
             self._waker.close()
-        depth = gate.depth
         _condition, _calls = threading.Condition(), _Calls()
-        _calls.inside = 1 if depth > 0 else 0
+        _calls.inside = 1 if gate.depth > 0 else 0
         self.__init__()  # type: ignore[misc]
         if was_started:
             self.start()
 
-
-# How long a callback may still run when Python ends.
-_PATIENCE = 10.0
 
 dispatcher = _Dispatcher()
 atexit.register(dispatcher.stop)

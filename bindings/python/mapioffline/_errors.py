@@ -15,6 +15,13 @@ NAMES = {
     0x80040102: "MAPI_E_NO_SUPPORT",
     0x80040116: "MAPI_E_DISK_ERROR",
     0x80040401: "MAPI_E_TIMEOUT",
+    0x80070005: "MAPI_E_NO_ACCESS",
+    0x8004010B: "MAPI_E_BUSY",
+    0x8004010E: "MAPI_E_NOT_ENOUGH_RESOURCES",
+    0x80040111: "MAPI_E_LOGON_FAILED",
+    0x80040115: "MAPI_E_NETWORK_ERROR",
+    0x8004011D: "MAPI_E_FAILONEPROVIDER",
+    0x8004011C: "MAPI_E_UNCONFIGURED",
 }
 
 
@@ -28,7 +35,12 @@ class Error(Exception):
     def __init__(self, hresult: int, what: str) -> None:
         self.hresult = hresult & 0xFFFFFFFF
         self.name = NAMES.get(self.hresult, f"0x{self.hresult:08X}")
+        self._what = what
         super().__init__(f"{what}: {self.name}")
+
+    def __reduce__(self) -> tuple[type[Error], tuple[int, str]]:
+        # For copies, and other processes.
+        return type(self), (self.hresult, self._what)
 
 
 class InvalidArgumentError(Error, ValueError):

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import ctypes
 import enum
-import queue
+import itertools
+import os
 import sys
 import threading
+import time
 import warnings
+import weakref
 from ctypes import POINTER, byref, c_void_p
 from dataclasses import dataclass
 from types import TracebackType
@@ -64,14 +68,6 @@ Seconds = Optional[float]
 """A time in seconds; None: without a limit."""
 
 
-def _milliseconds(timeout: Seconds) -> int:
-    if timeout is None:
-        return _abi.ALL
-    if timeout < 0:
-        raise ValueError(f"a time of {timeout} seconds")
-    return min(int(timeout * 1000), _abi.ALL - 1)
-
-
 def _name(profile: str) -> bytes:
     # Surrogates go to the library as they are, which refuses them with a reason.
     return profile.encode("utf-8", "surrogatepass")
@@ -84,18 +80,31 @@ class _Registered:
     """A sink that the library may call. It is kept until the library has released it."""
 
     def __init__(self, number: int, callback: Callable[[Change], object]) -> None:
-        self.callback = callback
-        self.count = 0
+        # None: the registration has ended for its owner.
+        self.callback: Callable[[Change], object] | None = callback
+        self.count = 1
         self.sink = _abi.Sink(ctypes.pointer(_VTABLE), number)
 
 
-_lock = threading.Lock()
+# Garbage collection may come anywhere, and end objects in it.
+_lock = threading.RLock()
 _sinks: dict[int, _Registered] = {}
-_last_number = 0
+_numbers = itertools.count(1)
+_thread = threading.local()
 
 
 def _number(this: int) -> int:
     return int(_abi.Sink.from_address(this).number)
+
+
+def _count(this: int, more: int) -> int:
+    number = _number(this)
+    with _lock:
+        registered = _sinks[number]
+        registered.count += more
+        if registered.count == 0:
+            del _sinks[number]
+        return registered.count
 
 
 @_abi.FUNCTION(_abi.HRESULT, c_void_p, POINTER(_abi.Guid), POINTER(c_void_p))  # type: ignore[untyped-decorator]
@@ -103,8 +112,8 @@ def _query_interface(this: int, iid: Any, out: Any) -> int:
     if not out:
         return _abi.E_POINTER
     if _abi.same(iid[0], _abi.IID_IUNKNOWN) or _abi.same(iid[0], _abi.IID_NOTIFY):
+        _count(this, 1)
         out[0] = this
-        _add_ref(this)
         return _abi.S_OK
     out[0] = None
     return _abi.E_NOINTERFACE
@@ -112,32 +121,33 @@ def _query_interface(this: int, iid: Any, out: Any) -> int:
 
 @_abi.FUNCTION(ULONG, c_void_p)  # type: ignore[untyped-decorator]
 def _add_ref(this: int) -> int:
-    with _lock:
-        registered = _sinks[_number(this)]
-        registered.count += 1
-        return registered.count
+    return _count(this, 1)
 
 
 @_abi.FUNCTION(ULONG, c_void_p)  # type: ignore[untyped-decorator]
 def _release(this: int) -> int:
-    with _lock:
-        number = _number(this)
-        registered = _sinks[number]
-        registered.count -= 1
-        if registered.count == 0:
-            del _sinks[number]
-        return registered.count
+    return _count(this, -1)
 
 
 @_abi.FUNCTION(None, c_void_p, POINTER(_abi.Notification))  # type: ignore[untyped-decorator]
 def _notify(this: int, notification: Any) -> None:
-    registered = _sinks[_number(this)]
+    callback = _sinks[_number(this)].callback
     info = notification[0]
-    # Types that come later are no concern of a client (contract, section 3).
-    if info.type in (Phase.START, Phase.CHANGE, Phase.DONE):
-        change = Change(Phase(info.type), State(info.old & _abi.OFFLINE_MASK), State(info.new & _abi.OFFLINE_MASK))
-        # What it raises goes to sys.unraisablehook, which pytest reports.
-        registered.callback(change)
+    # Types that come later are no concern of a client.
+    if callback is None or info.type not in (Phase.START, Phase.CHANGE, Phase.DONE):
+        return
+    change = Change(Phase(info.type), State(info.old & _abi.OFFLINE_MASK), State(info.new & _abi.OFFLINE_MASK))
+    try:
+        callback(change)
+    except Exception:
+        # Goes to sys.unraisablehook, which pytest reports.
+        raise
+    except BaseException as interrupt:
+        # Ctrl-C, while this thread waits in `set`: raised there.
+        if getattr(_thread, "is_in_call", False):
+            _thread.interrupt = interrupt
+        else:
+            raise
 
 
 _VTABLE = _abi.SinkVtable(*(ctypes.cast(slot, c_void_p) for slot in (_query_interface, _add_ref, _release, _notify)))
@@ -147,18 +157,25 @@ _VTABLE = _abi.SinkVtable(*(ctypes.cast(slot, c_void_p) for slot in (_query_inte
 
 
 class Subscription:
-    """A registration. It ends by ``close``, or at the end of a ``with``."""
+    """A registration. It ends by ``close``, at the end of a ``with``, and when its profile is closed."""
 
-    def __init__(self, profile: Profile, token: int) -> None:
+    def __init__(self, profile: Profile, token: int, registered: _Registered, ended: Callable[[], object] | None) -> None:
         self._profile = profile
         self._token: int | None = token
+        self._registered = registered
+        self._ended = ended
 
     def close(self) -> None:
         """Ends it: no callback begins after this has returned. One that runs on another thread may still end. Callable from a
-        callback, several times, and after the profile was closed."""
+        callback, and several times."""
         token, self._token = self._token, None
         if token is not None:
+            # Also one that the library has begun, and Python has not.
+            self._registered.callback = None
             self._profile._unadvise(token)
+            self._profile._subscriptions.discard(self)
+            if self._ended is not None:
+                self._ended()
 
     def __enter__(self) -> Subscription:
         return self
@@ -168,47 +185,65 @@ class Subscription:
 
 
 class Changes:
-    """The changes of a profile as they come: to iterate over, with ``for`` or ``async for``. It ends by ``close``."""
-
-    _END: Any = object()
+    """The changes of a profile as they come: to iterate over, with ``for`` or ``async for``. It ends by ``close``, at the end of a ``with``,
+    when its profile is closed, and when nothing refers to it any more."""
 
     def __init__(self, profile: Profile, phases: tuple[Phase, ...]) -> None:
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._condition = threading.Condition(threading.RLock())
+        self._items: collections.deque[Change] = collections.deque()
+        self._has_ended = False
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-        self._phases = phases
-        self._subscription = profile.subscribe(self._take)
+        own = weakref.ref(self)
 
-    def _take(self, change: Change) -> None:
-        if change.phase in self._phases:
-            self._put(change)
+        def take(change: Change) -> None:
+            changes = own()
+            if changes is not None and change.phase in phases:
+                changes._put(change)
 
-    def _put(self, item: Any) -> None:
-        self._queue.put(item)
-        for loop, event in list(self._waiting):
-            # A loop that has been closed waits for nothing.
-            if not loop.is_closed():
+        def end() -> None:
+            changes = own()
+            if changes is not None:
+                changes._put(None)
+
+        self._subscription = profile._subscribe(take, end)
+
+    def _put(self, change: Change | None) -> None:
+        with self._condition:
+            if change is None:
+                self._has_ended = True
+            elif not self._has_ended:
+                self._items.append(change)
+            self._condition.notify_all()
+            waiting = list(self._waiting)
+        for loop, event in waiting:
+            try:
                 loop.call_soon_threadsafe(event.set)
+            except RuntimeError:
+                # The loop has been closed, and waits for nothing.
+                pass
 
     def get(self, timeout: Seconds = None) -> Change:
-        """The next one. Raises TimedOutError if none comes in time, EOFError after ``close``. Never in a callback of the same profile."""
-        try:
-            item = self._queue.get(timeout=timeout)
-        except queue.Empty:
-            raise TimedOutError(0x80040401, "no change came") from None
-        if item is self._END:
-            self._queue.put(item)
-            raise EOFError("the subscription has ended")
-        return item  # type: ignore[no-any-return]
+        """The next one. Raises TimedOutError if none comes in time, EOFError if none comes any more. Never in a callback."""
+        with self._condition:
+            if not self._condition.wait_for(lambda: self._items or self._has_ended, timeout):
+                raise TimedOutError(0x80040401, "no change came")
+            if not self._items:
+                raise EOFError("the subscription has ended")
+            return self._items.popleft()
 
     def close(self) -> None:
+        """Ends it. What has come already is still given."""
         self._subscription.close()
-        self._put(self._END)
 
     def __enter__(self) -> Changes:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_subscription"):
+            self.close()
 
     def __iter__(self) -> Iterator[Change]:
         while True:
@@ -218,22 +253,28 @@ class Changes:
                 return
 
     async def __aiter__(self) -> AsyncIterator[Change]:
-        waiting = (asyncio.get_running_loop(), asyncio.Event())
-        self._waiting.append(waiting)
+        event = asyncio.Event()
+        waiting = (asyncio.get_running_loop(), event)
+        with self._condition:
+            self._waiting.append(waiting)
         try:
             while True:
-                waiting[1].clear()
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    await waiting[1].wait()
-                    continue
-                if item is self._END:
-                    self._queue.put(item)
+                event.clear()
+                with self._condition:
+                    change = self._items.popleft() if self._items else None
+                    has_ended = self._has_ended
+                if change is not None:
+                    yield change
+                elif has_ended:
                     return
-                yield item
+                else:
+                    await event.wait()
         finally:
-            self._waiting.remove(waiting)
+            with self._condition:
+                self._waiting.remove(waiting)
+
+
+_profiles: weakref.WeakSet[Profile] = weakref.WeakSet()
 
 
 class Profile:
@@ -241,12 +282,14 @@ class Profile:
     ``with``. Methods may be called on any thread."""
 
     def __init__(self, address: int, name: str) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._address: int | None = address
         self._slots = _abi.Slots(address)
-        self._users = 0
+        # The calls that are under way, by their threads.
+        self._calls: collections.Counter[int] = collections.Counter()
+        self._subscriptions: set[Subscription] = set()
         self.name = name
-        dispatcher.start()
+        _profiles.add(self)
 
     # A call on another thread may be under way when it is closed: the last one releases.
 
@@ -254,13 +297,14 @@ class Profile:
         with self._lock:
             if self._address is None:
                 raise ValueError(f"the profile {self.name!r} is closed")
-            self._users += 1
+            self._calls[threading.get_ident()] += 1
             return self._address
 
     def _end(self, address: int) -> None:
         with self._lock:
-            self._users -= 1
-            is_last = self._users == 0 and self._address is None
+            self._calls[threading.get_ident()] -= 1
+            self._calls += collections.Counter()
+            is_last = not self._calls and self._address is None
         if is_last:
             self._release(address)
 
@@ -272,12 +316,22 @@ class Profile:
 
     def _call(self, slot: str, *arguments: Any) -> None:
         address = self._begin()
+        is_nested, _thread.is_in_call = getattr(_thread, "is_in_call", False), True
         try:
             with gate:
                 hresult = getattr(self._slots, slot)(address, *arguments)
-            check(hresult, self.name)
         finally:
+            _thread.is_in_call = is_nested
             self._end(address)
+        interrupt, _thread.interrupt = getattr(_thread, "interrupt", None), None
+        if interrupt is not None:
+            raise interrupt
+        check(hresult, self.name)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.RLock()
+        own = threading.get_ident()
+        self._calls = collections.Counter({own: self._calls[own]}) if self._calls[own] else collections.Counter()
 
     @property
     def state(self) -> State:
@@ -307,14 +361,14 @@ class Profile:
 
         It may call everything but what waits. What it raises goes to ``sys.unraisablehook``, and the change goes on.
         """
-        global _last_number
-        with _lock:
-            _last_number += 1
-            number = _last_number
-            registered = _sinks[number] = _Registered(number, callback)
-            # Ours, until Advise has returned.
-            registered.count = 1
+        return self._subscribe(callback, None)
+
+    def _subscribe(self, callback: Callable[[Change], object], ended: Callable[[], object] | None) -> Subscription:
+        # Ours, until Advise has returned.
+        registered = _Registered(next(_numbers), callback)
         this = ctypes.addressof(registered.sink)
+        with _lock:
+            _sinks[registered.sink.number] = registered
         info = _abi.AdviseInfo(
             ctypes.sizeof(_abi.AdviseInfo), 0, 0, this, _abi.ADVISE_TYPE_STATECHANGE, _abi.STATE_ALL
         )
@@ -322,14 +376,20 @@ class Profile:
         try:
             self._call("advise", 0, byref(info), byref(token))
         finally:
-            _release(this)
-        return Subscription(self, token.value)
+            _count(this, -1)
+        subscription = Subscription(self, token.value, registered, ended)
+        with self._lock:
+            self._subscriptions.add(subscription)
+            is_closed = self._address is None
+        if is_closed:
+            subscription.close()
+        return subscription
 
     def _unadvise(self, token: int) -> None:
         try:
             self._call("unadvise", 0, token)
         except ValueError:
-            # The object is gone, and its registrations with it.
+            # Closed on another thread meanwhile: the callback has been taken away.
             pass
 
     def changes(self, *phases: Phase) -> Changes:
@@ -345,10 +405,12 @@ class Profile:
             self._end(address)
 
     def close(self) -> None:
-        """Releases it. Callable several times, and in a callback. Registrations end with the last reference of the object."""
+        """Ends its subscriptions, and releases it. Callable several times, and in a callback."""
+        for subscription in list(self._subscriptions):
+            subscription.close()
         with self._lock:
             address, self._address = self._address, None
-            is_idle = self._users == 0
+            is_idle = not self._calls
         if address is not None and is_idle:
             self._release(address)
 
@@ -362,8 +424,10 @@ class Profile:
 
     def __del__(self) -> None:
         if getattr(self, "_address", None) is not None:
-            warnings.warn(f"the profile {self.name!r} was not closed", ResourceWarning, stacklevel=2)
-            self.close()
+            try:
+                warnings.warn(f"the profile {self.name!r} was not closed", ResourceWarning, stacklevel=2)
+            finally:
+                self.close()
 
     def __repr__(self) -> str:
         return f"<mapioffline.Profile {self.name!r}{' closed' if self._address is None else ''}>"
@@ -375,6 +439,7 @@ def open(profile: str) -> Profile:
     The first open decides where this process keeps states: MAPIOFFLINE_STATE_DIR and MAPIOFFLINE_STORE are read then. Raises
     InvalidArgumentError (an empty name), NotFoundError (longer than 64 UTF-16 units; or strict hosting, and no program has created it).
     """
+    dispatcher.start()
     address = c_void_p()
     hresult = library.MapiOfflineOpenUtf8(0, _name(profile), byref(_abi.GUID_GLOBAL_STATE), None, byref(address))
     check(hresult, profile)
@@ -387,6 +452,7 @@ def create(profile: str, capabilities: Capability = Capability.ALL) -> Profile:
 
 
 def _create(profile: str, capabilities: Capability, guid: _abi.Guid | None, parent: int | None) -> Profile:
+    dispatcher.start()
     info = _abi.CreateInfo()
     info.size = ctypes.sizeof(_abi.CreateInfo)
     info.capabilities = int(capabilities)
@@ -443,12 +509,35 @@ def store_status() -> StoreStatus:
     return StoreStatus(stores[store.value], watches[watch.value], text(folder), text(error))
 
 
+# How long one wait in the library takes: between two of them Ctrl-C counts, and Python may end.
+_SLICE = 0.2
+
+
+def _in_slices(timeout: Seconds, wait: Callable[[int], int]) -> int:
+    """Waits so long in all. ``wait`` takes milliseconds, and returns an HRESULT."""
+    if timeout is not None and timeout < 0:
+        raise ValueError(f"a time of {timeout} seconds")
+    dispatcher.start()
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = _SLICE if deadline is None else max(0.0, min(_SLICE, deadline - time.monotonic()))
+        with gate:
+            hresult = wait(int(left * 1000))
+        is_over = deadline is not None and time.monotonic() >= deadline
+        if hresult & 0xFFFFFFFF != _TIMED_OUT or is_over:
+            return hresult
+
+
+_TIMED_OUT = 0x80040401
+
+
 def wait_for(profile: str, state: State, timeout: Seconds = 10.0) -> None:
     """Waits until the profile is in the state in this process, and all callbacks here have returned from that change.
 
     Raises TimedOutError; PendingError in a callback.
     """
-    check(library.MapiOfflineWaitUtf8(_name(profile), int(State(state)), _milliseconds(timeout)), profile)
+    name, wanted = _name(profile), int(State(state))
+    check(_in_slices(timeout, lambda left: int(library.MapiOfflineWaitUtf8(name, wanted, left))), profile)
 
 
 def settle(profile: str, timeout: Seconds = 10.0) -> None:
@@ -456,8 +545,8 @@ def settle(profile: str, timeout: Seconds = 10.0) -> None:
 
     Raises TimedOutError, which says how many have not; PendingError in a callback.
     """
-    late = ULONG()
-    hresult = library.MapiOfflineSettleUtf8(_name(profile), _milliseconds(timeout), byref(late))
+    name, late = _name(profile), ULONG()
+    hresult = _in_slices(timeout, lambda left: int(library.MapiOfflineSettleUtf8(name, left, byref(late))))
     check(hresult, f"{profile}: {late.value} programs have not returned" if late.value else profile)
 
 
@@ -497,3 +586,18 @@ def add_fault(text: str) -> Fault:
     A process that would use the user's own state folder keeps states in its memory from then on; add it before the first ``open``.
     """
     return Fault(text)
+
+
+# ---- fork -----------------------------------------------------------------------------------------------------------
+
+
+def _after_fork() -> None:
+    """Other threads, which may have held locks, are not in the child."""
+    global _lock
+    _lock = threading.RLock()
+    for profile in list(_profiles):
+        profile._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

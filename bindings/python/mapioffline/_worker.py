@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from typing import Any
 
 import mapioffline
-from mapioffline import Change, Error, Phase, Profile, State
+from mapioffline import Change, Error, NoSupportError, PendingError, Phase, Profile, State, TimedOutError
 
 
 class _Worker:
@@ -38,10 +39,32 @@ class _Worker:
         self._open(profile)
 
     def state(self, profile: str) -> int:
-        return int(self._open(profile).state)
+        opened = self._open(profile)
+        try:
+            # What is stored may not have come here yet.
+            mapioffline.settle(profile, 0.5)
+        except TimedOutError:
+            pass
+        return int(opened.state)
 
     def set(self, profile: str, state: int) -> None:
-        self._open(profile).set(State(state), wait=True)
+        opened, deadline = self._open(profile), time.monotonic() + 10
+        while True:
+            try:
+                return opened.set(State(state), wait=True)
+            except PendingError:
+                # A tested program has just asked for a change, too.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.002)
+
+    def check_fault(self, text: str) -> None:
+        """A fault's text is read before it is refused here, where none may happen."""
+        self._open("Outlook")
+        try:
+            mapioffline.add_fault(text).remove()
+        except NoSupportError:
+            pass
 
     def wait(self, profile: str, state: int, timeout: float) -> None:
         mapioffline.wait_for(profile, State(state), timeout)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Callable, Iterator
@@ -23,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def _marked(request: pytest.FixtureRequest) -> tuple[str, State, list[str]]:
     found: dict[str, object] = {}
     for mark in request.node.iter_markers("mapioffline"):
+        if mark.args:
+            raise pytest.UsageError("the mark mapioffline takes names: profile=, state=, faults=")
         # The nearest one counts.
         found = {**mark.kwargs, **found}
     unknown = set(found) - {"profile", "state", "faults"}
@@ -48,7 +51,7 @@ def offline_profile(request: pytest.FixtureRequest, offline_folder: PrivateFolde
     """The profile Outlook of the test's folder, online; or what ``@pytest.mark.mapioffline(profile=…, state=…, faults=[…])`` says."""
     name, state, faults = _marked(request)
     profile = offline_folder.profile(name)
-    profile.set(state, settle=None)
+    profile.set(state, settle=0)
     for text in faults:
         offline_folder.add_fault(text)
     return profile
@@ -61,8 +64,9 @@ def offline_fault(offline_folder: PrivateFolder) -> Callable[[str], FolderFault]
 
 
 @pytest.fixture
-def offline_scenario(offline_folder: PrivateFolder) -> Callable[..., str]:
-    """A function that plays a scenario, a file or its text, to this test's programs. Without the program mapioffline the test is skipped."""
+def offline_scenario(request: pytest.FixtureRequest, offline_folder: PrivateFolder) -> Callable[..., str]:
+    """A function that plays a scenario, a ``Path`` or a text, to this test's programs. Without the program mapioffline the test is skipped."""
     if program() is None:
         pytest.skip("the program mapioffline, which plays scenarios, is not installed")
-    return offline_folder.play
+    name, _, _ = _marked(request)
+    return functools.partial(offline_folder.play, profile=name)

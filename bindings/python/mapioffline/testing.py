@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
-from ._errors import check
+from ._errors import TimedOutError, check
 from ._objects import Change, Phase, State
 
 __all__ = ["PrivateFolder", "PrivateProfile", "FolderFault", "ScenarioFailed", "program"]
@@ -70,14 +70,18 @@ class PrivateFolder:
         return FolderFault(self, text)
 
     def play(self, scenario: str | os.PathLike[str], *, profile: str = "Outlook", timeout: float = 300) -> str:
-        """Plays a scenario: a file, or its text. Returns the report. Raises ScenarioFailed, FileNotFoundError without the program."""
+        """Plays a scenario: the file of a ``Path``, or the text of a ``str``. Returns the report.
+
+        Raises ScenarioFailed; FileNotFoundError without the program ``mapioffline``.
+        """
         found = program()
         if found is None:
             raise FileNotFoundError("the program mapioffline is not installed, which plays scenarios")
-        file = Path(scenario) if not isinstance(scenario, str) or "\n" not in scenario else None
-        if file is None:
+        if isinstance(scenario, str):
             file = self._home / "scenario"
-            file.write_text(str(scenario), encoding="utf-8")
+            file.write_text(scenario, encoding="utf-8")
+        else:
+            file = Path(scenario)
         done = subprocess.run(
             [found, "scenario", str(file), "--profile", profile],
             env=self.environment,
@@ -115,7 +119,8 @@ class PrivateFolder:
         environment["LOCALAPPDATA" if sys.platform == "win32" else "XDG_STATE_HOME"] = str(self._home)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         return subprocess.Popen(
-            [sys.executable, "-m", "mapioffline._worker"],
+            # By its file: by its name Python would look for modules in the working folder first.
+            [sys.executable, str(Path(__file__).with_name("_worker.py"))],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -123,9 +128,24 @@ class PrivateFolder:
             encoding="utf-8",
         )
 
-    def _settle_all(self) -> None:
-        for name in self._known:
-            self.ask("settle", profile=name, timeout=10.0)
+    def wait(self, do: str, timeout: float | None, **arguments: Any) -> None:
+        """Has the folder's process wait, so that other threads come in between."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = 0.2 if deadline is None else max(0.0, min(0.2, deadline - time.monotonic()))
+            try:
+                return self.ask(do, timeout=left, **arguments)  # type: ignore[no-any-return]
+            except TimedOutError:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise
+
+    def _until_seen(self) -> None:
+        """Until programs have looked at the faults, which they do before they answer. A program that is held up has answered, too."""
+        for name in list(self._known):
+            try:
+                self.wait("settle", 2.0, profile=name)
+            except TimedOutError:
+                pass
 
     def close(self) -> None:
         """Ends the folder's process. The files stay."""
@@ -155,14 +175,14 @@ class PrivateProfile:
 
     @property
     def state(self) -> State:
-        """The stored state."""
+        """The state that is stored, when this process of the folder has seen it: it waits half a second for programs that are held up."""
         return State(self.folder.ask("state", profile=self.name))
 
-    def set(self, state: State, *, settle: float | None = 10.0) -> None:
+    def set(self, state: State, *, settle: float = 10.0) -> None:
         """Sets the state as a user does, and waits, at most for so many seconds, until each program has returned from its last
-        notification of it. ``settle=None`` does not wait. Raises TimedOutError, PendingError; then the state may be set all the same."""
+        notification of it. 0 does not wait. Raises TimedOutError; then the state is set all the same."""
         self.folder.ask("set", profile=self.name, state=int(State(state)))
-        if settle is not None:
+        if settle > 0:
             self.settle(settle)
 
     def flap(self, count: int, every: float = 0.0) -> None:
@@ -170,50 +190,61 @@ class PrivateProfile:
         state = self.state
         for _ in range(count):
             state = State.ONLINE if state == State.OFFLINE else State.OFFLINE
-            self.set(state, settle=None)
+            self.set(state, settle=0)
             time.sleep(every)
         self.settle()
 
-    def settle(self, timeout: float = 10.0) -> None:
+    def settle(self, timeout: float | None = 10.0) -> None:
         """Waits until each program that has the profile open has returned from its last notification. Raises TimedOutError."""
-        self.folder.ask("settle", profile=self.name, timeout=timeout)
+        self.folder.wait("settle", timeout, profile=self.name)
 
-    def wait(self, state: State, timeout: float = 10.0) -> None:
+    def wait(self, state: State, timeout: float | None = 10.0) -> None:
         """Waits until a program has set the state. Raises TimedOutError."""
-        self.folder.ask("wait", profile=self.name, state=int(State(state)), timeout=timeout)
+        self.folder.wait("wait", timeout, profile=self.name, state=int(State(state)))
 
     def changes(self) -> list[Change]:
-        """The changes since the last call, whoever made them."""
+        """The changes since the last call, whoever made them. Of several that follow each other at once the last one may be all."""
         found = self.folder.ask("changes", profile=self.name)
         return [Change(Phase(phase), State(old), State(new)) for phase, old, new in found]
 
 
 class FolderFault:
-    """A fault that programs of a private folder have until ``remove``, or the end of a ``with``."""
+    """A fault that programs of a private folder have until ``remove``, or the end of a ``with``. How often it happened says
+    ``mapioffline fault list``."""
 
     def __init__(self, folder: PrivateFolder, text: str) -> None:
         self._folder = folder
         self.text = text
-        file = self._file()
-        self._write([*(file.read_text("utf-8").splitlines() if file.exists() else []), text])
+        if not text.strip() or text.lstrip().startswith("#") or "\n" in text:
+            raise ValueError(f"{text!r} is no fault")
+        # Programs only log what they cannot read.
+        folder.ask("check_fault", text=text)
+        lines = self._lines()
+        self._line: int | None = len(lines)
+        self._write([*lines, text])
 
-    def _file(self) -> Path:
-        return self._folder.path / "faults"
+    def _lines(self) -> list[str]:
+        try:
+            return (self._folder.path / "faults").read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            # `mapioffline fault clear`, or a scenario, has removed all.
+            return []
 
     def _write(self, lines: list[str]) -> None:
         new = self._folder.path / "faults.new"
         new.touch(mode=0o600)
         new.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         # Programs see all of it or nothing.
-        os.replace(new, self._file())
-        # They look before they answer.
-        self._folder._settle_all()
+        os.replace(new, self._folder.path / "faults")
+        self._folder._until_seen()
 
     def remove(self) -> None:
-        lines = self._file().read_text("utf-8").splitlines()
-        if self.text in lines:
+        """Removes it. Callable several times."""
+        line, self._line = self._line, None
+        lines = self._lines()
+        if line is not None and line < len(lines) and lines[line] == self.text:
             # The others keep their numbers.
-            lines[lines.index(self.text)] = ""
+            lines[line] = ""
             self._write(lines)
 
     def __enter__(self) -> FolderFault:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_a_program_of_the_folder_is_notified(offline_folder, offline_profile):
 def test_a_program_sets_the_profile_and_the_test_waits_for_it(offline_folder, offline_profile):
     with Client(offline_folder, "keep") as client:
         assert client.says() == "online"
-        offline_profile.set(State.OFFLINE, settle=None)
+        offline_profile.set(State.OFFLINE, settle=0)
         offline_profile.wait(State.ONLINE)
         assert [change.new for change in offline_profile.changes()] == [State.OFFLINE, State.ONLINE]
         with pytest.raises(mapioffline.TimedOutError):
@@ -103,8 +104,35 @@ def test_a_fault_is_had_by_programs_that_run(offline_folder, offline_profile, of
             assert client.process.stdout.readline() == "E_OUTOFMEMORY\n"
             assert client.says() == "offline"
         offline_profile.set(State.ONLINE)
-        offline_profile.set(State.OFFLINE, settle=None)
+        offline_profile.set(State.OFFLINE, settle=0)
         offline_profile.wait(State.ONLINE)
+
+
+def test_a_fault_with_a_mistake_is_refused(offline_folder, offline_profile):
+    for text in ("set fials E_PENDING", "set fails sometimes", "", "# nothing", "set fails E_FAIL\nopen fails E_FAIL"):
+        with pytest.raises(ValueError):
+            offline_folder.add_fault(text)
+    assert not (offline_folder.path / "faults").exists()
+
+
+def test_faults_are_removed_one_by_one(offline_folder, offline_profile):
+    first, second = offline_folder.add_fault("open fails E_FAIL"), offline_folder.add_fault("open fails E_FAIL")
+    first.remove()
+    first.remove()
+    with Client(offline_folder) as client:
+        assert client.says() == "E_FAIL"
+    (offline_folder.path / "faults").unlink()
+    second.remove()
+    with Client(offline_folder) as client:
+        assert client.says() == "online"
+
+
+def test_one_thread_waits_while_another_one_sets(offline_profile):
+    waiting = threading.Thread(target=offline_profile.wait, args=(State.OFFLINE,), daemon=True)
+    waiting.start()
+    offline_profile.set(State.OFFLINE)
+    waiting.join(20)
+    assert not waiting.is_alive()
 
 
 def test_folders_are_apart(tmp_path):
