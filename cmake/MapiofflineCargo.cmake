@@ -124,14 +124,16 @@ endfunction()
 
 # Adds a target mapioffline_cargo_program that builds the program for this machine, and copies it to `file`.
 function(mapioffline_cargo_program file)
-    set(built "${MAPIOFFLINE_CARGO_TARGET_DIR}")
+    # Not where the library is built: it is another kind of library there, and each of the two would have the other one built again.
+    set(folder "${MAPIOFFLINE_CARGO_TARGET_DIR}/program")
+    set(built "${folder}")
     separate_arguments(arguments NATIVE_COMMAND "${MAPIOFFLINE_CARGO_ARGS}")
     if(NOT MAPIOFFLINE_CARGO_TARGET STREQUAL "")
         string(APPEND built "/${MAPIOFFLINE_CARGO_TARGET}")
         list(APPEND arguments --target ${MAPIOFFLINE_CARGO_TARGET})
     endif()
     add_custom_target(mapioffline_cargo_program ALL
-        COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${MAPIOFFLINE_CARGO_TARGET_DIR}"
+        COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${folder}"
             "${MAPIOFFLINE_CARGO}" build --package mapioffline-cli --profile ${MAPIOFFLINE_CARGO_PROFILE} --locked
             ${MAPIOFFLINE_CARGO_CONFIG} ${arguments}
         COMMAND "${CMAKE_COMMAND}" -E copy_if_different
