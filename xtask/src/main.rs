@@ -11,6 +11,7 @@ mod conformance;
 mod consumers;
 mod defects;
 mod demo;
+mod dist;
 mod exports;
 mod fleet;
 mod generate;
@@ -21,6 +22,7 @@ mod network;
 mod platforms;
 mod process;
 mod python;
+mod reach;
 mod run;
 mod shared_state;
 mod store;
@@ -51,6 +53,7 @@ usage: cargo xtask COMMAND
   bench           measure every hot path, its limits and its peers; fail if a bound is missed three times in a row
   bench --short   only the figures that have bounds, as CI does
   bench --write   the same as bench, and update the figures and charts of README.md and docs/performance.md
+  dist            build the Debian packages into target/dist (Debian 12, root for what is missing)
   wheel           build the Python package, with the library inside, into target/python/dist
   generate        write the committed files that are generated: headers, .def files, lists of exports
 ";
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["demo"] => demo::demo(),
+        ["dist"] => dist::dist(),
         ["wheel"] => python::wheel(),
         ["test", ref parts @ ..] => test::test(parts),
         ["ci"] => test::ci(),

@@ -65,7 +65,7 @@ fn join(folders: &[&Path]) -> Result<PathBuf> {
 }
 
 /// Builds the wheel from the checkout as it is.
-fn build(tools: &Tools) -> Result<PathBuf> {
+pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     let missing: Vec<&str> = BUILDERS.into_iter().filter(|name| !is_there(name)).collect();
     if !missing.is_empty() {
         tools::fetch_wheels(&builders(), &missing)?;

@@ -7,8 +7,8 @@ use Runs::{Always, InCi, Never};
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, platforms, python, root,
-    store, suite_program, target,
+    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, platforms, python, reach,
+    root, store, suite_program, target,
 };
 
 /// When a part runs that is not named.
@@ -27,7 +27,7 @@ struct Part {
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 16] = [
+const PARTS: [Part; 17] = [
     Part { name: "lint", what: "formatting and lints", runs: Always, run: |_| lint() },
     Part { name: "rust", what: "Rust tests, documentation examples, generated files", runs: Always, run: rust },
     Part { name: "build", what: "the library, the suite and the examples", runs: Always, run: build },
@@ -39,6 +39,12 @@ const PARTS: [Part; 16] = [
         what: "the Python package: its wheel, tests, types and page",
         runs: InCi,
         run: python::check,
+    },
+    Part {
+        name: "reach",
+        what: "packages on a fresh Debian, as docs/first-steps.md says; upgraded and removed",
+        runs: InCi,
+        run: reach::check,
     },
     Part { name: "store", what: "processes that share profiles, and are killed", runs: InCi, run: |_| store::check() },
     Part {

@@ -65,9 +65,19 @@ pub(crate) fn walk(
         Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
     };
 
-    let page = fs::read_to_string(root().join(&name_of_page))?;
+    follow(&name_of_page, &fs::read_to_string(root().join(&name_of_page))?, &folder, shell)
+}
+
+/// Writes the files of a page, or of a part of it, into a folder, and has a shell do its commands. The shell returns the exit code and what
+/// was printed.
+pub(crate) fn follow(
+    name_of_page: &str,
+    page: &str,
+    folder: &Path,
+    shell: impl Fn(&str) -> Result<(Option<i32>, String)>,
+) -> Result<()> {
     let (mut files, mut commands) = (0, 0);
-    for (language, block) in blocks(&page) {
+    for (language, block) in blocks(page) {
         let name = block
             .lines()
             .next()
