@@ -43,7 +43,7 @@ class Phase(enum.IntEnum):
     CHANGE = 2
     """The state is the new one."""
     DONE = 3
-    """Everybody knows it; requests are accepted again."""
+    """All know it. A request that does not wait is accepted, and is carried out when the change is over."""
 
 
 class Capability(enum.IntFlag):

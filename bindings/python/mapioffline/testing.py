@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Private profiles for tests of programs that use the Offline State API: docs/python.md.
 
-A ``PrivateFolder`` has profiles that nobody else sees. Programs that are started with its ``environment`` use it, whatever language they
+A ``PrivateFolder`` has profiles of the test's own. Programs that are started with its ``environment`` use it, whatever language they
 are written in; the test sets their profiles, waits for them, and has calls fail.
 """
 
