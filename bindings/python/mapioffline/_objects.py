@@ -386,6 +386,9 @@ class Profile:
         return subscription
 
     def _unadvise(self, token: int) -> None:
+        # As for `_release`.
+        if sys.is_finalizing():
+            return
         try:
             self._call("unadvise", 0, token)
         except ValueError:
