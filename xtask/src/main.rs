@@ -19,6 +19,7 @@ mod golden;
 mod header;
 mod latency;
 mod network;
+mod pascal;
 mod platforms;
 mod process;
 mod python;

@@ -7,8 +7,8 @@ use Runs::{Always, InCi, Never};
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, platforms, python, reach,
-    root, store, suite_program, target,
+    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, pascal, platforms,
+    python, reach, root, store, suite_program, target,
 };
 
 /// When a part runs that is not named.
@@ -27,7 +27,7 @@ struct Part {
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 17] = [
+const PARTS: [Part; 18] = [
     Part { name: "lint", what: "formatting and lints", runs: Always, run: |_| lint() },
     Part { name: "rust", what: "Rust tests, documentation examples, generated files", runs: Always, run: rust },
     Part { name: "build", what: "the library, the suite and the examples", runs: Always, run: build },
@@ -40,6 +40,7 @@ const PARTS: [Part; 17] = [
         runs: InCi,
         run: python::check,
     },
+    Part { name: "pascal", what: "the unit for Free Pascal: its tests and its page", runs: InCi, run: pascal::check },
     Part {
         name: "reach",
         what: "packages on a fresh Debian, as docs/first-steps.md says; upgraded and removed",

@@ -78,10 +78,10 @@ pub(crate) fn follow(
 ) -> Result<()> {
     let (mut files, mut commands) = (0, 0);
     for (language, block) in blocks(page) {
-        let name = block
-            .lines()
-            .next()
-            .and_then(|line| line.strip_prefix("# ").or_else(|| line.strip_prefix("/* ")?.strip_suffix(" */")));
+        let name = block.lines().next().and_then(|line| {
+            let in_c = || line.strip_prefix("/* ")?.strip_suffix(" */");
+            line.strip_prefix("# ").or_else(in_c).or_else(|| line.strip_prefix("{ ")?.strip_suffix(" }"))
+        });
         let name = name.filter(|name| !name.contains(' '));
         if let Some(name) = name {
             let file = folder.join(name);
