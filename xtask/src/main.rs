@@ -9,6 +9,7 @@ mod checkout;
 #[cfg(test)]
 mod conformance;
 mod consumers;
+mod csharp;
 mod defects;
 mod demo;
 mod dist;

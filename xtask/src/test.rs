@@ -7,8 +7,8 @@ use Runs::{Always, InCi, Never};
 use crate::run::{cargo, command, run, run_filtered, succeeds};
 use crate::tools::{self, Tools};
 use crate::{
-    Result, abi, agent, bench, build_folder, consumers, defects, definitions, fleet, latency, pascal, platforms,
-    python, reach, root, store, suite_program, target,
+    Result, abi, agent, bench, build_folder, consumers, csharp, defects, definitions, fleet, latency, pascal,
+    platforms, python, reach, root, store, suite_program, target,
 };
 
 /// When a part runs that is not named.
@@ -27,7 +27,7 @@ struct Part {
     run: fn(&Tools) -> Result<()>,
 }
 
-const PARTS: [Part; 18] = [
+const PARTS: [Part; 19] = [
     Part { name: "lint", what: "formatting and lints", runs: Always, run: |_| lint() },
     Part { name: "rust", what: "Rust tests, documentation examples, generated files", runs: Always, run: rust },
     Part { name: "build", what: "the library, the suite and the examples", runs: Always, run: build },
@@ -39,6 +39,12 @@ const PARTS: [Part; 18] = [
         what: "the Python package: its wheel, tests, types and page",
         runs: InCi,
         run: python::check,
+    },
+    Part {
+        name: "csharp",
+        what: "the files for C#: their tests, with Mono, and their page",
+        runs: InCi,
+        run: csharp::check,
     },
     Part { name: "pascal", what: "the unit for Free Pascal: its tests and its page", runs: InCi, run: pascal::check },
     Part {
