@@ -1,5 +1,6 @@
 //! The shape of the code, as ARCHITECTURE.md describes it. Tests, no command.
 
+mod links;
 mod modules;
 
 use std::collections::BTreeSet;
