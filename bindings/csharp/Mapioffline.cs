@@ -118,6 +118,7 @@ namespace Mapioffline
         readonly Handle handle;
         readonly object guard = new object();
         readonly List<Subscription> subscriptions = new List<Subscription>();
+        bool isDisposed;
 
         Profile(Handle handle, string name)
         {
@@ -209,7 +210,8 @@ namespace Mapioffline
         /// <summary>Has a callback called with each phase of each change from now on, one after the other.</summary>
         /// <param name="callback">Runs on the thread that waits in Set, and otherwise on one thread of this class's, or with
         /// <see cref="Library.UsePump"/> on the one that calls Pump. What it throws goes to <see cref="Library.CallbackFailed"/>.</param>
-        /// <returns>To dispose: then no call begins any more. It ends with the profile at the latest.</returns>
+        /// <returns>To dispose: then no call begins any more, but one that another thread has begun may still run. It ends with the profile
+        /// at the latest, and keeps it from being collected.</returns>
         public IDisposable Subscribe(Action<Change> callback)
         {
             if (callback == null)
@@ -237,22 +239,29 @@ namespace Mapioffline
             lock (guard)
             {
                 subscriptions.Add(subscription);
+                if (!isDisposed)
+                {
+                    return subscription;
+                }
             }
-            return subscription;
+            // On another thread, after it was registered.
+            subscription.Dispose();
+            throw new ObjectDisposedException(Name);
         }
 
         internal void End(Subscription subscription)
         {
-            lock (guard)
-            {
-                if (!subscriptions.Remove(subscription))
-                {
-                    return;
-                }
-            }
-            if (!handle.IsClosed)
+            try
             {
                 Call(slots => slots.Unadvise(handle.Address, 0, subscription.Token));
+            }
+            catch (ObjectDisposedException)
+            {
+                // Who has disposed the profile has ended it, too.
+            }
+            lock (guard)
+            {
+                subscriptions.Remove(subscription);
             }
         }
 
@@ -262,6 +271,7 @@ namespace Mapioffline
             Subscription[] all;
             lock (guard)
             {
+                isDisposed = true;
                 all = subscriptions.ToArray();
             }
             foreach (Subscription subscription in all)
@@ -329,7 +339,8 @@ namespace Mapioffline
         }
 
         /// <summary>Has callbacks wait for Pump (true), as for a program with windows, or run on a thread of their own (false), as at the
-        /// beginning. Never in a callback.</summary>
+        /// beginning. It waits for a callback that runs: call it before the first Subscribe, or where no callback waits for this thread. Throws
+        /// MapiOfflineException: E_PENDING in a callback.</summary>
         public static void UsePump(bool isPumped)
         {
             Dispatcher.Pause(isPumped);
@@ -346,14 +357,21 @@ namespace Mapioffline
 
         internal static void Failed(Exception error)
         {
-            Action<Exception> handler = CallbackFailed;
-            if (handler != null)
+            try
             {
-                handler(error);
+                Action<Exception> handler = CallbackFailed;
+                if (handler != null)
+                {
+                    handler(error);
+                }
+                else
+                {
+                    Console.Error.WriteLine("mapioffline: a callback has failed: " + error);
+                }
             }
-            else
+            catch (Exception)
             {
-                Console.Error.WriteLine("mapioffline: a callback has failed: " + error);
+                // There is nowhere left to say it.
             }
         }
     }
@@ -441,6 +459,10 @@ namespace Mapioffline
         internal static void Pause(bool pause)
         {
             Start();
+            if (pause && Thread.CurrentThread == thread)
+            {
+                MapiOfflineException.Check(unchecked((int)0x8000000A), "UsePump");
+            }
             lock (Guard)
             {
                 isPaused = pause;
@@ -684,7 +706,19 @@ namespace Mapioffline
             {
                 throw new ArgumentNullException("text");
             }
-            return Encoding.UTF8.GetBytes(text + "\0");
+            try
+            {
+                // The library reads up to the first zero.
+                if (text.IndexOf('\0') < 0)
+                {
+                    return new UTF8Encoding(false, true).GetBytes(text + "\0");
+                }
+            }
+            catch (EncoderFallbackException)
+            {
+                // Half of a pair of surrogates.
+            }
+            throw new MapiOfflineException(unchecked((int)0x80070057), text.Replace("\0", "\\0"));
         }
 
         [DllImport(Name, CallingConvention = CallingConvention.Winapi)]

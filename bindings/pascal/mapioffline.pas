@@ -10,11 +10,14 @@ unit mapioffline;
   {$mode delphi}
   {$interfaces com}
   {$packrecords c}
+{$else}
+  {$ALIGN 8}
 {$endif}
 
 interface
 
 uses
+  {$ifndef FPC}SyncObjs,{$endif}
   SysUtils, Classes;
 
 const
@@ -151,14 +154,17 @@ type
     further. }
   TMapiChangeEvent = procedure(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState) of object;
 
-  { The global object of a profile, which all programs of the user share. Free releases it, and ends its registrations. Methods may be
-    called on any thread, but Free while no other thread uses it. }
+  { The global object of a profile, which all programs of the user share. Free releases it, and ends its registrations: it waits for an event
+    that runs on another thread, which therefore must not wait for the thread that frees. Methods may be called on any thread; Subscribe,
+    Unsubscribe and Free by one at a time. }
   TMapiProfile = class
   private
     FManager: IMAPIOfflineMgr;
     FName: string;
+    { The registrations: tokens, and in the same places their sinks. }
     FTokens: TList;
-    FLock: TMultiReadExclusiveWriteSynchronizer;
+    FSinks: TInterfaceList;
+    procedure EndAt(Index: Integer);
     function GetState: TMapiState;
     procedure Check(AHResult: TMapiResult);
   public
@@ -171,7 +177,7 @@ type
     procedure SetState(State: TMapiState; Wait: Boolean = False);
     { Has Event called from now on. Returns what Unsubscribe takes. }
     function Subscribe(Event: TMapiChangeEvent): Cardinal;
-    { Ends it: no call begins after this has returned. Callable in the event itself, and several times. }
+    { Ends it: none runs on another thread when this has returned. Callable in the event itself, and several times. }
     procedure Unsubscribe(Token: Cardinal);
     property State: TMapiState read GetState;
     property Manager: IMAPIOfflineMgr read FManager;
@@ -193,11 +199,25 @@ const
   BITS: array[TMapiState] of Cardinal = (MAPIOFFLINE_STATE_OFFLINE, MAPIOFFLINE_STATE_ONLINE);
 
 type
-  TMapiSink = class(TInterfacedObject, IMAPIOfflineNotify)
+  TMapiLock = {$ifdef FPC}TRTLCriticalSection{$else}TCriticalSection{$endif};
+
+  IMapiSink = interface(IMAPIOfflineNotify)
+    ['{6A2B6F0E-5D0C-4C5B-9A43-0C2B4F1C7E11}']
+    procedure Stop;
+  end;
+
+  TMapiSink = class(TInterfacedObject, IMAPIOfflineNotify, IMapiSink)
   private
+    { Held while the event runs. The thread of the event may enter it again. }
+    FLock: TMapiLock;
     FOwner: TMapiProfile;
     FEvent: TMapiChangeEvent;
+    procedure Enter;
+    procedure Leave;
   public
+    constructor Create(Owner: TMapiProfile; Event: TMapiChangeEvent);
+    destructor Destroy; override;
+    procedure Stop;
     procedure Notify(pNotifyInfo: PMapiNotify); {$ifdef MSWINDOWS}stdcall{$else}cdecl{$endif};
   end;
 
@@ -212,8 +232,10 @@ end;
 function Utf8(const Text: string): UTF8String;
 begin
   {$if defined(FPC) and not defined(UNICODE)}
-  { In Free Pascal a string is UTF-8 where the system's locale is, as in Lazarus. }
-  Result := Text;
+  { Its bytes as they are, which are UTF-8 in Lazarus. }
+  SetLength(Result, Length(Text));
+  if Text <> '' then
+    Move(Text[1], Result[1], Length(Text));
   {$else}
   Result := UTF8Encode(Text);
   {$ifend}
@@ -245,20 +267,71 @@ begin
   inherited Create(What + ': ' + FName);
 end;
 
+constructor TMapiSink.Create(Owner: TMapiProfile; Event: TMapiChangeEvent);
+begin
+  inherited Create;
+  {$ifdef FPC}InitCriticalSection(FLock);{$else}FLock := TCriticalSection.Create;{$endif}
+  FOwner := Owner;
+  FEvent := Event;
+end;
+
+destructor TMapiSink.Destroy;
+begin
+  {$ifdef FPC}DoneCriticalSection(FLock);{$else}FLock.Free;{$endif}
+  inherited Destroy;
+end;
+
+procedure TMapiSink.Enter;
+begin
+  {$ifdef FPC}EnterCriticalSection(FLock);{$else}FLock.Enter;{$endif}
+end;
+
+procedure TMapiSink.Leave;
+begin
+  {$ifdef FPC}LeaveCriticalSection(FLock);{$else}FLock.Leave;{$endif}
+end;
+
+procedure TMapiSink.Stop;
+begin
+  Enter;
+  FEvent := nil;
+  FOwner := nil;
+  Leave;
+end;
+
+{ It must not go through the library. }
+procedure Report(Owner: TObject);
+begin
+  try
+    if Assigned(ApplicationHandleException) then
+      ApplicationHandleException(Owner)
+    else
+      ShowException(ExceptObject, ExceptAddr);
+  except
+    { There is nowhere left to say it. }
+  end;
+end;
+
 procedure TMapiSink.Notify(pNotifyInfo: PMapiNotify);
 begin
   { Types that come later are no concern of a client. }
   if (pNotifyInfo^.NotifyType < MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_START)
     or (pNotifyInfo^.NotifyType > MAPIOFFLINE_NOTIFY_TYPE_STATECHANGE_DONE) then
     Exit;
+  { The event may end the registration, and the library's reference with it. }
+  _AddRef;
+  Enter;
   try
-    FEvent(FOwner, TMapiPhase(pNotifyInfo^.NotifyType - 1), StateOf(pNotifyInfo^.ulStateOld), StateOf(pNotifyInfo^.ulStateNew));
-  except
-    { It must not go through the library. }
-    if Assigned(ApplicationHandleException) then
-      ApplicationHandleException(FOwner)
-    else
-      ShowException(ExceptObject, ExceptAddr);
+    try
+      if Assigned(FEvent) then
+        FEvent(FOwner, TMapiPhase(pNotifyInfo^.NotifyType - 1), StateOf(pNotifyInfo^.ulStateOld), StateOf(pNotifyInfo^.ulStateNew));
+    except
+      { The owner may have been freed in the event. }
+      Report(FOwner);
+    end;
+  finally
+    Leave;
+    _Release;
   end;
 end;
 
@@ -267,21 +340,30 @@ begin
   inherited Create;
   FName := AName;
   FTokens := TList.Create;
-  FLock := TMultiReadExclusiveWriteSynchronizer.Create;
+  FSinks := TInterfaceList.Create;
   Check(MapiOfflineOpenUtf8(0, PAnsiChar(Utf8(AName)), @GUID_GlobalState, nil, FManager));
 end;
 
 destructor TMapiProfile.Destroy;
-var
-  Index: Integer;
 begin
   if FManager <> nil then
-    for Index := 0 to FTokens.Count - 1 do
-      FManager.Unadvise(0, Cardinal(PtrUInt(FTokens[Index])));
+    while FTokens.Count > 0 do
+      EndAt(FTokens.Count - 1);
   FManager := nil;
-  FLock.Free;
+  FSinks.Free;
   FTokens.Free;
   inherited Destroy;
+end;
+
+procedure TMapiProfile.EndAt(Index: Integer);
+var
+  Sink: IMapiSink;
+begin
+  FManager.Unadvise(0, Cardinal(NativeUInt(FTokens[Index])));
+  Sink := FSinks[Index] as IMapiSink;
+  FTokens.Delete(Index);
+  FSinks.Delete(Index);
+  Sink.Stop;
 end;
 
 procedure TMapiProfile.Check(AHResult: TMapiResult);
@@ -311,40 +393,29 @@ end;
 
 function TMapiProfile.Subscribe(Event: TMapiChangeEvent): Cardinal;
 var
-  Sink: TMapiSink;
-  Counted: IMAPIOfflineNotify;
+  Sink: IMapiSink;
   Info: TMapiAdviseInfo;
 begin
-  Sink := TMapiSink.Create;
-  Sink.FOwner := Self;
-  Sink.FEvent := Event;
-  Counted := Sink;
+  Sink := TMapiSink.Create(Self, Event);
   FillChar(Info, SizeOf(Info), 0);
   Info.ulSize := SizeOf(Info);
   Info.CallbackType := MAPIOFFLINE_CALLBACK_TYPE_NOTIFY;
-  Info.pCallback := Pointer(Counted);
+  Info.pCallback := Pointer(Sink);
   Info.ulAdviseTypes := MAPIOFFLINE_ADVISE_TYPE_STATECHANGE;
   Info.ulStateMask := MAPIOFFLINE_STATE_ALL;
   Result := 0;
-  { The library counts its own reference, which Unadvise ends. }
   Check(FManager.Advise(MAPIOFFLINE_ADVISE_DEFAULT, Info, Result));
-  FLock.BeginWrite;
-  try
-    FTokens.Add(Pointer(PtrUInt(Result)));
-  finally
-    FLock.EndWrite;
-  end;
+  FTokens.Add(Pointer(NativeUInt(Result)));
+  FSinks.Add(Sink);
 end;
 
 procedure TMapiProfile.Unsubscribe(Token: Cardinal);
+var
+  Index: Integer;
 begin
-  FManager.Unadvise(0, Token);
-  FLock.BeginWrite;
-  try
-    FTokens.Remove(Pointer(PtrUInt(Token)));
-  finally
-    FLock.EndWrite;
-  end;
+  Index := FTokens.IndexOf(Pointer(NativeUInt(Token)));
+  if Index >= 0 then
+    EndAt(Index);
 end;
 
 procedure CheckFor(AHResult: TMapiResult; const What: string);

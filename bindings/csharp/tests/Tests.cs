@@ -103,6 +103,8 @@ sealed class Tests : IDisposable
     void ErrorsByName()
     {
         Equal("E_INVALIDARG", NameOf(() => Profile.Open("")));
+        Equal("E_INVALIDARG", NameOf(() => Profile.Open("a\0b")));
+        Equal("E_INVALIDARG", NameOf(() => Profile.Open("\ud800")));
         Equal("MAPI_E_NOT_FOUND", NameOf(() => Profile.Open(new string('x', 65))));
         Equal("MAPI_E_TIMEOUT", NameOf(() => Library.WaitFor(name, State.Offline, 0)));
         using (Profile fixedOne = Profile.Create(name + " fixed", Capabilities.Offline))
@@ -139,6 +141,7 @@ sealed class Tests : IDisposable
         profile.Set(State.Offline, true);
         Library.WaitFor(name, State.Online);
         Equal("E_PENDING, E_PENDING, E_PENDING", TakeLog());
+        Library.Settle(name);
     }
 
     void ACallbackMayEndItsOwnRegistrationAndTheProfile()
@@ -162,6 +165,41 @@ sealed class Tests : IDisposable
         other.Dispose();
         profile.Set(State.Offline, true);
         Equal("", TakeLog());
+    }
+
+    void DisposeWhileACallbackRunsOnAnotherThread()
+    {
+        uint before = Library.LiveObjects;
+        for (int round = 0; round < 10; round++)
+        {
+            Profile other = Profile.Open(name + " other " + round);
+            var begun = new ManualResetEvent(false);
+            IDisposable subscription = other.Subscribe(change =>
+            {
+                begun.Set();
+                Thread.Sleep(5);
+                other.Dispose();
+            });
+            other.Set(State.Offline);
+            begun.WaitOne();
+            subscription.Dispose();
+            other.Dispose();
+        }
+        for (int round = 0; round < 200 && Library.LiveObjects != before; round++)
+        {
+            Thread.Sleep(10);
+        }
+        Equal(before, Library.LiveObjects);
+    }
+
+    void AHandlerThatThrowsGoesNoFurther()
+    {
+        Action<Exception> failed = error => { throw error; };
+        Library.CallbackFailed += failed;
+        profile.Subscribe(change => { throw new Exception("a fault"); });
+        profile.Set(State.Offline, true);
+        Library.CallbackFailed -= failed;
+        Equal(State.Offline, profile.State);
     }
 
     void AnExceptionOfACallbackGoesNoFurther()
@@ -286,6 +324,6 @@ sealed class Tests : IDisposable
             }
         }
         Console.WriteLine(passed + " passed, " + failed + " failed");
-        return failed == 0 ? 0 : 1;
+        return failed == 0 && passed == 13 ? 0 : 1;
     }
 }

@@ -19,8 +19,10 @@ type
     procedure Note(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
     procedure AskAgain(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
     procedure EndOwn(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
+    procedure TakeTime(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
     procedure Fail(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
     procedure CountException(Sender: TObject);
+    procedure RaiseAgain(Sender: TObject);
   published
     procedure Open;
     procedure State;
@@ -29,6 +31,10 @@ type
     procedure Reentrancy;
     procedure ACallbackMayEndItsOwnRegistration;
     procedure AnExceptionGoesNoFurther;
+    procedure AHandlerThatRaisesGoesNoFurther;
+    procedure FreeWaitsForAnEventOnAnotherThread;
+    procedure NamesAreBytesOfUtf8;
+    procedure CreateWithCapabilities;
     procedure Threads;
     procedure Pump;
     procedure Release;
@@ -85,6 +91,19 @@ procedure TTest.EndOwn(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewSta
 begin
   FLog.Add(PHASES[Phase]);
   Sender.Unsubscribe(FToken);
+end;
+
+procedure TTest.RaiseAgain(Sender: TObject);
+begin
+  raise Exception.Create('a fault of the handler');
+end;
+
+procedure TTest.TakeTime(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
+begin
+  FLog.Add('begins');
+  Sleep(20);
+  { The object is there as long as this runs. }
+  FLog.Add(STATES[Sender.State]);
 end;
 
 procedure TTest.Fail(Sender: TMapiProfile; Phase: TMapiPhase; OldState, NewState: TMapiState);
@@ -182,6 +201,73 @@ begin
   FToken := FProfile.Subscribe(Fail);
   FProfile.SetState(msOffline, True);
   Expect((Handled = 3) and (FProfile.State = msOffline), IntToStr(Handled));
+  ApplicationHandleException := nil;
+end;
+
+procedure TTest.AHandlerThatRaisesGoesNoFurther;
+begin
+  ApplicationHandleException := RaiseAgain;
+  FToken := FProfile.Subscribe(Fail);
+  FProfile.SetState(msOffline, True);
+  Expect(FProfile.State = msOffline, 'the change did not go on');
+  ApplicationHandleException := nil;
+end;
+
+procedure TTest.FreeWaitsForAnEventOnAnotherThread;
+var
+  Other: TMapiProfile;
+  Round, Count: Integer;
+begin
+  for Round := 1 to 5 do
+  begin
+    FLog.Clear;
+    Other := TMapiProfile.Create('Freed ' + IntToStr(Round));
+    Other.Subscribe(TakeTime);
+    Other.SetState(msOffline);
+    while FLog.Count = 0 do
+      Sleep(1);
+    Other.Free;
+    Count := FLog.Count;
+    Expect(not Odd(Count), 'an event runs after Free');
+    Sleep(50);
+    Expect(FLog.Count = Count, 'an event began after Free');
+  end;
+end;
+
+procedure TTest.NamesAreBytesOfUtf8;
+const
+  BYTES: AnsiString = #$C5#$BD'lu'#$C5#$A5;
+var
+  Profile: TMapiProfile;
+  Manager: IMAPIOfflineMgr;
+  Bits: Cardinal;
+begin
+  Profile := TMapiProfile.Create(BYTES);
+  try
+    Profile.SetState(msOffline, True);
+    Bits := 0;
+    Expect(MapiOfflineOpenUtf8(0, PAnsiChar(BYTES), @GUID_GlobalState, nil, Manager) = 0, 'open');
+    Manager.GetCurrentState(Bits);
+    Expect(Bits = MAPIOFFLINE_STATE_OFFLINE, 'another profile');
+  finally
+    Profile.Free;
+  end;
+end;
+
+procedure TTest.CreateWithCapabilities;
+var
+  Info: TMapiCreateInfo;
+  Manager: IMAPIOfflineMgr;
+  Bits: Cardinal;
+begin
+  Expect((SizeOf(Info) = 8 + 8 * SizeOf(Pointer)) and (SizeOf(TMapiNotify) = 24), 'sizes');
+  FillChar(Info, SizeOf(Info), 0);
+  Info.ulSize := SizeOf(Info);
+  Info.ulCapabilities := MAPIOFFLINE_CAPABILITY_OFFLINE;
+  Info.pGUID := @GUID_GlobalState;
+  Expect(MapiOfflineCreateUtf8(0, Info, 'Created', Manager) = 0, 'create');
+  Bits := 0;
+  Expect((Manager.GetCapabilities(Bits) = 0) and (Bits = MAPIOFFLINE_CAPABILITY_OFFLINE), 'capabilities');
 end;
 
 procedure TWorker.Execute;
@@ -312,8 +398,10 @@ begin
 end;
 
 const
-  NAMES: array[0..10] of string = ('Open', 'State', 'SubscribeGivesAllPhasesInOrder', 'ErrorsByName', 'Reentrancy',
-    'ACallbackMayEndItsOwnRegistration', 'AnExceptionGoesNoFurther', 'Threads', 'Pump', 'Release', 'OldClientsUseTheInterfaces');
+  NAMES: array[0..14] of string = ('Open', 'State', 'SubscribeGivesAllPhasesInOrder', 'ErrorsByName', 'Reentrancy',
+    'ACallbackMayEndItsOwnRegistration', 'AnExceptionGoesNoFurther', 'AHandlerThatRaisesGoesNoFurther',
+    'FreeWaitsForAnEventOnAnotherThread', 'NamesAreBytesOfUtf8', 'CreateWithCapabilities', 'Threads', 'Pump', 'Release',
+    'OldClientsUseTheInterfaces');
 
 var
   Index: Integer;
