@@ -15,7 +15,7 @@ use crate::network::Namespace;
 use crate::process::Process;
 use crate::run::{output, run};
 use crate::shared_state::{Folder, mapioffline, program};
-use crate::{Result, target, tools};
+use crate::{Result, remove_folder, target, tools};
 
 const INTERVAL: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -124,9 +124,7 @@ impl Dovecot {
     fn new(work: &Path) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let work = work.join("dovecot");
-        if work.exists() {
-            fs::remove_dir_all(&work)?;
-        }
+        remove_folder(&work)?;
         fs::create_dir_all(&work)?;
         let shown = work.display();
         let config = format!(

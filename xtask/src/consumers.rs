@@ -1,18 +1,16 @@
 //! The installed package, moved to another place, and programs built against it as their authors would.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{cargo, command, output, run};
 use crate::tools::{Tools, debian_packages, or_skipped};
-use crate::{Result, root, target, walk};
+use crate::{Result, remove_folder, root, target, walk};
 
 pub(crate) fn check(tools: &Tools) -> Result<()> {
     let work = target().join("consumers");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
-    }
+    remove_folder(&work)?;
     fs::create_dir_all(&work)?;
     let prefix = install(tools, &work)?;
     find_package(tools, &work, &prefix)?;
@@ -26,9 +24,28 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     subdirectory(tools, &work)
 }
 
+/// What a part needs that does what a page says.
+pub(crate) struct Installed {
+    /// A folder of its own, with one for the page in it.
+    pub(crate) work: PathBuf,
+    pub(crate) prefix: PathBuf,
+    /// The folder of the libraries.
+    pub(crate) library: PathBuf,
+}
+
+/// Installs for a page, of which nothing is left over from before.
+pub(crate) fn with_page(tools: &Tools, page: &str) -> Result<Installed> {
+    let work = target().join("pages").join(page);
+    remove_folder(&work)?;
+    fs::create_dir_all(work.join(page))?;
+    let prefix = install(tools, &work)?;
+    let library = library_folder(&prefix)?;
+    Ok(Installed { work, prefix, library })
+}
+
 /// Installs, and moves the result away from where it was configured and installed. (`package.pkg-config` in ctest installs
 /// into a staging folder, as distributions do: such a package is not moved.)
-pub(crate) fn install(tools: &Tools, work: &Path) -> Result<std::path::PathBuf> {
+fn install(tools: &Tools, work: &Path) -> Result<PathBuf> {
     let first = work.join("stage/opt/mapioffline");
     let mut cmake = tools.cmake();
     output(cmake.arg("--install").arg(crate::build_folder()).arg("--prefix").arg(&first))?;
@@ -218,7 +235,7 @@ fn subdirectory(tools: &Tools, work: &Path) -> Result<()> {
 }
 
 /// lib, lib64 or Debian's lib/TRIPLET.
-pub(crate) fn library_folder(prefix: &Path) -> Result<std::path::PathBuf> {
+fn library_folder(prefix: &Path) -> Result<PathBuf> {
     let mut folders = vec![prefix.join("lib64"), prefix.join("lib")];
     if let Ok(entries) = fs::read_dir(prefix.join("lib")) {
         folders.extend(entries.flatten().map(|entry| entry.path()));

@@ -2,21 +2,16 @@
 
 use std::fs;
 
+use crate::consumers::{self, Installed};
 use crate::run::{command, run};
 use crate::tools::{self, Tools, or_skipped};
-use crate::{Result, consumers, root, target, walk};
+use crate::{Result, root, walk};
 
 pub(crate) fn check(tools: &Tools) -> Result<()> {
     let Some(()) = or_skipped(tools::debian_packages(&["mono-mcs", "mono-runtime"], "Mono"))? else { return Ok(()) };
-    let work = target().join("csharp");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
-    }
-    fs::create_dir_all(work.join("csharp"))?;
+    let Installed { work, prefix, library } = consumers::with_page(tools, "csharp")?;
     let sources = root().join("bindings/csharp");
     fs::copy(sources.join("Mapioffline.cs"), work.join("csharp/Mapioffline.cs"))?;
-    let prefix = consumers::install(tools, &work)?;
-    let library = consumers::library_folder(&prefix)?;
     let program = work.join("tests.exe");
     let mut compile = command("mcs", ["-warnaserror", "-warn:4"]);
     compile.arg(format!("-out:{}", program.display()));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::run::{command, output, run, run_filtered};
 use crate::tools::{self, Tools};
-use crate::{Result, root, target, version};
+use crate::{Result, remove_folder, root, target, version};
 
 /// The Debian packages, in the order in which they depend on each other.
 pub(crate) const DEBIAN: [&str; 4] =
@@ -25,21 +25,13 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn debian(tools: &Tools) -> Result<Vec<PathBuf>> {
     tools::debian_packages(&["debhelper", "lintian"], "Debian packages")?;
     let work = folder().join("debian");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
-    }
+    remove_folder(&work)?;
     // The packages come to be beside the folder in which they are built.
     let tree = work.join("tree");
     fs::create_dir_all(&tree)?;
     run(command("cp", ["-r"]).arg(root().join("packaging/debian")).arg(tree.join("debian")))?;
-    let mut path: Vec<PathBuf> = [&tools.cmake, &tools.ninja]
-        .into_iter()
-        .filter_map(|tool| Some(tool.parent()?.to_path_buf()))
-        .filter(|folder| folder.is_absolute())
-        .collect();
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut build = command("dpkg-buildpackage", ["-b", "-us", "-uc", "-d"]);
-    build.current_dir(&tree).env("PATH", std::env::join_paths(path)?);
+    build.current_dir(&tree).env("PATH", tools.path(&[])?);
     build.env("source", root()).env("cargo_folder", target().join("cmake-cargo"));
     let log = work.join("log");
     run_filtered(&mut build, &log, |_| false)?;

@@ -37,7 +37,7 @@ mod walk;
 
 use std::process::ExitCode;
 
-pub(crate) use checkout::{Result, build_folder, definitions, root, target, version};
+pub(crate) use checkout::{Result, build_folder, definitions, remove_folder, root, target, version};
 
 const HELP: &str = "\
 Builds, tests and measures mapioffline.

@@ -3,22 +3,17 @@
 use std::fs;
 use std::process::Command;
 
+use crate::consumers::{self, Installed};
 use crate::run::{command, run};
 use crate::tools::{self, Tools, or_skipped};
-use crate::{Result, consumers, root, target, walk};
+use crate::{Result, root, walk};
 
 pub(crate) fn check(tools: &Tools) -> Result<()> {
     let compiler = tools::debian_packages(&["fp-compiler", "fp-units-rtl"], "Free Pascal");
     let Some(()) = or_skipped(compiler)? else { return Ok(()) };
-    let work = target().join("pascal");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
-    }
-    fs::create_dir_all(work.join("pascal"))?;
+    let Installed { work, prefix, library } = consumers::with_page(tools, "pascal")?;
     let unit = root().join("bindings/pascal/mapioffline.pas");
     fs::copy(&unit, work.join("pascal/mapioffline.pas"))?;
-    let prefix = consumers::install(tools, &work)?;
-    let library = consumers::library_folder(&prefix)?;
     // Warnings and notes are errors.
     let mut compile = command("fpc", ["-B", "-v0ewn", "-Sewn"]);
     compile.arg(format!("-FE{}", work.display())).arg(format!("-Fu{}", root().join("bindings/pascal").display()));

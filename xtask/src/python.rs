@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::consumers::{self, Installed};
 use crate::run::{command, output, run};
 use crate::tools::{self, Tools, or_skipped};
-use crate::{Result, consumers, root, target, walk};
+use crate::{Result, remove_folder, root, target, walk};
 
 /// The oldest C library that the wheel is for. zig, which is on PyPI, links for it on any machine.
 const GLIBC: &str = "2.28";
@@ -28,19 +29,12 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     let wheel = build(tools)?;
     let work = folder();
     let site = work.join("site");
-    if site.exists() {
-        fs::remove_dir_all(&site)?;
-    }
+    remove_folder(&site)?;
     let mut pip = command("python3", ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]);
     run(pip.env("PIP_ROOT_USER_ACTION", "ignore").arg("--target").arg(&site).arg(&wheel))?;
     let path = join(&[&site, &builders()])?;
 
-    let consumer = work.join("page");
-    if consumer.exists() {
-        fs::remove_dir_all(&consumer)?;
-    }
-    fs::create_dir_all(&consumer)?;
-    let prefix = consumers::install(tools, &consumer)?;
+    let Installed { work: consumer, prefix, library } = consumers::with_page(tools, "python")?;
     let mut tests = command("python3", ["-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]);
     tests.arg(root().join("bindings/python/tests")).current_dir(&work);
     tests.env("PYTHONPATH", &path).env("MAPIOFFLINE_PROGRAM", prefix.join("bin/mapioffline"));
@@ -48,7 +42,7 @@ pub(crate) fn check(tools: &Tools) -> Result<()> {
     let mut types = command("python3", ["-m", "mypy", "--strict", "--cache-dir", "/dev/null"]);
     types.arg(site.join("mapioffline")).current_dir(&work).env("PYTHONPATH", builders());
     run(&mut types)?;
-    walk::walk("python", Some(&path), tools, &consumer, &prefix, &consumers::library_folder(&prefix)?)
+    walk::walk("python", Some(&path), tools, &consumer, &prefix, &library)
 }
 
 fn folder() -> PathBuf {
@@ -72,18 +66,12 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf> {
     }
     let (work, linker) = (folder(), folder().join("cc"));
     for old in ["built", "dist"].map(|name| work.join(name)) {
-        if old.exists() {
-            fs::remove_dir_all(old)?;
-        }
+        remove_folder(&old)?;
     }
     fs::create_dir_all(&work)?;
     fs::write(&linker, format!("#!/bin/sh\nexec python3 -m ziglang cc -target x86_64-linux-gnu.{GLIBC} \"$@\"\n"))?;
     fs::set_permissions(&linker, fs::Permissions::from_mode(0o755))?;
-    let mut path = vec![builders().join("bin")];
-    path.extend([&tools.cmake, &tools.ninja].into_iter().filter_map(|tool| Some(tool.parent()?.to_path_buf())));
-    path.retain(|folder| folder.is_absolute());
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let path = std::env::join_paths(path)?;
+    let path = tools.path(&[builders().join("bin")])?;
     let with_tools = |command: &mut Command| {
         command.env("PATH", &path).env("PYTHONPATH", builders()).env("PIP_ROOT_USER_ACTION", "ignore");
         // The same in two builds: the time of the last commit, where there is one.
@@ -132,9 +120,7 @@ fn only_file(folder: &Path) -> Result<PathBuf> {
 /// The library in the wheel has a name of its own, and no path of this machine.
 fn check_names(wheel: &Path) -> Result<()> {
     let unpacked = folder().join("unpacked");
-    if unpacked.exists() {
-        fs::remove_dir_all(&unpacked)?;
-    }
+    remove_folder(&unpacked)?;
     run(command("python3", ["-m", "zipfile", "-e"]).arg(wheel).arg(&unpacked))?;
     let library = unpacked.join("mapioffline/libmapioffline-python.so");
     let bytes = fs::read(&library)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::{command, run};
 use crate::tools::{self, Tools, or_skipped};
-use crate::{Result, dist, python, root, target, version, walk};
+use crate::{Result, dist, python, remove_folder, root, target, version, walk};
 
 /// How long each part of the page may take.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -44,9 +44,7 @@ fn upgrade_and_remove(system: &System, packages: &[PathBuf]) -> Result<()> {
     fs::create_dir_all(&later)?;
     for package in packages {
         let tree = target().join("reach/repacked");
-        if tree.exists() {
-            fs::remove_dir_all(&tree)?;
-        }
+        remove_folder(&tree)?;
         run(command("dpkg-deb", ["-R"]).arg(package).arg(&tree))?;
         let control = tree.join("DEBIAN/control");
         let text = fs::read_to_string(&control)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Result;
+use crate::{Result, remove_folder};
 
 /// A folder that only this program uses. It is removed on drop.
 pub(crate) struct Folder(PathBuf);
@@ -12,9 +12,7 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new(parent: &Path, name: &str) -> Result<Self> {
         let path = parent.join(format!("{name}-{}", std::process::id()));
-        if path.exists() {
-            fs::remove_dir_all(&path)?;
-        }
+        remove_folder(&path)?;
         Ok(Self(path))
     }
 

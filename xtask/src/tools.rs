@@ -1,6 +1,7 @@
 //! The tools that the commands need besides Rust, a C and C++ compiler and Python. Missing ones are fetched: wheels from
 //! PyPI into target/tools, which needs no root; Debian packages, which needs root.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,6 +40,15 @@ impl Tools {
             fetch_wheels(&wheels, &missing)?;
         }
         Ok(tools)
+    }
+
+    /// PATH, with the folders of the tools that were fetched in front, and before them those of `more`.
+    pub(crate) fn path(&self, more: &[PathBuf]) -> Result<OsString> {
+        let tools = [&self.cmake, &self.ninja].into_iter().filter_map(|tool| Some(tool.parent()?.to_path_buf()));
+        // Those that are on the PATH have no folder.
+        let folders = more.iter().cloned().chain(tools.filter(|folder| folder.is_absolute()));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        Ok(std::env::join_paths(folders.chain(std::env::split_paths(&path)))?)
     }
 
     pub(crate) fn cmake(&self) -> Command {

@@ -11,7 +11,7 @@ use crate::network::Namespace;
 use crate::process::Process;
 use crate::run::{output, run};
 use crate::shared_state::{mapioffline, program};
-use crate::{Result, target};
+use crate::{Result, remove_folder, target};
 
 /// The addresses of the two namespaces.
 const NEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -32,9 +32,7 @@ pub(crate) struct Farm {
 
 impl Farm {
     pub(crate) fn new(work: PathBuf) -> Result<Self> {
-        if work.exists() {
-            fs::remove_dir_all(&work)?;
-        }
+        remove_folder(&work)?;
         fs::create_dir_all(&work)?;
         let (near, far) = (Namespace::new("near")?, Namespace::new("far")?);
         near.connect("to-far", &far, "to-near")?;

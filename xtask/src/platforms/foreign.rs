@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::row::folder;
-use crate::Result;
 use crate::run::{run, run_filtered};
+use crate::{Result, remove_folder};
 
 /// Unpacks packages into `into`, completely or not at all.
 pub(super) fn unpack(architecture: &str, packages: &[&str], into: &Path) -> Result<()> {
@@ -18,9 +18,7 @@ pub(super) fn unpack(architecture: &str, packages: &[&str], into: &Path) -> Resu
     let unpacked = into.with_extension("part");
     let work = folder().join(format!("tools/apt-{architecture}"));
     for folder in [&unpacked, &work.join("packages")] {
-        if folder.exists() {
-            fs::remove_dir_all(folder)?;
-        }
+        remove_folder(folder)?;
     }
     for folder in ["lists/partial", "cache/archives/partial", "packages"] {
         fs::create_dir_all(work.join(folder))?;

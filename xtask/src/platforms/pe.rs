@@ -10,7 +10,7 @@ use super::row::{Row, folder};
 use super::wine::Wine;
 use crate::run::{command, output, run};
 use crate::tools::{self, Tools};
-use crate::{Result, golden, root};
+use crate::{Result, golden, remove_folder, root};
 
 pub(super) fn check(tools: &Tools) -> Result<Row> {
     tools::debian_packages(&["clang-22", "lld-22", "llvm-22", "binutils-mingw-w64"], "looking at the DLLs")?;
@@ -113,9 +113,7 @@ fn freestanding(abi: &Abi, cpu: &str, language: &str, wine: &Path) -> Result<()>
 fn package(tools: &Tools, abi: &Abi, cpu: &str, shared: &str) -> Result<()> {
     let work = folder().join("package").join(cpu);
     let prefix = work.join("prefix");
-    if prefix.exists() {
-        fs::remove_dir_all(&prefix)?;
-    }
+    remove_folder(&prefix)?;
     output(tools.cmake().arg("--install").arg(abi.build_folder()).arg("--prefix").arg(&prefix))?;
     for file in ["bin/mapioffline.dll", "lib/mapioffline/outlook-names/msmapi32.dll", "lib/mapioffline.lib"] {
         if !prefix.join(file).exists() {
